@@ -1,0 +1,4 @@
+//! What this crate promises, seen from outside.
+
+mod handshake;
+mod support;
