@@ -1,0 +1,74 @@
+// What passes between the page and the thread that owns the channels. Plain structured-clone data;
+// bytes are moved, never copied.
+
+export type ChannelState =
+  | 'idle' | 'connecting' | 'securing' | 'proving' | 'ready' | 'reconnecting' | 'blocked' | 'closed';
+
+export interface ChannelStatus {
+  workerId: string;
+  state: ChannelState;
+  /** Label of a CloseReason, RefusalReason or FailureReason, or a local one such as `key_changed`. */
+  reason?: string;
+  /** For `device_not_trusted`: the four words of this device. */
+  detail?: string;
+  mode?: 'classic' | 'post-quantum';
+  /** The four words of the Worker's key. */
+  words?: string;
+  /** Hex of BLAKE2b-256 of the Worker's composite key. */
+  fullFingerprint?: string;
+  verified?: boolean;
+  firstSeen?: number;
+  lastUsed?: number;
+  /** Milliseconds since 1970 of the next attempt, while reconnecting. */
+  retryAt?: number;
+  rttMs?: number;
+  /** The four words of this browser's own key. */
+  deviceWords?: string;
+  /** A pin that had not been used for a year was dropped just now. */
+  pinDropped?: boolean;
+}
+
+export interface KeyFacts { words: string; full: string; mode: string }
+
+export interface TrustQuestion {
+  workerId: string;
+  kind: 'key-changed' | 'mode-weaker' | 'key-and-mode';
+  expected: KeyFacts & { firstSeen: number; lastUsed: number };
+  actual: KeyFacts;
+}
+export type TrustAnswer = 'accept' | 'reject';
+
+export interface PinRecord {
+  workerId: string; words: string; full: string; mode: string;
+  firstSeen: number; lastUsed: number; verified: boolean; label: string;
+}
+
+/** An answer's error: a gRPC code and a text for people. */
+export interface CallError { code: number; message: string }
+
+/** What the page asks of the thread. `id` is chosen by the page and names one call or stream. */
+export type ToThread =
+  | { kind: 'open'; workerId: string; userId: string }
+  | { kind: 'review'; workerId: string }
+  | { kind: 'close'; workerId: string }
+  | { kind: 'call'; id: number; workerId: string; method: string; payload: Uint8Array; workspaceId: string }
+  | { kind: 'stream'; id: number; workerId: string; method: string; payload: Uint8Array; workspaceId: string }
+  | { kind: 'stream-send'; id: number; data: Uint8Array }
+  | { kind: 'stream-end'; id: number }
+  | { kind: 'stream-cancel'; id: number }
+  | { kind: 'stream-consumed'; id: number; bytes: number }
+  | { kind: 'trust-answer'; workerId: string; answer: TrustAnswer }
+  | { kind: 'pins'; id: number }
+  | { kind: 'forget-pin'; id: number; workerId: string }
+  | { kind: 'mark-verified'; id: number; workerId: string };
+
+/** What the thread tells the page. */
+export type FromThread =
+  | { kind: 'status'; status: ChannelStatus }
+  | { kind: 'trust'; question: TrustQuestion }
+  | { kind: 'answer'; id: number; payload: Uint8Array }
+  | { kind: 'pins'; id: number; pins: PinRecord[] }
+  | { kind: 'done'; id: number }
+  | { kind: 'failed'; id: number; error: CallError }
+  | { kind: 'stream-data'; id: number; data: Uint8Array }
+  | { kind: 'stream-end'; id: number; error?: CallError };

@@ -1,0 +1,169 @@
+// The page's side of the channel thread: the only door through which the user interface reaches
+// a Worker. It holds no key and sees no ciphertext.
+
+import type {
+  CallError, ChannelStatus, FromThread, PinRecord, ToThread, TrustAnswer, TrustQuestion,
+} from './door';
+
+export type {
+  CallError, ChannelState, ChannelStatus, PinRecord, TrustAnswer, TrustQuestion,
+} from './door';
+
+/** How long a person has to answer a trust question; silence rejects. */
+export const TRUST_TIMEOUT_MS = 120_000;
+
+export interface StreamCallbacks {
+  /** The bytes count as consumed, and credit is granted, when this returns. */
+  onData(data: Uint8Array): void;
+  onEnd(error?: CallError): void;
+}
+
+export interface ChannelStream {
+  /** Queues within a bound; a stream that outgrows it ends with code 8. */
+  send(data: Uint8Array): void;
+  end(): void;
+  cancel(): void;
+}
+
+export interface ChannelThread {
+  /** Idempotent; keeps the channel open with back-off and jitter. */
+  open(workerId: string, userId: string): void;
+  /** Asks the trust question again after a rejection. */
+  review(workerId: string): void;
+  close(workerId: string): void;
+  /** Rejects with a CallError. */
+  call(workerId: string, method: string, payload: Uint8Array, workspaceId?: string): Promise<Uint8Array>;
+  stream(workerId: string, method: string, payload: Uint8Array, callbacks: StreamCallbacks,
+    workspaceId?: string): ChannelStream;
+  /** The listener first hears the last status of every Worker. */
+  onStatus(listener: (status: ChannelStatus) => void): () => void;
+  pins(): Promise<PinRecord[]>;
+  forgetPin(workerId: string): Promise<void>;
+  markVerified(workerId: string): Promise<void>;
+}
+
+export interface ChannelThreadOptions {
+  workerUrl: TrustedScriptURL | string;
+  /** Absent, throwing or silent means: reject. */
+  trust?: (question: TrustQuestion) => Promise<TrustAnswer>;
+}
+
+/** The part of a dedicated Worker that the handle uses; tests give a port. */
+export interface ThreadPort {
+  postMessage(message: ToThread, transfer: Transferable[]): void;
+  onmessage: ((event: MessageEvent<FromThread>) => void) | null;
+}
+
+export function startChannelThread(options: ChannelThreadOptions): ChannelThread {
+  const worker = new Worker(options.workerUrl as string, { type: 'module', name: 'leapmux-channel' });
+  return connectHandle(worker as unknown as ThreadPort, options.trust);
+}
+
+interface Pending { resolve(value: never): void; reject(error: CallError): void }
+
+/** The handle over any port. */
+export function connectHandle(port: ThreadPort, trust?: ChannelThreadOptions['trust']): ChannelThread {
+  const pending = new Map<number, Pending>();
+  const streams = new Map<number, StreamCallbacks>();
+  const listeners = new Set<(status: ChannelStatus) => void>();
+  const last = new Map<string, ChannelStatus>();
+  let nextId = 1;
+
+  const post = (message: ToThread, transfer: Transferable[] = []) => port.postMessage(message, transfer);
+  const ask = <T>(message: (id: number) => ToThread, transfer: Transferable[] = []): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const id = nextId++;
+      pending.set(id, { resolve: resolve as (value: never) => void, reject });
+      post(message(id), transfer);
+    });
+  const settle = (id: number): Pending | undefined => {
+    const entry = pending.get(id);
+    pending.delete(id);
+    return entry;
+  };
+
+  port.onmessage = ({ data: message }) => {
+    switch (message.kind) {
+      case 'status':
+        last.set(message.status.workerId, message.status);
+        listeners.forEach((listener) => listener(message.status));
+        return;
+      case 'trust':
+        void answerTrust(message.question, trust)
+          .then((answer) => post({ kind: 'trust-answer', workerId: message.question.workerId, answer }));
+        return;
+      case 'answer': return settle(message.id)?.resolve(message.payload as never);
+      case 'pins': return settle(message.id)?.resolve(message.pins as never);
+      case 'done': return settle(message.id)?.resolve(undefined as never);
+      case 'failed': return settle(message.id)?.reject(message.error);
+      case 'stream-data': return deliver(message.id, message.data);
+      case 'stream-end': {
+        const callbacks = streams.get(message.id);
+        streams.delete(message.id);
+        callbacks?.onEnd(message.error);
+      }
+    }
+  };
+
+  function deliver(id: number, data: Uint8Array): void {
+    const bytes = data.length;
+    try {
+      streams.get(id)?.onData(data);
+    } finally {
+      post({ kind: 'stream-consumed', id, bytes });
+    }
+  }
+
+  function stream(workerId: string, method: string, payload: Uint8Array, callbacks: StreamCallbacks,
+    workspaceId = ''): ChannelStream {
+    const id = nextId++;
+    const body = payload.slice();
+    streams.set(id, callbacks);
+    post({ kind: 'stream', id, workerId, method, payload: body, workspaceId }, [body.buffer]);
+    return {
+      send(data) {
+        const moved = data.slice();
+        post({ kind: 'stream-send', id, data: moved }, [moved.buffer]);
+      },
+      end: () => post({ kind: 'stream-end', id }),
+      cancel() {
+        if (streams.delete(id)) post({ kind: 'stream-cancel', id });
+      },
+    };
+  }
+
+  return {
+    open: (workerId, userId) => post({ kind: 'open', workerId, userId }),
+    review: (workerId) => post({ kind: 'review', workerId }),
+    close: (workerId) => post({ kind: 'close', workerId }),
+    call(workerId, method, payload, workspaceId = '') {
+      const body = payload.slice();
+      return ask((id) => ({ kind: 'call', id, workerId, method, payload: body, workspaceId }), [body.buffer]);
+    },
+    stream,
+    onStatus(listener) {
+      listeners.add(listener);
+      last.forEach((status) => listener(status));
+      return () => listeners.delete(listener);
+    },
+    pins: () => ask((id) => ({ kind: 'pins', id })),
+    forgetPin: (workerId) => ask((id) => ({ kind: 'forget-pin', id, workerId })),
+    markVerified: (workerId) => ask((id) => ({ kind: 'mark-verified', id, workerId })),
+  };
+}
+
+async function answerTrust(question: TrustQuestion, trust: ChannelThreadOptions['trust']): Promise<TrustAnswer> {
+  if (!trust) return 'reject';
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<TrustAnswer>((resolve) => {
+    timer = setTimeout(() => resolve('reject'), TRUST_TIMEOUT_MS);
+  });
+  try {
+    const answer = await Promise.race([trust(question), silence]);
+    return answer === 'accept' ? 'accept' : 'reject';
+  } catch {
+    return 'reject';
+  } finally {
+    clearTimeout(timer);
+  }
+}
