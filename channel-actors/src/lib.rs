@@ -1,1 +1,36 @@
-//! Placeholder until its first commit.
+//! Everything true of a channel, whoever holds it.
+//!
+//! ```text
+//!   client                      Hub                         Worker
+//!   Endpoint  <- session ->  Channel (Relay)  <- link ->  Endpoint
+//! ```
+//!
+//! The Hub's half counts and passes on what it cannot read; the two ends seal, open and speak.
+//! Every rule lives in a brain, a plain struct that is given the time and never takes it:
+//! [`tally`], [`relay`], [`mux`] and, behind the feature `endpoint`, everything in `endpoint`. The
+//! [`channel`] actor and, behind the feature `client`, the task in `client` carry verdicts out.
+//!
+//! What it never does: without `endpoint` no cryptography is in reach, so the Hub cannot decrypt;
+//! the relay keeps no payload; no frame is ever skipped to catch up, a side that is too slow loses
+//! the channel instead; no brain reads a clock, draws a random number or names an actor.
+//!
+//! Read next: [`limits`] for the numbers, [`relay`], then `endpoint`.
+
+pub mod channel;
+pub mod chunks;
+pub mod close;
+pub mod fence;
+pub mod figures;
+pub mod guard;
+pub mod limits;
+pub mod messages;
+pub mod mux;
+pub mod post;
+pub mod refusal;
+pub mod relay;
+pub mod tally;
+
+pub use channel::{BrowserSide, Channel, ChannelParts, LinkSide};
+pub use close::CloseReason;
+pub use limits::Limits;
+pub use refusal::{Refusal, RefusalReason};

@@ -1,0 +1,154 @@
+//! What stops a frame that is already on its way.
+//!
+//! After a revocation not one more frame of the channel may pass, also not one that waits in the
+//! mailbox of a socket whose peer has stopped reading. So a frame travels with a [`Passage`], and
+//! whoever takes it out of its envelope asks the fence first. The passage is also the frame's
+//! place in the channel's window: places are counted per channel, hence one slow connection that
+//! many channels share holds no more of each than its window.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use schema::frame::Frame;
+
+/// A flag that falls once. The Registry lets it fall first and says goodbye second.
+#[derive(Debug, Clone, Default)]
+pub struct Fence {
+    down: Arc<AtomicBool>,
+}
+
+impl Fence {
+    /// A fence that is up: frames pass.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on nothing passes. It cannot be raised again.
+    pub fn fall(&self) {
+        self.down.store(true, Ordering::Release);
+    }
+
+    /// Whether it has fallen.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.down.load(Ordering::Acquire)
+    }
+}
+
+/// One direction of a channel behind the Hub's judgement: a fence, and so many places.
+#[derive(Debug)]
+pub struct Lane {
+    fence: Fence,
+    taken: Arc<AtomicUsize>,
+    places: usize,
+}
+
+impl Lane {
+    /// A lane with `places` for frames that wait for their socket.
+    #[must_use]
+    pub fn new(fence: Fence, places: usize) -> Self {
+        Self {
+            fence,
+            taken: Arc::default(),
+            places,
+        }
+    }
+
+    /// Takes a place for one frame; none when all are taken.
+    #[must_use]
+    pub fn enter(&self) -> Option<Passage> {
+        // Only the Channel actor enters, so between the two steps the number can only fall.
+        if self.taken.load(Ordering::Acquire) >= self.places {
+            return None;
+        }
+        self.taken.fetch_add(1, Ordering::AcqRel);
+        Some(Passage {
+            fence: self.fence.clone(),
+            taken: self.taken.clone(),
+        })
+    }
+
+    /// Frames that wait for their socket.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.taken.load(Ordering::Acquire)
+    }
+}
+
+/// A frame's place. Dropping it gives the place back, so keep it until the socket has the frame.
+#[derive(Debug)]
+pub struct Passage {
+    fence: Fence,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Passage {
+    /// Whether the frame may still go out.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.fence.is_down()
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A frame in its envelope.
+#[derive(Debug)]
+pub struct Passing {
+    frame: Frame,
+    passage: Passage,
+}
+
+impl Passing {
+    /// Puts a frame into its envelope.
+    #[must_use]
+    pub const fn new(frame: Frame, passage: Passage) -> Self {
+        Self { frame, passage }
+    }
+
+    /// Takes it out, unless the fence has fallen meanwhile.
+    #[must_use]
+    pub fn pass(self) -> Option<(Frame, Passage)> {
+        self.passage.is_open().then_some((self.frame, self.passage))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_has_so_many_places_and_takes_them_back() {
+        let lane = Lane::new(Fence::new(), 2);
+        let first = lane.enter();
+        let second = lane.enter();
+        assert!(first.is_some() && second.is_some() && lane.enter().is_none());
+        drop(first);
+        assert!(lane.enter().is_some());
+        assert_eq!(lane.waiting(), 1);
+    }
+
+    #[test]
+    fn a_waiting_frame_does_not_pass_a_fallen_fence() {
+        let fence = Fence::new();
+        let lane = Lane::new(fence.clone(), 1);
+        let frame = Frame::new(
+            schema::ids::ChannelId::from_bytes([0; 16]),
+            0,
+            1,
+            0,
+            &[0; 17],
+        );
+        let waiting = lane.enter().map(|passage| Passing::new(frame, passage));
+        fence.fall();
+        assert!(waiting.and_then(Passing::pass).is_none());
+        assert_eq!(lane.waiting(), 0);
+    }
+}

@@ -1,0 +1,167 @@
+//! Every number of the protocol, with the sums that justify them (docs/protocol.md, sections 5-8).
+//!
+//! These are not configuration: two ends and a Hub that disagree about them break each other's
+//! channels. They are fields, and not constants alone, so that a test can make a minute short.
+
+use std::time::Duration;
+
+use schema::frame;
+
+/// Bytes of an authentication tag.
+pub const TAG_LEN: usize = 16;
+/// Plaintext of one frame: 65,535 - 16.
+pub const PLAINTEXT_MAX: usize = frame::CIPHERTEXT_MAX - TAG_LEN;
+/// A reassembled message, in bytes of plaintext: 16 MiB.
+pub const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+/// Frames of one message: 16 MiB / 65,519 = 256.07, so 257.
+pub const CHUNKS: usize = MESSAGE_BYTES.div_ceil(PLAINTEXT_MAX);
+/// Counted frames that a sender may have unacknowledged in one direction.
+pub const WINDOW_FRAMES: usize = 4_096;
+/// Places of a queue on the way: the window, and 256 for what is not counted.
+pub const QUEUE_FRAMES: usize = WINDOW_FRAMES + 256;
+/// The limit to give to a WebSocket codec: the larger of the two kinds of outer message. A
+/// codec's own default of 64 KiB would cut full-size frames.
+pub const WEBSOCKET_MESSAGE_MAX: usize = frame::CONTROL_MAX;
+
+/// The numbers that one channel lives by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest reassembled message in bytes of plaintext. An end may announce less at open.
+    pub message_bytes: usize,
+    /// Most frames of one message.
+    pub chunks: usize,
+    /// Longest time between two chunks of one message.
+    pub chunk_timeout: Duration,
+
+    /// Counted frames a sender may have unacknowledged.
+    pub window_frames: usize,
+    /// Plaintext bytes a sender may have unacknowledged. It is passed by at most one frame.
+    pub window_bytes: usize,
+    /// Places of a queue on the way: the window, and 256 for what is not counted.
+    pub queue_frames: usize,
+    /// An acknowledgement is due after so many counted frames,
+    pub ack_frames: u64,
+    /// or so many bytes of their plaintext,
+    pub ack_bytes: usize,
+    /// or so long after the first of them.
+    pub ack_delay: Duration,
+
+    /// Requests of one channel that may be unanswered.
+    pub requests: usize,
+    /// Streams of one channel.
+    pub streams: usize,
+    /// Credit of a stream in each direction, in bytes of payload.
+    pub stream_credit: u64,
+    /// Largest payload of one stream message in bytes.
+    pub stream_message: usize,
+    /// Stream payload that may wait at an end for the window before streams have no room.
+    pub outbox_bytes: usize,
+
+    /// How long the Hub waits for the Worker's answer to an open.
+    pub open_timeout: Duration,
+    /// How long the client waits for the Hub's: 10 s of the Hub, 5 s for the way.
+    pub client_open_timeout: Duration,
+    /// How long the Worker waits for the claim.
+    pub claim_timeout: Duration,
+    /// How long the client waits for the claim's answer: 10 s, and 5 s for the way.
+    pub answer_timeout: Duration,
+    /// Age of the keys from which the client wants to renew.
+    pub key_renewal_age: Duration,
+    /// Age of the keys at which either end closes.
+    pub key_age: Duration,
+
+    /// How long frames for a channel that was closed are forgiven.
+    pub closed_grace: Duration,
+    /// Foreign frames that close the connection: the 16th.
+    pub foreign_frames: u32,
+    /// Closed channels that a connection remembers to forgive.
+    pub remembered_channels: usize,
+
+    /// How long a Worker remembers a channel id.
+    pub seen_for: Duration,
+    /// Channel ids a Worker remembers at most; the oldest is forgotten first.
+    pub seen_channels: usize,
+    /// Handshakes of one user that may wait for a signature.
+    pub handshakes_per_user: usize,
+    /// Handshakes that may wait in all, however fast they are signed.
+    pub handshakes: usize,
+    /// No more handshakes wait than can be signed in this time.
+    pub signing_backlog: Duration,
+    /// Unknown devices that may wait for approval,
+    pub waiting_devices: usize,
+    /// and of one user.
+    pub waiting_devices_per_user: usize,
+    /// Certificates that may come with one claim.
+    pub certificates: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: MESSAGE_BYTES,
+            chunks: CHUNKS,
+            chunk_timeout: Duration::from_secs(30),
+            window_frames: WINDOW_FRAMES,
+            window_bytes: 4 * 1024 * 1024,
+            queue_frames: QUEUE_FRAMES,
+            ack_frames: 64,
+            ack_bytes: 256 * 1024,
+            ack_delay: Duration::from_secs(1),
+            requests: 64,
+            streams: 256,
+            stream_credit: 1024 * 1024,
+            stream_message: 256 * 1024,
+            outbox_bytes: 4 * 1024 * 1024,
+            open_timeout: Duration::from_secs(10),
+            client_open_timeout: Duration::from_secs(15),
+            claim_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(15),
+            key_renewal_age: Duration::from_secs(55 * 60),
+            key_age: Duration::from_secs(70 * 60),
+            closed_grace: Duration::from_secs(30),
+            foreign_frames: 16,
+            remembered_channels: 4_096,
+            seen_for: Duration::from_secs(10 * 60),
+            seen_channels: 65_536,
+            handshakes_per_user: 8,
+            handshakes: 1_024,
+            signing_backlog: Duration::from_secs(5),
+            waiting_devices: 16,
+            waiting_devices_per_user: 4,
+            certificates: 8,
+        }
+    }
+}
+
+impl Limits {
+    /// The message limit of a channel where an end announced `announced` bytes (0 = no less than
+    /// the protocol's).
+    #[must_use]
+    pub fn message_bytes_with(&self, announced: u32) -> usize {
+        match usize::try_from(announced) {
+            Ok(0) | Err(_) => self.message_bytes,
+            Ok(bytes) => bytes.min(self.message_bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sums_are_those_of_the_protocol() {
+        assert_eq!(PLAINTEXT_MAX, 65_519);
+        assert_eq!(CHUNKS, 257);
+        assert_eq!(QUEUE_FRAMES, 4_352);
+        const { assert!(WEBSOCKET_MESSAGE_MAX >= frame::MESSAGE_MAX) };
+    }
+
+    #[test]
+    fn an_end_may_announce_less_and_never_more() {
+        let limits = Limits::default();
+        assert_eq!(limits.message_bytes_with(0), MESSAGE_BYTES);
+        assert_eq!(limits.message_bytes_with(1_000), 1_000);
+        assert_eq!(limits.message_bytes_with(u32::MAX), MESSAGE_BYTES);
+    }
+}

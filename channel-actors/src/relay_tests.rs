@@ -1,0 +1,181 @@
+//! One input, the exact verdict.
+
+#![expect(clippy::disallowed_methods, reason = "a test may ask what time it is")]
+
+use std::time::Duration;
+
+use schema::ids::ChannelId;
+
+use super::*;
+
+fn frame_of(epoch: u32, correlation: u64, flags: u8) -> Frame {
+    Frame::new(
+        ChannelId::from_bytes([1; 16]),
+        epoch,
+        correlation,
+        flags,
+        &[0; 20],
+    )
+}
+
+fn live(now: Instant) -> Relay {
+    let mut relay = Relay::opening(&Limits::default(), 0, now);
+    assert_eq!(relay.opened(0), Ok(()));
+    relay
+}
+
+#[test]
+fn nothing_passes_before_the_worker_has_answered() {
+    let now = Instant::now();
+    for side in [Side::Client, Side::Worker] {
+        let mut relay = Relay::opening(&Limits::default(), 0, now);
+        assert_eq!(
+            relay.admit(side, &frame_of(0, 1, 0), now),
+            Verdict::Close(CloseReason::ProtocolError)
+        );
+    }
+}
+
+#[test]
+fn both_directions_pass_when_live() {
+    let now = Instant::now();
+    let mut relay = live(now);
+    assert_eq!(
+        relay.admit(Side::Client, &frame_of(0, 1, 0), now),
+        Verdict::Pass
+    );
+    assert_eq!(
+        relay.admit(Side::Worker, &frame_of(0, 1, 0), now),
+        Verdict::Pass
+    );
+}
+
+#[test]
+fn the_directions_are_counted_apart() {
+    let now = Instant::now();
+    let mut relay = live(now);
+    assert_eq!(
+        relay.admit(Side::Client, &frame_of(0, 1, 1), now),
+        Verdict::Pass
+    );
+    assert_eq!(
+        relay.admit(Side::Worker, &frame_of(0, 2, 1), now),
+        Verdict::Pass
+    );
+    assert_eq!(
+        relay.admit(Side::Client, &frame_of(0, 2, 1), now),
+        Verdict::Close(CloseReason::InterleavedChunks)
+    );
+}
+
+#[test]
+fn the_smaller_of_the_announced_limits_counts() {
+    let now = Instant::now();
+    for (client, worker) in [(3, 0), (0, 3), (3, 9), (9, 3)] {
+        let mut relay = Relay::opening(&Limits::default(), client, now);
+        assert_eq!(relay.opened(worker), Ok(()));
+        assert_eq!(
+            relay.admit(Side::Worker, &frame_of(0, 1, 0), now),
+            Verdict::Close(CloseReason::MessageTooLarge)
+        );
+    }
+}
+
+#[test]
+fn an_open_without_an_answer_is_refused_after_ten_seconds() {
+    let now = Instant::now();
+    let relay = Relay::opening(&Limits::default(), 0, now);
+    assert_eq!(relay.deadline(), Some(now + Duration::from_secs(10)));
+    assert_eq!(relay.expire(now + Duration::from_secs(9)), None);
+    let expired = relay.expire(now + Duration::from_secs(10));
+    assert_eq!(
+        expired.map(|expired| expired.ending),
+        Some(Ending::Refused(RefusalReason::Timeout))
+    );
+}
+
+#[test]
+fn a_second_answer_is_a_breach() {
+    let now = Instant::now();
+    assert_eq!(live(now).opened(0), Err(CloseReason::ProtocolError));
+}
+
+#[test]
+fn a_message_that_stands_still_closes_and_names_its_sender() {
+    let now = Instant::now();
+    let mut relay = live(now);
+    assert_eq!(
+        relay.admit(Side::Worker, &frame_of(0, 1, 1), now),
+        Verdict::Pass
+    );
+    let late = now + Duration::from_secs(30);
+    assert_eq!(relay.deadline(), Some(late));
+    assert_eq!(
+        relay.expire(late),
+        Some(Expired {
+            ending: Ending::Closed(CloseReason::ChunkTimeout),
+            offender: Some(Side::Worker)
+        })
+    );
+}
+
+#[test]
+fn a_frame_of_an_older_epoch_is_dropped_and_of_a_newer_one_closes() {
+    let now = Instant::now();
+    let mut relay = live(now);
+    assert_eq!(
+        relay.admit(Side::Client, &frame_of(0, 1, 1), now),
+        Verdict::Pass
+    );
+    assert_eq!(relay.renewed(4), Ok(()));
+    assert_eq!(relay.renewed(4), Err(CloseReason::ProtocolError));
+    assert_eq!(
+        relay.admit(Side::Client, &frame_of(0, 1, 0), now),
+        Verdict::Drop(Dropped::StaleEpoch)
+    );
+    // The tally began anew: this is no interleaving with the chunk of epoch 0.
+    assert_eq!(
+        relay.admit(Side::Client, &frame_of(4, 2, 1), now),
+        Verdict::Pass
+    );
+    assert_eq!(
+        relay.admit(Side::Worker, &frame_of(5, 1, 0), now),
+        Verdict::Close(CloseReason::ProtocolError)
+    );
+    assert!(!relay.heeds_close(0) && relay.heeds_close(4));
+}
+
+#[test]
+fn not_one_more_frame_passes_the_fence() {
+    let now = Instant::now();
+    let mut relay = live(now);
+    relay.fence();
+    for side in [Side::Client, Side::Worker] {
+        assert_eq!(
+            relay.admit(side, &frame_of(0, 1, 0), now),
+            Verdict::Drop(Dropped::Revoked)
+        );
+    }
+}
+
+#[test]
+fn closing_twice_is_closing_once() {
+    let now = Instant::now();
+    let mut relay = live(now);
+    assert!(relay.close());
+    assert!(!relay.close());
+    assert_eq!(relay.deadline(), None);
+    assert_eq!(
+        relay.admit(Side::Client, &frame_of(0, 1, 0), now),
+        Verdict::Drop(Dropped::Closed)
+    );
+}
+
+#[test]
+fn an_end_cannot_speak_for_the_hub() {
+    let said = |reason: CloseReason| Relay::reason_of_an_end(reason.to_wire().into());
+    assert_eq!(said(CloseReason::DecryptFailed), CloseReason::DecryptFailed);
+    assert_eq!(said(CloseReason::Revoked), CloseReason::ProtocolError);
+    assert_eq!(Relay::reason_of_an_end(0), CloseReason::ProtocolError);
+    assert_eq!(Relay::reason_of_an_end(-7), CloseReason::ProtocolError);
+}
