@@ -43,7 +43,8 @@ export interface ChannelThread {
 }
 
 export interface ChannelThreadOptions {
-  workerUrl: TrustedScriptURL | string;
+  /** The built thread, as the Trusted Types policy returned it: handed on unchanged. */
+  workerUrl: string | { toString(): string };
   /** Absent, throwing or silent means: reject. */
   trust?: (question: TrustQuestion) => Promise<TrustAnswer>;
 }
