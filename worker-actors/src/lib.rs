@@ -1,1 +1,3 @@
-//! Placeholder until its first commit.
+//! The Worker: dials out to a Hub, holds the keys, runs terminals.
+
+pub mod terminal;
