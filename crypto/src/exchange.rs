@@ -69,8 +69,8 @@ pub(crate) struct ClientSecrets {
 
 /// What the Worker keeps of message 1; nothing of it is secret.
 pub(crate) struct ClientShare {
-    e: [u8; x25519::LEN],
-    kem: Option<KemPublic>,
+    pub(crate) e: [u8; x25519::LEN],
+    pub(crate) kem: Option<KemPublic>,
 }
 
 pub(crate) fn write_message_1(

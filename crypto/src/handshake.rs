@@ -27,8 +27,8 @@ pub struct AwaitingReply {
 /// May be sent to another thread, for the answer costs a signature.
 pub struct Accepted {
     mode: Mode,
-    state: Box<SymmetricState>,
-    share: ClientShare,
+    pub(crate) state: Box<SymmetricState>,
+    pub(crate) share: ClientShare,
 }
 
 /// What both sides have after an exchange: an epoch's keys and the root of its successor.
@@ -222,7 +222,7 @@ impl Root {
 }
 
 /// Row 1 of message 1: the prologue and the keys that the client knows beforehand.
-fn opening(
+pub(crate) fn opening(
     mode: Mode,
     prologue: &Prologue,
     worker: &PublicKey,

@@ -23,6 +23,8 @@
 //! Read next: [`handshake`] for the front of both modes, `hybrid` for what the post-quantum mode
 //! adds, [`transport`] for the rules of the frames, [`fixed`] and [`primitives`] for auditors.
 
+#[cfg(test)]
+mod adversary;
 mod aead;
 mod device;
 mod error;

@@ -73,7 +73,7 @@ impl SymmetricState {
     }
 
     /// Noise's `Split` with a third output, the secret from which a renewal begins.
-    pub(crate) fn split(self: Box<Self>) -> Split {
+    pub(crate) fn split(&self) -> Split {
         let (client, worker, renewal) = hash::hkdf_3(&self.chaining_key, &[]);
         Split {
             client: hash::cut(&client),
