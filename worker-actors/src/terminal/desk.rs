@@ -57,6 +57,7 @@ pub struct Desk {
     bell: bool,
     /// Counts everything that a stored copy would have to repeat.
     changes: u64,
+    announcements: u64,
 }
 
 /// A client's place at a desk.
@@ -81,6 +82,7 @@ impl Desk {
             created_ms: opening.created_ms,
             bell: false,
             changes: 0,
+            announcements: 0,
         }
     }
 
@@ -212,6 +214,12 @@ impl Desk {
         self.changes
     }
 
+    /// Rises with everything that [`summary`](Self::summary) shows.
+    #[must_use]
+    pub const fn announcements(&self) -> u64 {
+        self.announcements
+    }
+
     /// Whether its program runs, ended or was lost.
     #[must_use]
     pub const fn state(&self) -> &State {
@@ -257,6 +265,7 @@ impl Desk {
 
     fn announce(&mut self) {
         self.changes += 1;
+        self.announcements += 1;
         let summary = self.summary();
         for view in self.views.values_mut() {
             view.summary(summary.clone());

@@ -19,12 +19,12 @@
 pub mod answers;
 pub mod boundary;
 pub mod desk;
-//pub mod environment;
-//pub mod live;
+pub mod environment;
+pub mod live;
 mod model;
-//pub mod process_tree;
-//pub mod pty;
-//pub mod roster;
+pub mod process_tree;
+pub mod pty;
+pub mod roster;
 pub mod screen;
 pub mod size;
 mod snapshot;

@@ -1,0 +1,3 @@
+DROP TABLE serials;
+DROP TABLE devices;
+DROP TABLE terminals;
