@@ -30,6 +30,9 @@ pub mod refusal;
 pub mod relay;
 pub mod tally;
 
+#[cfg(feature = "endpoint")]
+pub mod endpoint;
+
 pub use channel::{BrowserSide, Channel, ChannelParts, LinkSide};
 pub use close::CloseReason;
 pub use limits::Limits;

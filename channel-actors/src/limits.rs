@@ -35,7 +35,7 @@ pub struct Limits {
 
     /// Counted frames a sender may have unacknowledged.
     pub window_frames: usize,
-    /// Plaintext bytes a sender may have unacknowledged. It is passed by at most one frame.
+    /// Plaintext bytes a sender may have unacknowledged.
     pub window_bytes: usize,
     /// Places of a queue on the way: the window, and 256 for what is not counted.
     pub queue_frames: usize,

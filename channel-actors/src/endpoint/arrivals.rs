@@ -1,0 +1,327 @@
+//! What comes in: opened, counted, put together, let through the gate, heeded.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use prost::Message as _;
+use schema::{
+    frame::Frame,
+    ids::WorkspaceId,
+    wire::{self, Inner, control, inner::Body, response},
+};
+
+use super::{
+    Event, Failure,
+    access::Access,
+    calls::Known,
+    claim::{self, Expected},
+    gate::{self, Phase, Shut},
+    live::Endpoint,
+};
+use crate::{close::CloseReason, relay::Side, tally::Place};
+
+type Heeded = Result<(), Shut>;
+
+const BREACH: Shut = Shut::Close(CloseReason::ProtocolError);
+
+impl Endpoint {
+    /// Takes one frame of this channel. What is wrong with it shows as [`Event::Closed`].
+    pub fn receive(&mut self, frame: Frame, now: Instant) {
+        if self.closed().is_some() || frame.epoch() < self.epoch {
+            return;
+        }
+        let heeded = match self.phase {
+            _ if frame.epoch() > self.epoch => Err(BREACH),
+            Phase::Judging { .. } => self.hold(frame),
+            Phase::AwaitingClaim { .. } | Phase::AwaitingAnswer { .. } | Phase::Open => {
+                self.open(&frame, now)
+            }
+        };
+        if let Err(shut) = heeded {
+            self.shut(shut);
+        }
+    }
+
+    /// Takes a control message of this channel: a Close. Others are not an endpoint's.
+    pub fn receive_control(&mut self, body: &control::Body) {
+        if let control::Body::Close(close) = body
+            && close.epoch >= self.epoch
+        {
+            let reason = CloseReason::from_wire(close.reason);
+            self.end(reason.unwrap_or(CloseReason::ProtocolError), None);
+        }
+    }
+
+    /// Worker: the claim's device is trusted. `cap` is what certificates grant at most.
+    pub fn accept_claim(&mut self, cap: Option<super::access::Roles>, now: Instant) {
+        let Phase::Judging { .. } = self.phase else {
+            return;
+        };
+        self.access.sign(cap);
+        self.phase = Phase::Open;
+        let workspaces = self.access.effective();
+        let accepted = wire::ClaimAccepted {
+            workspaces: workspaces.clone(),
+        };
+        self.first = Some(Body::ClaimAccepted(accepted));
+        self.events.push_back(Event::Established { workspaces });
+        for frame in std::mem::take(&mut self.held) {
+            self.receive(frame, now);
+        }
+    }
+
+    /// Worker: the claim's device is not trusted. `fingerprint` is the one of its key.
+    pub fn reject_device(&mut self, fingerprint: &str) {
+        if let Phase::Judging { .. } = self.phase {
+            self.fail(&Failure::DeviceNotTrusted {
+                fingerprint: fingerprint.to_owned(),
+            });
+        }
+    }
+
+    /// Keeps a frame that came behind a claim which is being looked at.
+    fn hold(&mut self, frame: Frame) -> Heeded {
+        let held: usize = self.held.iter().map(|frame| frame.ciphertext().len()).sum();
+        let full = self.held.len() >= self.limits.queue_frames
+            || held + frame.ciphertext().len() > 2 * self.limits.window_bytes;
+        if full {
+            return Err(Shut::Close(CloseReason::TooSlow));
+        }
+        self.held.push_back(frame);
+        Ok(())
+    }
+
+    fn open(&mut self, frame: &Frame, now: Instant) -> Heeded {
+        let place = self.tally.admit(frame, now).map_err(Shut::Close)?;
+        let plaintext = self.decrypt(frame)?;
+        let bytes = plaintext.len();
+        if let Phase::AwaitingClaim { .. } = self.phase {
+            return self.expect_claim(place, plaintext, now);
+        }
+        if place != Place::Whole {
+            self.receipts.count(bytes, now);
+        }
+        let Some(message) = self.joiner.join(place, plaintext) else {
+            return Ok(());
+        };
+        let body = decode(message).ok_or(BREACH)?;
+        match (place, gate::is_counted(&body)) {
+            (Place::Whole, true) => self.receipts.count(bytes, now),
+            // It was counted as it came and its sender did not: the two would never agree again.
+            (Place::Chunk | Place::Last, false) => return Err(BREACH),
+            (Place::Whole, false) | (Place::Chunk | Place::Last, true) => {}
+        }
+        match self.side {
+            Side::Client => self.heed_worker(body, now),
+            Side::Worker => self.heed_client(body, now),
+        }
+    }
+
+    fn decrypt(&mut self, frame: &Frame) -> Result<Bytes, Shut> {
+        let keys = self.keys.as_mut().ok_or(BREACH)?;
+        let opened = keys
+            .opener
+            .open(&frame.associated_data(), frame.ciphertext());
+        let tired = keys.opener.wants_renewal();
+        if tired {
+            self.want_renewal();
+        }
+        match opened {
+            Ok(mut plaintext) => Ok(Bytes::from(std::mem::take(&mut *plaintext))),
+            Err(crypto::Error::CounterExhausted) => Err(Shut::Close(CloseReason::KeyExpired)),
+            Err(_) => Err(Shut::Close(CloseReason::DecryptFailed)),
+        }
+    }
+
+    fn expect_claim(&mut self, place: Place, plaintext: Bytes, now: Instant) -> Heeded {
+        let not_verified = || Shut::Fail(Failure::UserIdNotVerified);
+        let Some(Body::Claim(claim)) = decode(plaintext).filter(|_| place == Place::Whole) else {
+            return Err(not_verified());
+        };
+        let keys = self.keys.as_ref().ok_or(BREACH)?;
+        let expected = Expected {
+            mode: self.parties.mode,
+            hash: keys.root.hash(),
+            worker: &self.parties.worker,
+            user: &self.parties.user,
+            certificates: self.limits.certificates,
+        };
+        let (device, workspaces) = claim::check(claim, &expected).map_err(Shut::Fail)?;
+        self.access.claim(workspaces);
+        self.phase = Phase::Judging {
+            until: now + self.limits.claim_timeout,
+        };
+        self.events.push_back(Event::Claimed(device));
+        Ok(())
+    }
+
+    fn heed_worker(&mut self, body: Body, now: Instant) -> Heeded {
+        gate::client_admits(self.phase, &body)?;
+        match body {
+            Body::ClaimAccepted(accepted) => self.heed_acceptance(accepted),
+            Body::Failure(failure) => {
+                self.end(CloseReason::Rejected, Failure::from_wire(failure));
+                Ok(())
+            }
+            Body::Response(response) => self.heed_response(response),
+            other => self.heed_either(other, now),
+        }
+    }
+
+    fn heed_client(&mut self, body: Body, now: Instant) -> Heeded {
+        gate::worker_admits(&body)?;
+        match body {
+            Body::Request(request) => self.heed_request(request),
+            Body::Cancel(cancel) => {
+                self.heed_cancel(cancel.id);
+                Ok(())
+            }
+            other => self.heed_either(other, now),
+        }
+    }
+
+    fn heed_either(&mut self, body: Body, now: Instant) -> Heeded {
+        match body {
+            Body::StreamData(data) => self.heed_stream_data(data),
+            Body::StreamEnd(end) => self.heed_stream_end(end),
+            Body::Credit(credit) => self.heed_credit(credit),
+            Body::Ping(ping) => {
+                self.echo.to_answer = Some(ping.nonce);
+                Ok(())
+            }
+            Body::Pong(pong) => {
+                self.heed_pong(pong.nonce, now);
+                Ok(())
+            }
+            Body::Ack(ack) if self.window.acknowledge(ack.received) => Ok(()),
+            Body::Ack(_)
+            | Body::Claim(_)
+            | Body::ClaimAccepted(_)
+            | Body::Failure(_)
+            | Body::Request(_)
+            | Body::Response(_)
+            | Body::Cancel(_) => Err(BREACH),
+        }
+    }
+
+    fn heed_acceptance(&mut self, accepted: wire::ClaimAccepted) -> Heeded {
+        let workspaces = accepted.workspaces;
+        self.access = Access::announced(&workspaces);
+        self.phase = Phase::Open;
+        self.events.push_back(Event::Established { workspaces });
+        Ok(())
+    }
+
+    fn heed_request(&mut self, request: wire::Request) -> Heeded {
+        let wire::Request {
+            id,
+            method,
+            payload,
+            opens_stream,
+            workspace_id,
+        } = request;
+        let workspace = match workspace_id.as_str() {
+            "" => None,
+            text => Some(WorkspaceId::parse(text).map_err(|_| BREACH)?),
+        };
+        if opens_stream && !self.streams.has_room_for_another() {
+            return Err(BREACH);
+        }
+        self.calls.begin(id).map_err(|_| BREACH)?;
+        if opens_stream {
+            self.streams.begin(id);
+        }
+        self.events.push_back(Event::Request {
+            id,
+            method,
+            payload,
+            opens_stream,
+            workspace,
+        });
+        Ok(())
+    }
+
+    fn heed_response(&mut self, response: wire::Response) -> Heeded {
+        let id = response.id;
+        match self.calls.knows(id) {
+            Known::Never => return Err(BREACH),
+            Known::Over => return Ok(()),
+            Known::Open => self.calls.end(id),
+        };
+        let result = match response.result.ok_or(BREACH)? {
+            response::Result::Payload(payload) => Ok(payload),
+            response::Result::Error(error) => {
+                self.drop_stream(id);
+                Err(error)
+            }
+        };
+        self.events.push_back(Event::Response { id, result });
+        Ok(())
+    }
+
+    fn heed_cancel(&mut self, id: u64) {
+        let known = self.calls.end(id);
+        let streamed = self.streams.remove(id);
+        if known || streamed {
+            self.outbox.purge(id);
+            self.events.push_back(Event::Cancelled { id });
+        }
+    }
+
+    fn heed_stream_data(&mut self, data: wire::StreamData) -> Heeded {
+        let wire::StreamData { id, data } = data;
+        if self.is_stream(id)? {
+            self.streams.received(id, data.len()).map_err(|_| BREACH)?;
+            self.events.push_back(Event::StreamData { id, data });
+        }
+        Ok(())
+    }
+
+    fn heed_stream_end(&mut self, end: wire::StreamEnd) -> Heeded {
+        let wire::StreamEnd { id, error } = end;
+        if !self.is_stream(id)? {
+            return Ok(());
+        }
+        match &error {
+            Some(_) => self.drop_stream(id),
+            None => self.streams.end_there(id).map_err(|_| BREACH)?,
+        }
+        self.events.push_back(Event::StreamEnd { id, error });
+        Ok(())
+    }
+
+    fn heed_credit(&mut self, credit: wire::Credit) -> Heeded {
+        if self.is_stream(credit.id)? {
+            self.streams
+                .credited(credit.id, credit.total)
+                .map_err(|_| BREACH)?;
+            self.tell_room();
+        }
+        Ok(())
+    }
+
+    fn heed_pong(&mut self, nonce: u64, now: Instant) {
+        if let Some((_, asked)) = self.echo.asked.take_if(|(asked, _)| *asked == nonce) {
+            let rtt = now.saturating_duration_since(asked);
+            self.events.push_back(Event::Pong { rtt });
+        }
+    }
+
+    /// Whether there is such a stream. What comes for one that is over was under way.
+    fn is_stream(&self, id: u64) -> Result<bool, Shut> {
+        match (self.streams.is_open(id), self.calls.knows(id)) {
+            (true, _) => Ok(true),
+            (false, Known::Open | Known::Over) => Ok(false),
+            (false, Known::Never) => Err(BREACH),
+        }
+    }
+
+    pub(super) fn drop_stream(&mut self, id: u64) {
+        self.streams.remove(id);
+        self.outbox.purge_stream(id);
+    }
+}
+
+fn decode(message: Bytes) -> Option<Body> {
+    Inner::decode(message).ok()?.body
+}

@@ -1,0 +1,118 @@
+//! What may be said before the claim is accepted, and by whom afterwards.
+
+use std::time::Instant;
+
+use schema::wire::inner::Body;
+
+use super::Failure;
+use crate::close::CloseReason;
+
+/// How far the two ends know each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Worker: frame 0 has to be the claim, until then.
+    AwaitingClaim {
+        until: Instant,
+    },
+    /// Worker: the claim came; somebody looks the device up. Frames wait.
+    Judging {
+        until: Instant,
+    },
+    /// Client: the claim went out; the Worker's frame 0 has to be its answer.
+    AwaitingAnswer {
+        until: Instant,
+    },
+    Open,
+}
+
+impl Phase {
+    /// When it has lasted too long.
+    pub(super) const fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::AwaitingClaim { until }
+            | Self::Judging { until }
+            | Self::AwaitingAnswer { until } => Some(until),
+            Self::Open => None,
+        }
+    }
+
+    /// Whether anything but claim and answer may be sealed. A client may send behind its claim.
+    pub(super) const fn may_send(self) -> bool {
+        matches!(self, Self::AwaitingAnswer { .. } | Self::Open)
+    }
+}
+
+/// What a gate does with a message that has to be refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Shut {
+    /// Worker: say so, then close with `rejected`.
+    Fail(Failure),
+    /// Close.
+    Close(CloseReason),
+}
+
+/// Whether a client lets this message of its Worker in.
+pub(super) const fn client_admits(phase: Phase, body: &Body) -> Result<(), Shut> {
+    const BREACH: Result<(), Shut> = Err(Shut::Close(CloseReason::ProtocolError));
+    let awaiting = !matches!(phase, Phase::Open);
+    match body {
+        Body::Failure(_) => Ok(()),
+        Body::ClaimAccepted(_) if awaiting => Ok(()),
+        Body::ClaimAccepted(_) => BREACH,
+        Body::Response(_)
+        | Body::StreamData(_)
+        | Body::StreamEnd(_)
+        | Body::Credit(_)
+        | Body::Ping(_)
+        | Body::Pong(_)
+        | Body::Ack(_)
+            if !awaiting =>
+        {
+            Ok(())
+        }
+        Body::Response(_)
+        | Body::StreamData(_)
+        | Body::StreamEnd(_)
+        | Body::Credit(_)
+        | Body::Ping(_)
+        | Body::Pong(_)
+        | Body::Ack(_) => BREACH,
+        Body::Claim(_) | Body::Request(_) | Body::Cancel(_) => BREACH,
+    }
+}
+
+/// Whether a Worker lets this message of its client in, once the claim is accepted.
+pub(super) const fn worker_admits(body: &Body) -> Result<(), Shut> {
+    match body {
+        Body::Request(_)
+        | Body::StreamData(_)
+        | Body::StreamEnd(_)
+        | Body::Credit(_)
+        | Body::Cancel(_)
+        | Body::Ping(_)
+        | Body::Pong(_)
+        | Body::Ack(_) => Ok(()),
+        Body::Claim(_) => Err(Shut::Fail(Failure::ClaimInvalid)),
+        Body::ClaimAccepted(_) | Body::Failure(_) | Body::Response(_) => {
+            Err(Shut::Close(CloseReason::ProtocolError))
+        }
+    }
+}
+
+/// Whether a message is counted, acknowledged and kept.
+pub(super) const fn is_counted(body: &Body) -> bool {
+    match body {
+        Body::Claim(_)
+        | Body::ClaimAccepted(_)
+        | Body::Failure(_)
+        | Body::Ping(_)
+        | Body::Pong(_)
+        | Body::Ack(_) => false,
+        Body::Request(_)
+        | Body::Response(_)
+        | Body::StreamData(_)
+        | Body::StreamEnd(_)
+        | Body::Credit(_)
+        | Body::Cancel(_) => true,
+    }
+}
