@@ -90,6 +90,12 @@ pub fn ed25519_verifies(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
     signed::ed25519_verifies(key, message, signature)
 }
 
+/// Whether an ML-DSA-65 signature verifies, pure, under a context.
+#[must_use]
+pub fn ml_dsa_verifies(key: &[u8], context: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    signed::ml_dsa_verifies(key, context, message, signature)
+}
+
 /// BLAKE2b-512.
 #[must_use]
 pub fn blake2b_512(input: &[u8]) -> [u8; hash::LEN] {

@@ -227,7 +227,8 @@ fn both_verify(label: Label, key: &[u8], covered: &[u8], signature: &[u8]) -> bo
     let (Some((ed_key, dsa_key)), Some((ed, dsa))) = (keys, signatures) else {
         return false;
     };
-    ed25519_verifies(ed_key, covered, ed) && ml_dsa_verifies(label, dsa_key, covered, dsa)
+    let context = label.as_str().as_bytes();
+    ed25519_verifies(ed_key, covered, ed) && ml_dsa_verifies(dsa_key, context, covered, dsa)
 }
 
 /// RFC 8032 as strictly as it can be read: canonical encodings, no point of small order.
@@ -247,19 +248,21 @@ pub(crate) fn ed25519_verifies(key: &[u8], covered: &[u8], signature: &[u8]) -> 
     canonical && parsed.verify_strict(covered, &signature).is_ok()
 }
 
-/// FIPS 204, algorithm 3, with the label as context string.
-fn ml_dsa_verifies(label: Label, key: &[u8], covered: &[u8], signature: &[u8]) -> bool {
+/// FIPS 204, algorithm 3; a context longer than 255 bytes verifies nothing.
+pub(crate) fn ml_dsa_verifies(
+    key: &[u8],
+    context: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
     let Ok(key) = key.try_into() else {
         return false;
     };
     let Ok(signature) = DsaSignature::<MlDsa65>::try_from(signature) else {
         return false;
     };
-    DsaKey::<MlDsa65>::decode(key).verify_with_context(
-        covered,
-        label.as_str().as_bytes(),
-        &signature,
-    )
+    let short = context.len() <= 255;
+    short && DsaKey::<MlDsa65>::decode(key).verify_with_context(message, context, &signature)
 }
 
 fn slh_verifies(label: Label, key: &[u8], covered: &[u8], signature: &[u8]) -> bool {

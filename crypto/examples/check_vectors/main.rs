@@ -6,7 +6,7 @@
 //!
 //! Formats are recognised by content: Noise (cacophony and flynn, `NK_25519_ChaChaPoly_BLAKE2b`),
 //! NIST ACVP (ML-KEM-1024; SLH-DSA-SHAKE-256f, external and pure), Wycheproof (X25519, ML-KEM-1024,
-//! ChaCha20-Poly1305, XChaCha20-Poly1305, Ed25519), CCTV (ML-KEM-1024) and lists of RFC vectors
+//! ChaCha20-Poly1305, XChaCha20-Poly1305, Ed25519, ML-DSA-65 verification), CCTV (ML-KEM-1024) and lists of RFC vectors
 //! (X25519, ChaCha20, ChaCha20-Poly1305, XChaCha20-Poly1305, HChaCha20, BLAKE2b, Argon2id).
 //!
 //! Cases of other protocols and parameter sets in the same file are counted as skipped. From a
