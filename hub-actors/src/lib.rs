@@ -1,1 +1,70 @@
-//! Placeholder until its first commit.
+//! The Hub: accounts, Worker registration, and an authenticated relay of frames that it cannot
+//! read.
+//!
+//! ```text
+//! Hub
+//! ├─ Store           a bounded pool; a failing query fails its request only
+//! ├─ Registry        permanent; its death ends the Hub
+//! │   ├─ Session ×n  a browser's WebSocket; death -> its channels are told
+//! │   ├─ Link ×n     a Worker's stream; death -> its channels are told, the Worker is offline
+//! │   └─ Channel ×n  of channel-actors; death -> both ends are told
+//! ├─ Servers         one port: HTTP/1.1 for actix, HTTP/2 for tonic; and the admin door
+//! └─ Drain           refuse new, goodbyes in slices, wait, down
+//! ```
+//!
+//! Who came is in the directory, and the only way out of it is the drop of a guard. Rules live
+//! in brains ([`directory`], [`origin`], [`limiter`], [`liveness`], [`events`], [`assembly`],
+//! [`drain`]); the rest carries verdicts out.
+//!
+//! What it never does: decrypt (no cryptography of channels is in reach of this crate), keep a
+//! payload, look a frame up in anything shared, restart an actor, or store a secret that it was
+//! shown otherwise than as a keyed hash.
+//!
+//! Read next: `hub.rs` for the face, `registry.rs`, then `session.rs` and `link.rs`.
+
+mod accounts;
+mod admin;
+mod assembly;
+mod caller;
+mod clock;
+mod config;
+mod directory;
+mod drain;
+mod edge;
+mod error;
+mod events;
+mod folder;
+mod grant;
+mod grpc;
+mod http;
+mod hub;
+mod limiter;
+mod link;
+mod listen;
+mod liveness;
+mod messages;
+mod names;
+mod origin;
+mod page;
+mod presence;
+mod private_file;
+mod registry;
+mod rpc;
+mod session;
+mod start;
+mod state;
+mod store;
+mod telemetry;
+mod token;
+mod workers;
+
+pub use config::{DrainConfig, HubConfig, Mode, Quotas, Timeouts};
+pub use error::{Fault, Field, Quota, Refusal};
+pub use folder::FolderError;
+pub use hub::{BundledWorker, Hub};
+pub use listen::{Bound, ListenError};
+pub use messages::Census;
+pub use private_file::PrivateFileError;
+pub use start::StartError;
+pub use store::open::DatabaseError;
+pub use token::{PepperError, SecretText};

@@ -1,0 +1,91 @@
+//! Who is calling: what a request presents, and whom that makes of it.
+
+use schema::ids::{CredentialId, OrganisationId, UserId};
+
+use crate::{
+    clock,
+    config::Mode,
+    error::Fault,
+    state::State,
+    store::{
+        credentials::{self, Kind},
+        users,
+    },
+    token::Purpose,
+};
+
+/// Somebody who was let in, and by which credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) user: UserId,
+    pub(crate) organisation: OrganisationId,
+    pub(crate) username: String,
+    pub(crate) credential: CredentialId,
+}
+
+/// The secret that came with a request. Never printed.
+pub(crate) enum Presented {
+    /// None.
+    Nothing,
+    /// `Authorization: Bearer`, an access token.
+    Bearer(String),
+    /// The login cookie.
+    Cookie(String),
+}
+
+/// Longer secrets are nobody's.
+const SECRET_MAX: usize = 256;
+
+impl Presented {
+    /// What an `Authorization` header presents.
+    pub(crate) fn bearer(header: &str) -> Self {
+        match header.split_once(' ') {
+            Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => {
+                Self::Bearer(secret.trim().to_owned())
+            }
+            _ => Self::Nothing,
+        }
+    }
+}
+
+impl State {
+    /// Whom a request comes from; solo needs no secret, since reaching the port is enough.
+    pub(crate) async fn caller(&self, presented: Presented) -> Result<Option<Caller>, Fault> {
+        if self.config.mode == Mode::Solo {
+            return Ok(Some(self.admin_caller()));
+        }
+        let (kind, purpose, secret) = match presented {
+            Presented::Nothing => return Ok(None),
+            Presented::Bearer(secret) => (Kind::AccessToken, Purpose::AccessToken, secret),
+            Presented::Cookie(secret) => (Kind::Login, Purpose::Login, secret),
+        };
+        if secret.len() > SECRET_MAX {
+            return Ok(None);
+        }
+        let hash = self.pepper.hash(purpose, &secret);
+        self.store
+            .run(move |conn| {
+                let found = credentials::find_live(conn, kind, hash, clock::unix_ms())?;
+                let Some(credential) = found else {
+                    return Ok(None);
+                };
+                let user = users::find(conn, &credential.user)?;
+                Ok(user.map(|user| Caller {
+                    user: user.id,
+                    organisation: user.organisation,
+                    username: user.username,
+                    credential: credential.id,
+                }))
+            })
+            .await
+    }
+
+    fn admin_caller(&self) -> Caller {
+        Caller {
+            user: self.admin.id.clone(),
+            organisation: self.admin.organisation.clone(),
+            username: self.admin.username.clone(),
+            credential: self.solo_credential.clone(),
+        }
+    }
+}

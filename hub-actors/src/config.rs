@@ -1,0 +1,196 @@
+//! What can be set, one struct a concern. Protocol numbers are not here: they are no choice.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything a Hub is started with. The binary lays file, environment and flags over it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HubConfig {
+    /// The one public door: `ADDRESS:PORT` or `unix:PATH`. Default `127.0.0.1:4327`.
+    pub listen: String,
+    /// Health and metrics: `ADDRESS:PORT`, or empty for none. Default `127.0.0.1:4328`.
+    pub admin_listen: String,
+    /// Where browsers find this Hub, e.g. `https://hub.example.org`. Default empty: wherever it
+    /// is reached by a loopback name or by address.
+    pub public_url: String,
+    /// Folder of the database and the key files. Default `leapmux-hub` in the working folder.
+    pub data_dir: PathBuf,
+    /// Who may use it. Default `solo`.
+    pub mode: Mode,
+    /// How much one user may take.
+    pub quotas: Quotas,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// How it goes down.
+    pub drain: DrainConfig,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:4327".to_owned(),
+            admin_listen: "127.0.0.1:4328".to_owned(),
+            public_url: String::new(),
+            data_dir: PathBuf::from("leapmux-hub"),
+            mode: Mode::Solo,
+            quotas: Quotas::default(),
+            timeouts: Timeouts::default(),
+            drain: DrainConfig::default(),
+        }
+    }
+}
+
+/// Who may use a Hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Whoever reaches the port is the admin. For loopback only.
+    Solo,
+    /// Whoever holds a credential.
+    Hub,
+}
+
+impl Mode {
+    /// The word used in configuration, logs and metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Solo => "solo",
+            Self::Hub => "hub",
+        }
+    }
+}
+
+/// Limits that one user can meet. Generous: they stop accidents and abuse, not work.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quotas {
+    /// Open WebSockets of one user, relay and events together. Default 256.
+    pub sessions_per_user: u32,
+    /// Live channels of one user. Default 1024.
+    pub channels_per_user: u32,
+    /// Channels that one user may open within a second, on average. Default 20.
+    pub opens_per_second: u32,
+    /// Opens beyond the average that may come at once. Default 100.
+    pub opens_burst: u32,
+    /// Registered Workers of one user. Default 256.
+    pub workers_per_user: u32,
+    /// Unused registration keys of one user. Default 16.
+    pub registration_keys_per_user: u32,
+    /// Failed sign-ins from one address within a minute. Default 10.
+    pub failed_sign_ins_per_minute: u32,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            sessions_per_user: 256,
+            channels_per_user: 1_024,
+            opens_per_second: 20,
+            opens_burst: 100,
+            workers_per_user: 256,
+            registration_keys_per_user: 16,
+            failed_sign_ins_per_minute: 10,
+        }
+    }
+}
+
+/// Limits of time, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timeouts {
+    /// From accept to the first bytes and from there to whole request headers. Default 10,000.
+    pub request_head_ms: u64,
+    /// For the body of a request. Default 10,000.
+    pub request_body_ms: u64,
+    /// A socket that takes no byte for so long is closed. Default 30,000.
+    pub write_stall_ms: u64,
+    /// Silence of a WebSocket after which it is pinged. Default 15,000.
+    pub ping_after_ms: u64,
+    /// Silence of a WebSocket after which it is closed. Default 40,000.
+    pub session_dead_ms: u64,
+    /// From a link's start to its Hello. Default 10,000.
+    pub hello_ms: u64,
+    /// How often a link looks at its clock. Default 2,000.
+    pub link_tick_ms: u64,
+    /// Silence of a link after which a heartbeat is sent. Default 5,000.
+    pub heartbeat_after_ms: u64,
+    /// Silence of a link after which it is dead. Default 10,000.
+    pub link_dead_ms: u64,
+    /// For a place in the database pool, and for its lock. Default 5,000.
+    pub database_ms: u64,
+    /// Life of a registration key. Default 300,000 (5 minutes).
+    pub registration_key_ms: u64,
+    /// Life of a login. Default 2,592,000,000 (30 days).
+    pub login_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            request_head_ms: 10_000,
+            request_body_ms: 10_000,
+            write_stall_ms: 30_000,
+            ping_after_ms: 15_000,
+            session_dead_ms: 40_000,
+            hello_ms: 10_000,
+            link_tick_ms: 2_000,
+            heartbeat_after_ms: 5_000,
+            link_dead_ms: 10_000,
+            database_ms: 5_000,
+            registration_key_ms: 300_000,
+            login_ms: 2_592_000_000,
+        }
+    }
+}
+
+/// How a Hub goes down, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DrainConfig {
+    /// From "not ready" to the first goodbye, while load balancers take notice. Default 0.
+    pub delay_ms: u64,
+    /// Goodbyes are spread over so long. Default 2,000.
+    pub spread_ms: u64,
+    /// Then connections have so long to go by themselves. Default 5,000.
+    pub timeout_ms: u64,
+}
+
+impl Default for DrainConfig {
+    fn default() -> Self {
+        Self {
+            delay_ms: 0,
+            spread_ms: 2_000,
+            timeout_ms: 5_000,
+        }
+    }
+}
+
+/// Milliseconds, as a duration.
+pub(crate) const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let read = |text| serde_json::from_str::<HubConfig>(text);
+        assert!(read(r#"{"listen":"127.0.0.1:0"}"#).is_ok());
+        assert!(read(r#"{"lisen":"127.0.0.1:0"}"#).is_err());
+        assert!(read(r#"{"quotas":{"channels":1}}"#).is_err());
+        assert!(read(r#"{"timeouts":{"hello_ms":"soon"}}"#).is_err());
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let read = serde_json::from_str::<HubConfig>(r#"{"timeouts":{"hello_ms":1}}"#).unwrap();
+        assert_eq!(read.timeouts.hello_ms, 1);
+        assert_eq!(read.timeouts.link_dead_ms, Timeouts::default().link_dead_ms);
+        assert_eq!(read.listen, HubConfig::default().listen);
+    }
+}

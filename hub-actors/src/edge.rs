@@ -1,0 +1,362 @@
+//! One listener for two protocols: HTTP/1.1 goes to actix, HTTP/2 to tonic.
+//!
+//! gRPC needs trailers, which actix's HTTP/2 never sends, and a browser's WebSocket needs
+//! HTTP/1.1; the 24-byte preface of HTTP/2 (RFC 9113, 3.4) tells them apart. Whoever stalls, in
+//! either protocol, is let go here, where no actor has to be polled for it.
+
+use std::{
+    future::Future as _,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use actix_http::HttpService;
+use actix_service::{
+    IntoServiceFactory, Service as _, ServiceFactory, fn_factory, fn_service, map_config,
+};
+use actix_web::{body::MessageBody, dev::AppConfig};
+use bytes::BytesMut;
+use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
+    net::{TcpStream, UnixStream},
+    sync::mpsc,
+    time::Sleep,
+};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long the edge waits for a peer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// For the first bytes, and again for the whole head of each request.
+    pub(crate) head: Duration,
+    /// For a socket to take one more byte.
+    pub(crate) stall: Duration,
+}
+
+/// A socket whose first bytes were already read, and which may not stall for ever.
+pub(crate) struct Edge<S> {
+    head: BytesMut,
+    io: S,
+    stall: Duration,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Edge<S> {
+    fn new(head: BytesMut, io: S, stall: Duration) -> Self {
+        Self {
+            head,
+            io,
+            stall,
+            stalled: None,
+        }
+    }
+
+    /// Reads until the bytes differ from the HTTP/2 preface, or are it.
+    async fn sniff(io: S, stall: Duration) -> io::Result<(Protocol, Self)> {
+        let mut edge = Self::new(BytesMut::with_capacity(256), io, stall);
+        let protocol = loop {
+            let seen = edge.head.len().min(PREFACE.len());
+            if edge.head.get(..seen) != PREFACE.get(..seen) {
+                break Protocol::Http1;
+            }
+            if seen == PREFACE.len() {
+                break Protocol::Http2;
+            }
+            if edge.io.read_buf(&mut edge.head).await? == 0 {
+                break Protocol::Http1;
+            }
+        };
+        Ok((protocol, edge))
+    }
+
+    /// Lets a write's outcome pass, unless it has been pending for too long.
+    fn watch<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.stalled = None;
+            return outcome;
+        }
+        let stall = self.stall;
+        let sleep = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
+        match sleep.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Edge<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.head.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let length = self.head.len().min(buf.remaining());
+        buf.put_slice(&self.head.split_to(length));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.watch(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.watch(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.io).poll_flush(cx);
+        self.watch(cx, outcome)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.watch(cx, outcome)
+    }
+}
+
+/// What the edge needs to know of a transport: its peer, and how it changes reactors.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sized + 'static {
+    fn peer(&self) -> Option<SocketAddr>;
+    fn tune(&self, patience: Patience) -> io::Result<()>;
+    fn detach(edge: Edge<Self>) -> io::Result<Detached>;
+}
+
+impl Transport for TcpStream {
+    fn peer(&self) -> Option<SocketAddr> {
+        self.peer_addr().ok()
+    }
+
+    /// The kernel gives up on a dead peer as soon as we would, even if nobody polls the socket.
+    fn tune(&self, patience: Patience) -> io::Result<()> {
+        self.set_nodelay(true)?;
+        let milliseconds = u32::try_from(patience.stall.as_millis()).unwrap_or(u32::MAX);
+        Ok(setsockopt(self, TcpUserTimeout, &milliseconds)?)
+    }
+
+    fn detach(edge: Edge<Self>) -> io::Result<Detached> {
+        Ok(Detached {
+            head: edge.head,
+            stall: edge.stall,
+            socket: Socket::Tcp(edge.io.into_std()?),
+        })
+    }
+}
+
+impl Transport for UnixStream {
+    fn peer(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    fn tune(&self, _patience: Patience) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn detach(edge: Edge<Self>) -> io::Result<Detached> {
+        let socket = Socket::Unix(edge.io.into_std()?);
+        Ok(Detached {
+            head: edge.head,
+            stall: edge.stall,
+            socket,
+        })
+    }
+}
+
+/// A socket between two reactors, on its way to tonic's runtime.
+pub(crate) struct Detached {
+    head: BytesMut,
+    stall: Duration,
+    socket: Socket,
+}
+
+enum Socket {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Detached {
+    /// Registers the socket with the reactor of the runtime that calls this.
+    pub(crate) fn attach(self) -> io::Result<Http2> {
+        let io = match self.socket {
+            Socket::Tcp(socket) => Either::Tcp(Edge::new(
+                self.head,
+                TcpStream::from_std(socket)?,
+                self.stall,
+            )),
+            Socket::Unix(socket) => Either::Unix(Edge::new(
+                self.head,
+                UnixStream::from_std(socket)?,
+                self.stall,
+            )),
+        };
+        Ok(Http2 { io })
+    }
+}
+
+/// A connection that speaks HTTP/2.
+pub(crate) struct Http2 {
+    io: Either,
+}
+
+enum Either {
+    Tcp(Edge<TcpStream>),
+    Unix(Edge<UnixStream>),
+}
+
+macro_rules! each {
+    ($http2:expr, $io:ident => $call:expr) => {
+        match &mut $http2.get_mut().io {
+            Either::Tcp(io) => {
+                let $io = Pin::new(io);
+                $call
+            }
+            Either::Unix(io) => {
+                let $io = Pin::new(io);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Http2 {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self, io => io.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Http2 {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, io => io.poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, io => io.poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, io => io.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, io => io.poll_shutdown(cx))
+    }
+}
+
+impl tonic::transport::server::Connected for Http2 {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
+}
+
+/// The queue of connections towards tonic.
+pub(crate) type Http2Sender = mpsc::Sender<Detached>;
+
+/// The per-connection service of `actix_server::ServerBuilder::{listen, listen_uds}`.
+pub(crate) fn edge<S, App, AppF, B>(
+    app: impl Fn() -> App + Clone + Send + 'static,
+    http2: Http2Sender,
+    patience: Patience,
+) -> impl ServiceFactory<S, Config = (), Response = (), Error = (), InitError = ()>
+where
+    S: Transport,
+    App: IntoServiceFactory<AppF, actix_http::Request> + 'static,
+    AppF: ServiceFactory<
+            actix_http::Request,
+            Config = AppConfig,
+            Response = actix_web::dev::ServiceResponse<B>,
+            Error = actix_web::Error,
+            InitError = (),
+        > + 'static,
+    AppF::Service: 'static,
+    AppF::Future: 'static,
+    B: MessageBody + 'static,
+{
+    fn_factory(move || {
+        let (app, http2) = (app.clone(), http2.clone());
+        async move {
+            let http1 = HttpService::build()
+                .client_request_timeout(patience.head)
+                .client_disconnect_timeout(Duration::from_secs(2))
+                .h1(map_config(app(), |()| AppConfig::default()))
+                .new_service(())
+                .await
+                .map_err(|_| ())?;
+            let http1 = Rc::new(http1);
+            Ok(fn_service(move |io: S| {
+                let (http1, http2) = (Rc::clone(&http1), http2.clone());
+                async move {
+                    let peer = io.peer();
+                    if io.tune(patience).is_err() {
+                        return Ok(());
+                    }
+                    let sniffed = Edge::sniff(io, patience.stall);
+                    match tokio::time::timeout(patience.head, sniffed).await {
+                        Ok(Ok((Protocol::Http1, io))) => {
+                            // Its errors are the peer's: a reset, a timeout, a malformed head.
+                            let _ended = http1.call((io, peer)).await;
+                        }
+                        Ok(Ok((Protocol::Http2, io))) => {
+                            if let Ok(detached) = S::detach(io) {
+                                let _refused = http2.send(detached).await;
+                            }
+                        }
+                        Ok(Err(_)) | Err(_) => {}
+                    }
+                    Ok(())
+                }
+            }))
+        }
+    })
+}

@@ -1,0 +1,178 @@
+//! The two ways in which a request fails: the caller is told why, or we are.
+
+use std::time::Duration;
+
+/// What a caller is told: a closed list, each with its RPC code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The request cannot be read, or a field is out of its bounds.
+    #[error("{0}")]
+    Malformed(Field),
+    /// No credential, or one that is not live.
+    #[error("sign in first")]
+    NotSignedIn,
+    /// A sign-in that failed. It does not say whether the token ever existed.
+    #[error("the access token is not valid")]
+    WrongToken,
+    /// No such thing, or not the caller's: one and the same answer.
+    #[error("not found")]
+    NotFound,
+    /// The id is taken.
+    #[error("it exists already")]
+    Exists,
+    /// A quota is used up.
+    #[error("a quota is used up: {quota}", quota = .0.label())]
+    Quota(Quota, Duration),
+    /// The Hub goes down; another try, soon and elsewhere, will do.
+    #[error("the Hub is going down; try again")]
+    Draining(Duration),
+    /// Not for this way of calling.
+    #[error("sign in over HTTP; over gRPC send `authorization: Bearer` and the access token")]
+    CookieOnly,
+    /// Nothing is served under this name.
+    #[error("there is no such method")]
+    NoSuchMethod,
+    /// Our fault; the log knows more.
+    #[error("internal error")]
+    Internal,
+}
+
+/// Which part of a request cannot be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Field {
+    /// The whole message.
+    #[error("the request message cannot be decoded")]
+    Message,
+    /// `worker_id`
+    #[error("worker_id is not an id")]
+    WorkerId,
+    /// `registration_id`
+    #[error("registration_id is not 16 to 64 of A-Z a-z 0-9 - _")]
+    RegistrationId,
+    /// `device_algorithm` and `device_key`
+    #[error("device_key is not a key of device_algorithm")]
+    DeviceKey,
+    /// `device_tag` or `tag`
+    #[error("the tag is not 64 bytes")]
+    Tag,
+    /// `public_key` and `encryption_mode`
+    #[error("public_key is not a key of encryption_mode")]
+    PublicKey,
+    /// `worker_name`
+    #[error("worker_name is longer than 128 bytes or has control characters")]
+    WorkerName,
+    /// `version`
+    #[error("version is longer than 64 bytes or has control characters")]
+    Version,
+    /// `access_token`
+    #[error("access_token is longer than 256 bytes")]
+    AccessToken,
+}
+
+/// What a user can have too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Quota {
+    /// Open WebSockets.
+    Sessions,
+    /// Live channels.
+    Channels,
+    /// Opens within a time.
+    Opens,
+    /// Registered Workers.
+    Workers,
+    /// Unused registration keys.
+    RegistrationKeys,
+    /// Failed sign-ins within a time.
+    SignIns,
+}
+
+impl Quota {
+    /// Every one, in order.
+    pub const ALL: [Self; 6] = [
+        Self::Sessions,
+        Self::Channels,
+        Self::Opens,
+        Self::Workers,
+        Self::RegistrationKeys,
+        Self::SignIns,
+    ];
+
+    /// The word in answers, logs and metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::Channels => "channels",
+            Self::Opens => "opens",
+            Self::Workers => "workers",
+            Self::RegistrationKeys => "registration_keys",
+            Self::SignIns => "sign_ins",
+        }
+    }
+}
+
+impl Refusal {
+    /// The gRPC code; Connect's is its name in snake case.
+    #[must_use]
+    pub const fn code(self) -> tonic::Code {
+        match self {
+            Self::Malformed(_) => tonic::Code::InvalidArgument,
+            Self::NotSignedIn | Self::WrongToken => tonic::Code::Unauthenticated,
+            Self::NotFound => tonic::Code::NotFound,
+            Self::Exists => tonic::Code::AlreadyExists,
+            Self::Quota(..) => tonic::Code::ResourceExhausted,
+            Self::Draining(_) => tonic::Code::Unavailable,
+            Self::CookieOnly | Self::NoSuchMethod => tonic::Code::Unimplemented,
+            Self::Internal => tonic::Code::Internal,
+        }
+    }
+
+    /// How long to wait before another try, where one makes sense.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::Quota(_, after) | Self::Draining(after) => Some(after),
+            Self::Malformed(_)
+            | Self::NotSignedIn
+            | Self::WrongToken
+            | Self::NotFound
+            | Self::Exists
+            | Self::CookieOnly
+            | Self::NoSuchMethod
+            | Self::Internal => None,
+        }
+    }
+}
+
+/// What went wrong on our side. Logged once, where it turns into [`Refusal::Internal`].
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A statement failed.
+    #[error("the database refused a statement")]
+    Database(#[from] diesel::result::Error),
+    /// No connection within the time allowed.
+    #[error("no database connection within the time allowed")]
+    Pool(#[from] diesel::r2d2::PoolError),
+    /// The pool's queue is full, or it is going down.
+    #[error("the database pool takes no more work")]
+    Crowded,
+    /// A task of ours panicked.
+    #[error("a task ended without an answer")]
+    Task,
+    /// An actor of ours is gone.
+    #[error("an actor did not answer")]
+    Actor,
+    /// A row holds what no code of ours wrote.
+    #[error("a row cannot be read: {0}")]
+    Row(&'static str),
+    /// The operating system gave no random bytes.
+    #[error("no random bytes")]
+    Random,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        tracing::error!(error = &fault as &dyn std::error::Error, "a request failed");
+        Self::Internal
+    }
+}

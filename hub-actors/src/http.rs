@@ -1,0 +1,368 @@
+//! The doors of HTTP/1.1, on one screen: RPC, the two sockets, the page.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{
+    App, HttpRequest, HttpResponse,
+    body::{BoxBody, MessageBody},
+    cookie::{Cookie as HttpCookie, SameSite},
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderMap},
+    middleware::{self, Next},
+    web,
+};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use tonic::Code;
+
+use crate::{
+    caller::Presented,
+    clock,
+    config::ms,
+    error::{Fault, Field, Refusal},
+    origin::{Access, Provenance, Stranger},
+    page,
+    rpc::{self, Call, Codec, Cookie, Method},
+    session,
+    state::State,
+    telemetry::{self, Protocol, Route, Strange},
+};
+
+/// The largest body of a call: some 200 times the largest honest one.
+const BODY_MAX: usize = 256 * 1024;
+
+/// The application that each of the server's threads runs.
+pub(crate) fn app(
+    state: Arc<State>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .app_data(web::Data::from(state))
+        .route("/ws/relay", web::get().to(session::relay))
+        .route("/ws/events", web::get().to(session::events))
+        .route(
+            "/{service:leapmux\\.v1\\.[A-Za-z]+}/{method}",
+            web::to(call),
+        )
+        .default_service(web::to(serve_page))
+        .wrap(middleware::from_fn(guard))
+}
+
+async fn serve_page(request: HttpRequest) -> HttpResponse {
+    page::answer(&request)
+}
+
+/// Judges where a request comes from before anything else looks at it, and sees to it that every
+/// answer, also an error, carries the security headers.
+async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
+        return Ok(request.into_response(HttpResponse::InternalServerError()));
+    };
+    let (route, access) = door(request.path());
+    let mut answer = match state.names.judge(provenance(request.headers()), access) {
+        Err(stranger) => request.into_response(refuse_stranger(stranger)),
+        Ok(()) => {
+            let raw = request.request().clone();
+            match next.call(request).await {
+                Ok(answer) => answer.map_into_boxed_body(),
+                Err(error) => ServiceResponse::new(raw, HttpResponse::from_error(error)),
+            }
+        }
+    };
+    telemetry::http_request(route, answer.status().as_u16());
+    harden(answer.headers_mut(), &state);
+    Ok(answer)
+}
+
+fn door(path: &str) -> (Route, Access) {
+    match path {
+        "/ws/relay" => (Route::Relay, Access::Action),
+        "/ws/events" => (Route::Events, Access::Action),
+        _ if path.starts_with("/leapmux.v1.") => (Route::Rpc, Access::Action),
+        _ => (Route::Page, Access::Page),
+    }
+}
+
+fn provenance(headers: &HeaderMap) -> Provenance<'_> {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default())
+    };
+    Provenance {
+        host: text("host"),
+        origin: text("origin"),
+        fetch_site: text("sec-fetch-site"),
+        fetch_mode: text("sec-fetch-mode"),
+    }
+}
+
+fn refuse_stranger(stranger: Stranger) -> HttpResponse {
+    let (reason, mut answer) = match stranger {
+        Stranger::Host => (Strange::Host, HttpResponse::MisdirectedRequest()),
+        Stranger::Origin => (Strange::Origin, HttpResponse::Forbidden()),
+        Stranger::CrossSite => (Strange::CrossSite, HttpResponse::Forbidden()),
+    };
+    telemetry::stranger(reason);
+    answer
+        .content_type("text/plain; charset=utf-8")
+        .body(format!("{stranger}\n"))
+}
+
+fn harden(headers: &mut HeaderMap, state: &State) {
+    let strict = state.names.is_https().then_some(page::STRICT_TRANSPORT);
+    for (name, value) in page::SECURITY_HEADERS.into_iter().chain(strict) {
+        headers.insert(
+            header::HeaderName::from_static(name),
+            header::HeaderValue::from_static(value),
+        );
+    }
+}
+
+/// One unary call.
+async fn call(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let began = clock::now();
+    if request.method() != actix_web::http::Method::POST {
+        return HttpResponse::MethodNotAllowed()
+            .insert_header((header::ALLOW, "POST"))
+            .finish();
+    }
+    let Some(codec) = codec(&request) else {
+        return HttpResponse::UnsupportedMediaType()
+            .insert_header(("accept-post", "application/json, application/proto"))
+            .finish();
+    };
+    let (service, method) = path.into_inner();
+    let Some(method) = Method::find(&service, &method) else {
+        return refusal(Refusal::NoSuchMethod);
+    };
+    let state = state.into_inner();
+    let answered = answer(&request, payload, &state, method, codec).await;
+    let code = answered
+        .as_ref()
+        .map_or_else(|refused| refused.code(), |_| Code::Ok);
+    let protocol = match codec {
+        Codec::Json => Protocol::ConnectJson,
+        Codec::Proto => Protocol::ConnectProto,
+    };
+    telemetry::rpc(
+        method,
+        protocol,
+        code,
+        clock::now().saturating_duration_since(began),
+    );
+    match answered {
+        Ok(reply) => succeed(&state, codec, reply),
+        Err(Unanswered::Refused(refused)) => refusal(refused),
+        Err(Unanswered::TooLarge) => {
+            failure(Code::ResourceExhausted, "the body is too large", None)
+        }
+        Err(Unanswered::TooSlow) => failure(
+            Code::DeadlineExceeded,
+            "the body did not come in time",
+            None,
+        ),
+        Err(Unanswered::Encoded) => failure(
+            Code::Unimplemented,
+            "Content-Encoding must be identity",
+            None,
+        ),
+        Err(Unanswered::Version) => failure(
+            Code::InvalidArgument,
+            "Connect-Protocol-Version must be 1",
+            None,
+        ),
+        Err(Unanswered::Deadline) => failure(
+            Code::DeadlineExceeded,
+            "not done within Connect-Timeout-Ms",
+            None,
+        ),
+    }
+}
+
+/// Why there is no reply.
+enum Unanswered {
+    Refused(Refusal),
+    TooLarge,
+    TooSlow,
+    Encoded,
+    Version,
+    Deadline,
+}
+
+impl Unanswered {
+    const fn code(&self) -> Code {
+        match self {
+            Self::Refused(refused) => refused.code(),
+            Self::TooLarge => Code::ResourceExhausted,
+            Self::TooSlow | Self::Deadline => Code::DeadlineExceeded,
+            Self::Encoded => Code::Unimplemented,
+            Self::Version => Code::InvalidArgument,
+        }
+    }
+}
+
+impl From<Refusal> for Unanswered {
+    fn from(refused: Refusal) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+async fn answer(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &Arc<State>,
+    method: Method,
+    codec: Codec,
+) -> Result<rpc::Reply, Unanswered> {
+    let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
+    if header("connect-protocol-version").is_some_and(|version| version != b"1") {
+        return Err(Unanswered::Version);
+    }
+    if header("content-encoding").is_some_and(|encoding| encoding != b"identity") {
+        return Err(Unanswered::Encoded);
+    }
+    let deadline = deadline(header("connect-timeout-ms"))?;
+    let body_time = ms(state.config.timeouts.request_body_ms);
+    let body = tokio::time::timeout(body_time, read(payload)).await;
+    let body = body.map_err(|_| Unanswered::TooSlow)??;
+    let caller = state
+        .caller(presented(request, state))
+        .await
+        .map_err(Refusal::from)?;
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let answered = rpc::answer(
+        state,
+        Call {
+            method,
+            codec,
+            caller,
+            peer,
+            body,
+        },
+    );
+    let answered = tokio::time::timeout(deadline, answered).await;
+    Ok(answered.map_err(|_| Unanswered::Deadline)??)
+}
+
+/// No call takes longer than this, whatever its caller would wait.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
+
+/// At most ten digits, as the protocol has it.
+fn deadline(header: Option<&[u8]>) -> Result<Duration, Refusal> {
+    let Some(text) = header else {
+        return Ok(LONGEST_CALL);
+    };
+    let malformed = Refusal::Malformed(Field::Message);
+    let digits = std::str::from_utf8(text)
+        .ok()
+        .filter(|text| (1..=10).contains(&text.len()));
+    let asked = digits.and_then(|text| text.parse().ok()).ok_or(malformed)?;
+    Ok(ms(asked).min(LONGEST_CALL))
+}
+
+async fn read(mut payload: web::Payload) -> Result<Bytes, Unanswered> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Refusal::Malformed(Field::Message))?;
+        if body.len() + chunk.len() > BODY_MAX {
+            return Err(Unanswered::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn codec(request: &HttpRequest) -> Option<Codec> {
+    Codec::of(request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?)
+}
+
+/// The secret that came with a request; a bearer token goes before a cookie.
+pub(crate) fn presented(request: &HttpRequest, state: &State) -> Presented {
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    match authorization.and_then(|value| value.to_str().ok()) {
+        Some(text) => Presented::bearer(text),
+        None => request
+            .cookie(cookie_name(state))
+            .map_or(Presented::Nothing, |cookie| {
+                Presented::Cookie(cookie.value().to_owned())
+            }),
+    }
+}
+
+/// `__Host-` makes a browser insist on https, on this very host, and on the whole of it.
+fn cookie_name(state: &State) -> &'static str {
+    if state.names.is_https() {
+        "__Host-leapmux"
+    } else {
+        "leapmux"
+    }
+}
+
+fn succeed(state: &State, codec: Codec, reply: rpc::Reply) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    answer
+        .content_type(codec.content_type())
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    let lifetime = i64::try_from(state.config.timeouts.login_ms / 1_000).unwrap_or(i64::MAX);
+    match reply.cookie {
+        Cookie::Kept => {}
+        Cookie::Set(secret) => {
+            answer.cookie(cookie(state, secret.expose().to_owned(), lifetime));
+        }
+        Cookie::Cleared => {
+            answer.cookie(cookie(state, String::new(), 0));
+        }
+    }
+    answer.body(reply.body)
+}
+
+fn cookie(state: &State, value: String, seconds: i64) -> HttpCookie<'static> {
+    HttpCookie::build(cookie_name(state), value)
+        .path("/")
+        .http_only(true)
+        .secure(state.names.is_https())
+        .same_site(SameSite::Strict)
+        .max_age(actix_web::cookie::time::Duration::seconds(seconds))
+        .finish()
+}
+
+/// A refusal in Connect's form.
+pub(crate) fn refusal(refused: Refusal) -> HttpResponse {
+    failure(refused.code(), &refused.to_string(), refused.retry_after())
+}
+
+/// A fault is logged and answered as internal.
+pub(crate) fn fault(fault: Fault) -> HttpResponse {
+    refusal(Refusal::from(fault))
+}
+
+fn failure(code: Code, message: &str, retry_after: Option<Duration>) -> HttpResponse {
+    let status = actix_web::http::StatusCode::from_u16(rpc::http_status(code));
+    let mut answer = HttpResponse::build(status.unwrap_or_default());
+    if let Some(after) = retry_after {
+        // The header counts whole seconds; less than one is still one.
+        answer.insert_header((
+            header::RETRY_AFTER,
+            after.as_millis().div_ceil(1_000).max(1).to_string(),
+        ));
+    }
+    answer
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(serde_json::json!({ "code": rpc::code_name(code), "message": message }))
+}

@@ -1,0 +1,402 @@
+//! A running Hub: its threads, its servers, and how it goes down.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use actix_rt::System;
+use actix_server::{Server, ServerHandle};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use schema::{
+    ids::{UserId, WorkerId},
+    wire::{
+        account_service_server::AccountServiceServer, worker_link_server::WorkerLinkServer,
+        worker_registration_server::WorkerRegistrationServer,
+        worker_service_server::WorkerServiceServer,
+    },
+};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    sync::{mpsc, oneshot, watch},
+};
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::{
+    admin,
+    config::{HubConfig, Mode, ms},
+    drain,
+    edge::{self, Detached, Patience},
+    grpc::{GuardLayer, Services},
+    http,
+    listen::{self, Bound, Listener, SocketFile},
+    messages::{Census, RefuseNew, SendAway, TakeCensus},
+    start::{self, Foundation, StartError},
+    state::{State, ask},
+    telemetry,
+    token::SecretText,
+    workers,
+};
+
+/// What is said when solo can be reached from elsewhere.
+const SOLO_EXPOSED: &str = "solo mode is binding to a non-loopback address — every request is \
+auto-authenticated as the admin, so anyone who can reach this port has full admin access without \
+credentials. Restrict access externally (firewall, Tailscale/WireGuard, SSH tunnel) or run \
+leapmux hub for real authentication.";
+
+/// The largest message of a link: a control message and its envelope.
+const LINK_MESSAGE_MAX: usize = schema::frame::CONTROL_MAX + 64;
+/// The largest message of a unary call over gRPC.
+const CALL_MESSAGE_MAX: usize = 256 * 1024;
+/// Bytes that a Worker may have under way to us: per stream, and per connection.
+const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// HTTP/2 connections between two reactors.
+const HANDOVER: usize = 128;
+/// Threads of tonic's runtime, and of the HTTP/1.1 server.
+const THREADS: usize = 2;
+
+/// A running Hub. Dropping it stops it at once; [`drain`](Self::drain) stops it politely.
+pub struct Hub {
+    bound: Bound,
+    admin_addr: Option<SocketAddr>,
+    state: Arc<State>,
+    alive: watch::Receiver<()>,
+    stop: std::sync::Mutex<Option<oneshot::Sender<()>>>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// The Worker that solo brings along.
+pub struct BundledWorker {
+    /// The same for the same data folder.
+    pub worker_id: WorkerId,
+    /// For its link; a new one at each start.
+    pub worker_token: SecretText,
+}
+
+impl Hub {
+    /// Starts a Hub on threads of its own; it serves when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]: one line that says what to do.
+    pub async fn start(config: HubConfig) -> Result<Self, StartError> {
+        let (ready, started) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("hub".to_owned())
+            .spawn(move || run(config, ready))?;
+        started.await.map_err(|_| StartError::Ended)?
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addr(&self) -> &Bound {
+        &self.bound
+    }
+
+    /// Where health and metrics are, if anywhere.
+    #[must_use]
+    pub const fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin_addr
+    }
+
+    /// What the person who started it must know.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        listen::exposes_solo(&self.state.config, &self.bound).then_some(SOLO_EXPOSED)
+    }
+
+    /// The admin, who owns a bundled Worker.
+    #[must_use]
+    pub fn admin_user(&self) -> &UserId {
+        &self.state.admin.id
+    }
+
+    /// Makes solo's own Worker known, with the key that it has now.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] outside solo, for a key of another length, and for a failing database.
+    pub async fn register_bundled_worker(
+        &self,
+        public_key: Bytes,
+    ) -> Result<BundledWorker, StartError> {
+        if self.state.config.mode != Mode::Solo {
+            return Err(StartError::NotSolo);
+        }
+        let owner = self.state.admin.id.clone();
+        let (worker_id, worker_token) =
+            workers::register_bundled(&self.state, owner, public_key).await?;
+        Ok(BundledWorker {
+            worker_id,
+            worker_token,
+        })
+    }
+
+    /// How many of everything there are; all zero once it has stopped.
+    pub async fn census(&self) -> Census {
+        ask(&self.state.registry, TakeCensus)
+            .await
+            .unwrap_or_default()
+    }
+
+    /// Not ready, nobody new, goodbyes in slices, a while for everybody to go, and down.
+    pub async fn drain(&self) {
+        let times = self.state.config.drain.clone();
+        self.state.draining.store(true, Ordering::Release);
+        telemetry::draining();
+        telemetry::ready(false);
+        tokio::time::sleep(ms(times.delay_ms)).await;
+        let total = ask(&self.state.registry, RefuseNew)
+            .await
+            .unwrap_or_default();
+        tracing::info!(total, "draining");
+        for slice in drain::slices(total, ms(times.spread_ms)) {
+            let order = SendAway {
+                count: slice.count,
+                reconnect_after: slice.reconnect_after,
+            };
+            // A Registry that is gone has nobody left.
+            let _told = ask(&self.state.registry, order).await;
+            tokio::time::sleep(slice.pause).await;
+        }
+        let gone = tokio::time::timeout(ms(times.timeout_ms), self.everybody_gone()).await;
+        tracing::info!(all = gone.is_ok(), "drained");
+        self.stop().await;
+    }
+
+    /// Resolves when the Hub is no more, asked to or not.
+    pub async fn ended(&self) {
+        let mut alive = self.alive.clone();
+        while alive.changed().await.is_ok() {}
+    }
+
+    async fn everybody_gone(&self) {
+        while !self.census().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn stop(&self) {
+        let stop = self
+            .stop
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        drop(stop);
+        let mut stopped = self.stopped.clone();
+        let ended = stopped.wait_for(|stopped| *stopped);
+        // The thread's own waits are shorter; past this it is stuck, and the process ends anyway.
+        let _in_time = tokio::time::timeout(Duration::from_secs(10), ended).await;
+    }
+}
+
+/// The life of the Hub's first thread.
+fn run(config: HubConfig, ready: oneshot::Sender<Result<Hub, StartError>>) {
+    let system = System::new();
+    let metrics = telemetry::install(config.mode);
+    let served = system.block_on(async {
+        let foundation = start::lay(config).await?;
+        serve(foundation, metrics)
+    });
+    let (hub, serving) = match served {
+        Ok(served) => served,
+        Err(error) => {
+            // Whoever asked may have gone.
+            let _unheard = ready.send(Err(error));
+            return end(system);
+        }
+    };
+    let _unheard = ready.send(Ok(hub));
+    let stopped = system.block_on(serving.until_stopped());
+    end(system);
+    drop(stopped.folder);
+    let _nobody_waits = stopped.done.send(true);
+}
+
+/// Ends the system's threads.
+fn end(system: actix_rt::SystemRunner) {
+    System::current().stop();
+    if let Err(error) = system.run() {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the actor system ended badly"
+        );
+    }
+}
+
+/// What the first thread holds while others work.
+struct Serving {
+    folder: crate::folder::Folder,
+    socket: Option<SocketFile>,
+    server: ServerHandle,
+    admin: Option<ServerHandle>,
+    grpc: Grpc,
+    stop: oneshot::Receiver<()>,
+    done: watch::Sender<bool>,
+}
+
+struct Stopped {
+    folder: crate::folder::Folder,
+    done: watch::Sender<bool>,
+}
+
+/// tonic's own runtime: its connections are many threads' work, an actor's are one's.
+struct Grpc {
+    runtime: tokio::runtime::Runtime,
+    shutdown: oneshot::Sender<()>,
+}
+
+impl Serving {
+    async fn until_stopped(self) -> Stopped {
+        // Dropped or used, it means the same.
+        let _asked = self.stop.await;
+        self.server.stop(false).await;
+        if let Some(admin) = self.admin {
+            admin.stop(false).await;
+        }
+        let _gone = self.grpc.shutdown.send(());
+        self.grpc.runtime.shutdown_background();
+        drop(self.socket);
+        Stopped {
+            folder: self.folder,
+            done: self.done,
+        }
+    }
+}
+
+fn serve(
+    foundation: Foundation,
+    metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
+) -> Result<(Hub, Serving), StartError> {
+    let Foundation {
+        folder,
+        state,
+        listener,
+        admin,
+        bound,
+        admin_addr,
+        alive,
+    } = foundation;
+    let (http2, connections) = mpsc::channel(HANDOVER);
+    let grpc = serve_grpc(&state, connections)?;
+    let (server, socket) = serve_http(&state, listener, http2)?;
+    let handle = server.handle();
+    actix_rt::spawn(server);
+    let admin = match admin {
+        None => None,
+        Some(listener) => {
+            let server = admin::serve(listener, Arc::clone(&state), metrics)?;
+            let handle = server.handle();
+            actix_rt::spawn(server);
+            Some(handle)
+        }
+    };
+    telemetry::ready(true);
+    let (stop, asked) = oneshot::channel();
+    let (done, stopped) = watch::channel(false);
+    let hub = Hub {
+        bound,
+        admin_addr,
+        state,
+        alive,
+        stop: std::sync::Mutex::new(Some(stop)),
+        stopped,
+    };
+    if let Some(warning) = hub.warning() {
+        tracing::warn!("{warning}");
+    }
+    let serving = Serving {
+        folder,
+        socket,
+        server: handle,
+        admin,
+        grpc,
+        stop: asked,
+        done,
+    };
+    Ok((hub, serving))
+}
+
+fn serve_http(
+    state: &Arc<State>,
+    listener: Listener,
+    http2: mpsc::Sender<Detached>,
+) -> Result<(Server, Option<SocketFile>), StartError> {
+    let times = &state.config.timeouts;
+    let patience = Patience {
+        head: ms(times.request_head_ms),
+        stall: ms(times.write_stall_ms),
+    };
+    let state = Arc::clone(state);
+    let app = move || http::app(Arc::clone(&state));
+    let server = Server::build().workers(THREADS).disable_signals();
+    Ok(match listener {
+        Listener::Tcp(listener, _) => {
+            let doors =
+                move || edge::edge::<TcpStream, _, _, _>(app.clone(), http2.clone(), patience);
+            (server.listen("public", listener, doors)?.run(), None)
+        }
+        Listener::Unix(listener, file) => {
+            let doors =
+                move || edge::edge::<UnixStream, _, _, _>(app.clone(), http2.clone(), patience);
+            (
+                server.listen_uds("public", listener, doors)?.run(),
+                Some(file),
+            )
+        }
+    })
+}
+
+fn serve_grpc(
+    state: &Arc<State>,
+    connections: mpsc::Receiver<Detached>,
+) -> Result<Grpc, StartError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("grpc")
+        .enable_all()
+        .build()?;
+    let (shutdown, asked) = oneshot::channel::<()>();
+    let services = Services(Arc::clone(state));
+    let link = WorkerLinkServer::new(services.clone()).max_decoding_message_size(LINK_MESSAGE_MAX);
+    let registration =
+        WorkerRegistrationServer::new(services.clone()).max_decoding_message_size(CALL_MESSAGE_MAX);
+    let accounts =
+        AccountServiceServer::new(services.clone()).max_decoding_message_size(CALL_MESSAGE_MAX);
+    let workers = WorkerServiceServer::new(services).max_decoding_message_size(CALL_MESSAGE_MAX);
+    let router = tonic::transport::Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(128)
+        .http2_max_header_list_size(16 * 1024)
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .layer(GuardLayer(Arc::clone(state)))
+        .add_service(link)
+        .add_service(registration)
+        .add_service(accounts)
+        .add_service(workers);
+    let sockets = ReceiverStream::new(connections).filter_map(|detached| async {
+        // Attached here, on this runtime's reactor.
+        detached.attach().ok().map(Ok::<_, std::io::Error>)
+    });
+    // Owned by the runtime, which the first thread shuts down.
+    runtime.spawn(async move {
+        let asked = async {
+            let _either_way = asked.await;
+        };
+        let served = router
+            .serve_with_incoming_shutdown(Box::pin(sockets), asked)
+            .await;
+        if let Err(error) = served {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the gRPC server ended"
+            );
+        }
+    });
+    Ok(Grpc { runtime, shutdown })
+}

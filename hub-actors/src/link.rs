@@ -1,0 +1,500 @@
+//! ACTOR Link: a Worker's stream. A mux and the codec of its envelope.
+//!
+//! It never waits for its Worker: what goes out stands in a queue that tonic drains, frame by
+//! frame with the place that the frame holds in its channel's window. So one slow channel, or one
+//! slow Worker, holds no more than the windows of its channels.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context as TaskContext, Poll},
+    time::{Duration, Instant},
+};
+
+use actix::{
+    Actor, ActorContext as _, ActorFutureExt as _, ArbiterHandle, AsyncContext as _, Context,
+    Handler, Recipient, StreamHandler, WrapFuture as _,
+};
+use bytes::Bytes;
+use channel_actors::{
+    fence::Passage,
+    messages::{ControlFromWorker, ControlToWorker, FromWorker, MeetWorker, ToWorker},
+    mux::{Mux, Route},
+    post::{Kept, tell, tell_addr},
+};
+use futures_util::Stream;
+use schema::{
+    frame::{Frame, Outer},
+    ids::ChannelId,
+    wire::{
+        self, FromWorker as Upstream, LinkGoodbyeReason, ToWorker as Downstream, control::Body,
+        from_worker, to_worker,
+    },
+};
+use tokio::sync::mpsc;
+use tonic::{Status, Streaming};
+
+use crate::{
+    clock,
+    config::ms,
+    limiter::{Limiter, Rate},
+    liveness::{Liveness, Silence},
+    messages::{ChannelOverrun, DepartLink, LinkGuard, MeetLink},
+    session::ended,
+    state::{State, ask},
+    store::workers::{self as rows, Worker},
+    telemetry::{self, LinkConnect, LinkEnd},
+    workers,
+};
+
+/// Control messages that may wait for the Worker to read; one that reads holds none for long.
+const CONTROLS_MAX: usize = 8_192;
+/// Control messages that a Worker may send at once, and how often one more.
+const CONTROL_RATE: Rate = Rate {
+    burst: 4_096,
+    every: Duration::from_millis(5),
+};
+/// Mailbox places: frames are counted by their channels' windows, the rest is few.
+const MAILBOX: usize = 1 << 30;
+
+/// One Worker's stream.
+pub(crate) struct Link {
+    state: Arc<State>,
+    worker: Worker,
+    phase: Phase,
+    mux: Mux<WorkerRoute>,
+    outbox: Outbox,
+    liveness: Liveness,
+    nonce: u64,
+    controls: Limiter<()>,
+    /// What is said should the Worker, or its connection, just go.
+    end: LinkEnd,
+}
+
+enum Phase {
+    /// Its Hello is due.
+    Nameless { until: Instant },
+    /// Hello said; the Registry is being asked.
+    Meeting,
+    /// In the directory.
+    Linked(LinkGuard),
+    /// Goodbye was said.
+    Leaving,
+}
+
+struct WorkerRoute {
+    frames: Kept<FromWorker>,
+    control: Recipient<ControlFromWorker>,
+}
+
+/// The queue towards tonic.
+struct Outbox {
+    queue: mpsc::UnboundedSender<Parcel>,
+    controls: Arc<AtomicUsize>,
+}
+
+/// One message on its way out, and what it holds until tonic takes it.
+struct Parcel {
+    message: Downstream,
+    _hold: Hold,
+}
+
+enum Hold {
+    Frame { _passage: Passage },
+    Control(Arc<AtomicUsize>),
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Self::Control(waiting) = self {
+            waiting.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// The Worker reads too slowly, or is gone.
+struct Stuck;
+
+impl Outbox {
+    /// Frames are bounded by their passages, the rest by count.
+    fn frame(&self, raw: Bytes, passage: Passage) -> Result<(), Stuck> {
+        let message = Downstream {
+            body: Some(to_worker::Body::Relay(raw)),
+        };
+        let parcel = Parcel {
+            message,
+            _hold: Hold::Frame { _passage: passage },
+        };
+        self.queue.send(parcel).map_err(|_| Stuck)
+    }
+
+    fn say(&self, body: to_worker::Body) -> Result<(), Stuck> {
+        if self.controls.fetch_add(1, Ordering::AcqRel) >= CONTROLS_MAX {
+            self.controls.fetch_sub(1, Ordering::AcqRel);
+            return Err(Stuck);
+        }
+        let hold = Hold::Control(Arc::clone(&self.controls));
+        let parcel = Parcel {
+            message: Downstream { body: Some(body) },
+            _hold: hold,
+        };
+        self.queue.send(parcel).map_err(|_| Stuck)
+    }
+}
+
+/// What tonic sends to the Worker; it ends when the Link does.
+pub(crate) struct Outgoing {
+    queue: mpsc::UnboundedReceiver<Parcel>,
+}
+
+impl Stream for Outgoing {
+    type Item = Result<Downstream, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        self.queue
+            .poll_recv(cx)
+            .map(|parcel| parcel.map(|parcel| Ok(parcel.message)))
+    }
+}
+
+/// Starts the actor of a Worker whose token was right.
+pub(crate) fn start(
+    arbiter: &ArbiterHandle,
+    state: Arc<State>,
+    worker: Worker,
+    incoming: Streaming<Upstream>,
+) -> Outgoing {
+    let (queue, outgoing) = mpsc::unbounded_channel();
+    let _link = Link::start_in_arbiter(arbiter, move |ctx: &mut Context<Link>| {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.add_stream(incoming);
+        Link::new(
+            state,
+            worker,
+            Outbox {
+                queue,
+                controls: Arc::default(),
+            },
+        )
+    });
+    Outgoing { queue: outgoing }
+}
+
+impl Link {
+    fn new(state: Arc<State>, worker: Worker, outbox: Outbox) -> Self {
+        let times = &state.config.timeouts;
+        let now = clock::now();
+        Self {
+            phase: Phase::Nameless {
+                until: now + ms(times.hello_ms),
+            },
+            mux: Mux::new(&state.limits),
+            liveness: Liveness::new(ms(times.heartbeat_after_ms), ms(times.link_dead_ms), now),
+            state,
+            worker,
+            outbox,
+            nonce: 1,
+            controls: Limiter::new(CONTROL_RATE),
+            end: LinkEnd::Worker,
+        }
+    }
+
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        let now = clock::now();
+        if let Phase::Nameless { until } = self.phase {
+            if until <= now {
+                telemetry::link_connect(LinkConnect::Hello);
+                self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+            }
+            return;
+        }
+        match self.liveness.judge(now) {
+            Silence::Fine => {}
+            Silence::Ask => {
+                // Odd: a question.
+                self.nonce = self.nonce.wrapping_add(2) | 1;
+                let nonce = self.nonce;
+                self.say(to_worker::Body::Heartbeat(wire::Heartbeat { nonce }), ctx);
+            }
+            Silence::Dead => {
+                self.end = LinkEnd::Silent;
+                ctx.stop();
+            }
+        }
+    }
+
+    fn say(&mut self, body: to_worker::Body, ctx: &mut Context<Self>) {
+        if self.outbox.say(body).is_err() {
+            self.end = LinkEnd::Slow;
+            ctx.stop();
+        }
+    }
+
+    fn hello(&mut self, hello: wire::WorkerHello, ctx: &mut Context<Self>) {
+        let is_known = hello.public_key[..] == self.worker.public_key[..];
+        let is_sound =
+            workers::is_mode(hello.encryption_mode) && workers::is_version(&hello.version);
+        if !matches!(self.phase, Phase::Nameless { .. }) || !is_known || !is_sound {
+            telemetry::link_connect(LinkConnect::Hello);
+            tracing::warn!(worker = %self.worker.id, is_known, is_sound, "a Hello was refused");
+            return self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+        }
+        self.phase = Phase::Meeting;
+        self.worker.encryption_mode = hello.encryption_mode;
+        self.worker.version.clone_from(&hello.version);
+        let me = ctx.address();
+        let meet = MeetLink {
+            worker: self.worker.id.clone(),
+            owner: self.worker.owner.clone(),
+            encryption_mode: hello.encryption_mode,
+            version: hello.version,
+            frames: me.clone().recipient(),
+            control: me.clone().recipient(),
+            meet: me.clone().recipient(),
+            depart: me.recipient(),
+        };
+        let state = Arc::clone(&self.state);
+        let met = async move { ask(&state.registry, meet).await };
+        // Nothing more is read, and no frame comes, before the Worker is welcome.
+        ctx.wait(met.into_actor(self).map(|met, link, ctx| match met {
+            Ok(Ok(guard)) => link.welcome(guard, ctx),
+            Ok(Err(_)) => {
+                telemetry::link_connect(LinkConnect::Draining);
+                link.leave(LinkEnd::Draining, LinkGoodbyeReason::Draining, ctx);
+            }
+            Err(_) => {
+                telemetry::link_connect(LinkConnect::Error);
+                link.end = LinkEnd::Error;
+                ctx.stop();
+            }
+        }));
+    }
+
+    fn welcome(&mut self, guard: LinkGuard, ctx: &mut Context<Self>) {
+        telemetry::link_connect(LinkConnect::Ok);
+        tracing::info!(worker = %self.worker.id, link = %guard.id, "a Worker linked");
+        self.phase = Phase::Linked(guard);
+        let times = &self.state.config.timeouts;
+        let short = |milliseconds: u64| u32::try_from(milliseconds).unwrap_or(u32::MAX);
+        let welcome = wire::WorkerWelcome {
+            worker_id: self.worker.id.as_str().to_owned(),
+            heartbeat_after_ms: short(times.heartbeat_after_ms),
+            dead_after_ms: short(times.link_dead_ms),
+            owner_user_id: self.worker.owner.as_str().to_owned(),
+        };
+        self.say(to_worker::Body::Welcome(welcome), ctx);
+        self.note_hello(ctx);
+    }
+
+    fn note_hello(&self, ctx: &mut Context<Self>) {
+        let (state, worker) = (Arc::clone(&self.state), self.worker.clone());
+        let note = async move {
+            let noted = state.store.run(move |conn| {
+                let Worker {
+                    id,
+                    encryption_mode,
+                    version,
+                    ..
+                } = worker;
+                rows::note_hello(conn, &id, encryption_mode, &version, clock::unix_ms())
+            });
+            if let Err(fault) = noted.await {
+                tracing::warn!(
+                    error = &fault as &dyn std::error::Error,
+                    "not noted: a Hello"
+                );
+            }
+        };
+        ctx.spawn(note.into_actor(self));
+    }
+
+    fn outer(&mut self, raw: Bytes, ctx: &mut Context<Self>) {
+        if !matches!(self.phase, Phase::Linked(_)) {
+            return self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+        }
+        match Outer::parse(raw) {
+            Ok(Outer::Frame(frame)) => self.frame(frame, ctx),
+            Ok(Outer::Control(body)) => self.control(body, ctx),
+            Err(malformed) => {
+                tracing::warn!(worker = %self.worker.id, %malformed, "an undecodable message");
+                self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+            }
+        }
+    }
+
+    fn frame(&mut self, frame: Frame, ctx: &mut Context<Self>) {
+        let channel = frame.channel();
+        match self.mux.route(&channel, clock::now()) {
+            Route::To(route) => {
+                if route.frames.offer(FromWorker(frame)).is_err() {
+                    tell_addr(&self.state.registry, ChannelOverrun { channel });
+                }
+            }
+            Route::Late => {}
+            Route::Foreign => tracing::debug!(worker = %self.worker.id, "a foreign frame"),
+            Route::Offender => self.leave(LinkEnd::Offender, LinkGoodbyeReason::Offender, ctx),
+        }
+    }
+
+    /// Answers go to channels of this link only: no Worker can answer for another.
+    fn control(&mut self, body: Body, ctx: &mut Context<Self>) {
+        let id = match &body {
+            Body::Opened(opened) => &opened.channel_id,
+            Body::Refused(refused) => &refused.channel_id,
+            Body::Renewed(renewed) => &renewed.channel_id,
+            Body::Close(close) => &close.channel_id,
+            Body::AccessAcknowledged(acknowledged) => &acknowledged.channel_id,
+            Body::Open(_)
+            | Body::Incoming(_)
+            | Body::Renew(_)
+            | Body::AccessChanged(_)
+            | Body::Goodbye(_) => {
+                return self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+            }
+        };
+        let now = clock::now();
+        let (Ok(channel), Ok(())) = (ChannelId::try_from(&id[..]), self.controls.take(&(), now))
+        else {
+            return self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+        };
+        match self.mux.route(&channel, now) {
+            Route::To(route) => tell(&route.control, ControlFromWorker(body)),
+            Route::Late | Route::Foreign => {}
+            Route::Offender => self.leave(LinkEnd::Offender, LinkGoodbyeReason::Offender, ctx),
+        }
+    }
+
+    fn heartbeat(&mut self, nonce: u64, ctx: &mut Context<Self>) {
+        if nonce % 2 == 1 {
+            let nonce = nonce.wrapping_add(1);
+            self.say(to_worker::Body::Heartbeat(wire::Heartbeat { nonce }), ctx);
+        }
+    }
+
+    fn leave(&mut self, end: LinkEnd, reason: LinkGoodbyeReason, ctx: &mut Context<Self>) {
+        self.depart(
+            end,
+            DepartLink {
+                reason,
+                reconnect_after: Duration::ZERO,
+            },
+            ctx,
+        );
+    }
+
+    /// Says why, and goes: the queue is sent out, then the stream ends.
+    fn depart(&mut self, end: LinkEnd, depart: DepartLink, ctx: &mut Context<Self>) {
+        self.end = end;
+        let goodbye = wire::LinkGoodbye {
+            reason: depart.reason.into(),
+            reconnect_after_ms: u32::try_from(depart.reconnect_after.as_millis())
+                .unwrap_or(u32::MAX),
+        };
+        self.say(to_worker::Body::Goodbye(goodbye), ctx);
+        self.close_phase();
+        ctx.stop();
+    }
+
+    fn close_phase(&mut self) {
+        if let Phase::Linked(mut guard) = std::mem::replace(&mut self.phase, Phase::Leaving) {
+            guard.reason = self.end;
+        }
+    }
+}
+
+impl Actor for Link {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let tick = ms(self.state.config.timeouts.link_tick_ms).max(Duration::from_millis(5));
+        ctx.run_interval(tick, Self::look);
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.close_phase();
+    }
+}
+
+impl Handler<MeetWorker> for Link {
+    type Result = ();
+
+    fn handle(&mut self, meet: MeetWorker, _: &mut Context<Self>) {
+        let MeetWorker {
+            channel,
+            frames,
+            control,
+        } = meet;
+        if self
+            .mux
+            .insert(channel, WorkerRoute { frames, control })
+            .is_err()
+        {
+            // The directory gives an id out once.
+            tracing::error!(%channel, "a channel was introduced twice");
+        }
+    }
+}
+
+impl Handler<ToWorker> for Link {
+    type Result = ();
+
+    fn handle(&mut self, ToWorker(passing): ToWorker, ctx: &mut Context<Self>) {
+        let Some((frame, passage)) = passing.pass() else {
+            return;
+        };
+        if self.outbox.frame(frame.into_bytes(), passage).is_err() {
+            ctx.stop();
+        }
+    }
+}
+
+impl Handler<ControlToWorker> for Link {
+    type Result = ();
+
+    fn handle(&mut self, ControlToWorker(body): ControlToWorker, ctx: &mut Context<Self>) {
+        if let Some(channel) = ended(&body) {
+            self.mux.remove(&channel, clock::now());
+        }
+        self.say(to_worker::Body::Relay(Outer::from(body).encode()), ctx);
+    }
+}
+
+impl Handler<DepartLink> for Link {
+    type Result = ();
+
+    fn handle(&mut self, depart: DepartLink, ctx: &mut Context<Self>) {
+        let end = match depart.reason {
+            LinkGoodbyeReason::Draining => LinkEnd::Draining,
+            LinkGoodbyeReason::Replaced => LinkEnd::Replaced,
+            LinkGoodbyeReason::Offender => LinkEnd::Offender,
+            LinkGoodbyeReason::ProtocolError => LinkEnd::Protocol,
+            LinkGoodbyeReason::Deregistered | LinkGoodbyeReason::Unspecified => LinkEnd::Error,
+        };
+        self.depart(end, depart, ctx);
+    }
+}
+
+impl StreamHandler<Result<Upstream, Status>> for Link {
+    fn handle(&mut self, message: Result<Upstream, Status>, ctx: &mut Context<Self>) {
+        self.liveness.heard(clock::now());
+        match message.map(|message| message.body) {
+            Ok(Some(from_worker::Body::Hello(hello))) => self.hello(hello, ctx),
+            Ok(Some(from_worker::Body::Relay(raw))) => self.outer(raw, ctx),
+            Ok(Some(from_worker::Body::Heartbeat(heartbeat))) => {
+                self.heartbeat(heartbeat.nonce, ctx);
+            }
+            Ok(None) => self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx),
+            Err(status) => {
+                tracing::debug!(worker = %self.worker.id, code = ?status.code(), "a link broke");
+                ctx.stop();
+            }
+        }
+    }
+
+    fn finished(&mut self, ctx: &mut Context<Self>) {
+        ctx.stop();
+    }
+}

@@ -1,0 +1,259 @@
+//! What the Registry hears and says.
+//!
+//! Introductions, orders, questions, events, ends; the grammar is that of `channel_actors`.
+
+use std::{fmt, time::Duration};
+
+use actix::{Addr, Message, Recipient};
+use bytes::Bytes;
+use channel_actors::{
+    CloseReason, Refusal,
+    guard::ChannelReport,
+    messages::{ControlToBrowser, ControlToWorker, MeetBrowser, MeetWorker, ToBrowser, ToWorker},
+    post::Kept,
+};
+use schema::{
+    ids::{ChannelId, CredentialId, UserId, WorkerId},
+    wire,
+};
+
+use crate::{
+    directory::NoSession,
+    grant::Grant,
+    registry::Registry,
+    telemetry::{LinkEnd, SessionEnd, SessionKind},
+};
+
+/// A session's number within this Hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SessionId(pub(crate) u64);
+
+/// A link's number within this Hub; a later link of the same Worker has a higher one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LinkId(pub(crate) u64);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Session -> Registry, once it runs. `false`: it was revoked meanwhile and has to go.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub(crate) struct MeetSession {
+    pub(crate) id: SessionId,
+    pub(crate) ways: SessionWays,
+    pub(crate) depart: Recipient<Depart>,
+}
+
+/// How a session is spoken to.
+pub(crate) enum SessionWays {
+    /// One that carries channels.
+    Relay {
+        frames: Recipient<ToBrowser>,
+        control: Recipient<ControlToBrowser>,
+        meet: Recipient<MeetBrowser>,
+    },
+    /// One that watches, from a cursor on.
+    Events {
+        notices: Kept<Notice>,
+        cursor: Option<u64>,
+    },
+}
+
+/// Link -> Registry, after its Hello.
+#[derive(Message)]
+#[rtype(result = "Result<LinkGuard, channel_actors::RefusalReason>")]
+pub(crate) struct MeetLink {
+    pub(crate) worker: WorkerId,
+    pub(crate) owner: UserId,
+    pub(crate) encryption_mode: i32,
+    pub(crate) version: String,
+    pub(crate) frames: Recipient<ToWorker>,
+    pub(crate) control: Recipient<ControlToWorker>,
+    pub(crate) meet: Recipient<MeetWorker>,
+    pub(crate) depart: Recipient<DepartLink>,
+}
+
+/// Order: a place for a session that was authenticated.
+#[derive(Message)]
+#[rtype(result = "Result<SessionGuard, NoSession>")]
+pub(crate) struct AdmitSession {
+    pub(crate) user: UserId,
+    pub(crate) credential: CredentialId,
+    pub(crate) kind: SessionKind,
+}
+
+/// Order: a channel for a session.
+#[derive(Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct OpenChannel {
+    pub(crate) grant: Grant,
+    pub(crate) session: SessionId,
+    pub(crate) channel: ChannelId,
+    pub(crate) noise: Bytes,
+    pub(crate) max_message_bytes: u32,
+}
+
+/// Order: nobody new from now on. Answers how many are to be said goodbye to.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub(crate) struct RefuseNew;
+
+/// Order: say goodbye to so many.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct SendAway {
+    pub(crate) count: usize,
+    pub(crate) reconnect_after: Duration,
+}
+
+/// Question: how many of everything there are.
+#[derive(Message)]
+#[rtype(result = "Census")]
+pub(crate) struct TakeCensus;
+
+/// How many of everything there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// WebSockets that carry channels.
+    pub sessions: usize,
+    /// WebSockets that watch events.
+    pub watchers: usize,
+    /// Linked Workers.
+    pub links: usize,
+    /// Channels whose actor runs.
+    pub channels: usize,
+    /// Channels whose credential is being looked at once more.
+    pub opening: usize,
+    /// Credentials that something stands with.
+    pub topics: usize,
+}
+
+impl Census {
+    /// Whether nobody is here.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Event: a session ended, however it did.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct SessionGone {
+    pub(crate) id: SessionId,
+    pub(crate) kind: SessionKind,
+    pub(crate) reason: SessionEnd,
+}
+
+/// Event: a link ended, however it did.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct LinkGone {
+    pub(crate) worker: WorkerId,
+    pub(crate) owner: UserId,
+    pub(crate) id: LinkId,
+    pub(crate) reason: LinkEnd,
+}
+
+/// Event: a channel ended, however it did.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ChannelGone(pub(crate) ChannelReport);
+
+/// Event: a channel did not take the frames that came for it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ChannelOverrun {
+    pub(crate) channel: ChannelId,
+}
+
+/// Event: a committed revocation. Everything that stands with the credential ends.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct CredentialRevoked {
+    pub(crate) credential: CredentialId,
+}
+
+/// Registry -> events session: something changed.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub(crate) struct Notice {
+    pub(crate) cursor: u64,
+    pub(crate) about: About,
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum About {
+    /// This Worker; what is true of it now is read when the notice is delivered.
+    Worker(WorkerId),
+    /// More than is remembered.
+    Everything,
+}
+
+/// Registry -> Session: go, and say why.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct Depart {
+    pub(crate) reason: CloseReason,
+    pub(crate) reconnect_after: Duration,
+}
+
+/// Registry -> Link: go, and say why.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct DepartLink {
+    pub(crate) reason: wire::LinkGoodbyeReason,
+    pub(crate) reconnect_after: Duration,
+}
+
+/// A session's place in the directory; dropping it gives the place back.
+pub(crate) struct SessionGuard {
+    pub(crate) id: SessionId,
+    pub(crate) kind: SessionKind,
+    /// Set before it is dropped by whoever knows better than "error".
+    pub(crate) reason: SessionEnd,
+    pub(crate) registry: Addr<Registry>,
+}
+
+impl Drop for SessionGuard {
+    fn drop(&mut self) {
+        let gone = SessionGone {
+            id: self.id,
+            kind: self.kind,
+            reason: self.reason,
+        };
+        channel_actors::post::tell_addr(&self.registry, gone);
+    }
+}
+
+/// A link's place in the directory; dropping it gives the place back.
+pub(crate) struct LinkGuard {
+    pub(crate) worker: WorkerId,
+    pub(crate) owner: UserId,
+    pub(crate) id: LinkId,
+    /// Set before it is dropped by whoever knows better than "error".
+    pub(crate) reason: LinkEnd,
+    pub(crate) registry: Addr<Registry>,
+}
+
+impl Drop for LinkGuard {
+    fn drop(&mut self) {
+        let gone = LinkGone {
+            worker: self.worker.clone(),
+            owner: self.owner.clone(),
+            id: self.id,
+            reason: self.reason,
+        };
+        channel_actors::post::tell_addr(&self.registry, gone);
+    }
+}

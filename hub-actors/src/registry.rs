@@ -1,0 +1,631 @@
+//! ACTOR Registry: the supervisor. It introduces, and then it stands aside.
+//!
+//! One per Hub and permanent: its death ends the Hub. No frame passes through it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use actix::{
+    Actor, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, MessageResult,
+    Recipient, ResponseActFuture, WrapFuture as _,
+};
+use actix_rt::{Arbiter, ArbiterHandle};
+use channel_actors::{
+    BrowserSide, Channel, ChannelParts, CloseReason, Limits, LinkSide, Refusal, RefusalReason,
+    fence::Fence,
+    guard::Guard,
+    messages::{
+        Close, ControlToBrowser, ControlToWorker, MeetBrowser, MeetWorker, ToBrowser, ToWorker,
+    },
+    post::{Kept, tell, tell_addr},
+    relay::Ending,
+};
+use schema::{
+    ids::{ChannelId, UserId, WorkerId},
+    wire::{self, LinkGoodbyeReason},
+};
+use tokio::sync::watch;
+
+use crate::{
+    clock,
+    config::Quotas,
+    directory::{Asked, Directory, NoSession, Offender, Reservation},
+    events::{EventLog, Missed},
+    messages::{
+        About, AdmitSession, Census, ChannelGone, ChannelOverrun, CredentialRevoked, Depart,
+        DepartLink, LinkGone, LinkGuard, LinkId, MeetLink, MeetSession, Notice, OpenChannel,
+        RefuseNew, SendAway, SessionGone, SessionGuard, SessionId, SessionWays, TakeCensus,
+    },
+    presence::{Live, Presence},
+    store::{Store, credentials},
+    telemetry,
+};
+
+/// What a Registry is made of.
+pub(crate) struct RegistryParts {
+    pub(crate) quotas: Quotas,
+    pub(crate) store: Store,
+    pub(crate) presence: Presence,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) arbiters: Arbiters,
+    /// Closes when the Registry is no more.
+    pub(crate) alive: watch::Sender<()>,
+    /// Where this life's event cursors begin.
+    pub(crate) first_cursor: u64,
+}
+
+/// The threads that links and channels share.
+#[derive(Clone)]
+pub(crate) struct Arbiters {
+    handles: Arc<[ArbiterHandle]>,
+    next: Arc<AtomicUsize>,
+}
+
+impl Arbiters {
+    /// Starts so many; they end with the actix system that this is called in.
+    pub(crate) fn start(count: usize) -> Self {
+        let handles = (0..count.max(1)).map(|_| Arbiter::new().handle()).collect();
+        Self {
+            handles,
+            next: Arc::default(),
+        }
+    }
+
+    /// The next in turn.
+    pub(crate) fn next(&self) -> &ArbiterHandle {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let at = turn % self.handles.len();
+        self.handles
+            .get(at)
+            .expect("the remainder is below the length, which start made 1")
+    }
+}
+
+/// The supervisor of one Hub.
+pub(crate) struct Registry {
+    directory: Directory,
+    sessions: BTreeMap<SessionId, KnownSession>,
+    links: BTreeMap<WorkerId, KnownLink>,
+    channels: BTreeMap<ChannelId, KnownChannel>,
+    events: EventLog,
+    parts: Kit,
+}
+
+struct Kit {
+    store: Store,
+    presence: Presence,
+    limits: Arc<Limits>,
+    arbiters: Arbiters,
+    _alive: watch::Sender<()>,
+}
+
+struct KnownSession {
+    ways: Ways,
+    depart: Recipient<Depart>,
+}
+
+enum Ways {
+    Relay {
+        frames: Recipient<ToBrowser>,
+        control: Recipient<ControlToBrowser>,
+        meet: Recipient<MeetBrowser>,
+    },
+    Events(Kept<Notice>),
+}
+
+struct KnownLink {
+    id: LinkId,
+    frames: Recipient<ToWorker>,
+    control: Recipient<ControlToWorker>,
+    meet: Recipient<MeetWorker>,
+    depart: Recipient<DepartLink>,
+}
+
+struct KnownChannel {
+    addr: Addr<Channel>,
+    fence: Fence,
+}
+
+/// How long a peer that offended should stay away.
+const OFFENDER_RETRY: Duration = Duration::from_secs(60);
+
+impl Registry {
+    pub(crate) fn new(parts: RegistryParts) -> Self {
+        Self {
+            directory: Directory::new(parts.quotas),
+            sessions: BTreeMap::new(),
+            links: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            events: EventLog::new(parts.first_cursor),
+            parts: Kit {
+                store: parts.store,
+                presence: parts.presence,
+                limits: parts.limits,
+                arbiters: parts.arbiters,
+                _alive: parts.alive,
+            },
+        }
+    }
+
+    fn close(&self, channels: &[ChannelId], reason: CloseReason) {
+        for known in channels
+            .iter()
+            .filter_map(|channel| self.channels.get(channel))
+        {
+            tell_addr(&known.addr, Close { reason });
+        }
+    }
+
+    fn depart(&self, session: SessionId, reason: CloseReason, reconnect_after: Duration) {
+        if let Some(known) = self.sessions.get(&session) {
+            tell(
+                &known.depart,
+                Depart {
+                    reason,
+                    reconnect_after,
+                },
+            );
+        }
+    }
+
+    fn depart_link(&self, worker: &WorkerId, id: LinkId, goodbye: DepartLink) {
+        if let Some(known) = self.links.get(worker).filter(|known| known.id == id) {
+            tell(&known.depart, goodbye);
+        }
+    }
+
+    /// Tells everybody who watches this user's Workers.
+    fn announce(&mut self, user: UserId, worker: &WorkerId) {
+        let watchers = self.directory.watchers(&user);
+        let cursor = self.events.note(user, worker.clone());
+        for session in watchers {
+            self.notify(
+                session,
+                Notice {
+                    cursor,
+                    about: About::Worker(worker.clone()),
+                },
+            );
+        }
+    }
+
+    fn notify(&self, session: SessionId, notice: Notice) {
+        let Some(KnownSession {
+            ways: Ways::Events(notices),
+            ..
+        }) = self.sessions.get(&session)
+        else {
+            return;
+        };
+        if notices.offer(notice).is_err() {
+            self.depart(session, CloseReason::TooSlow, Duration::ZERO);
+        }
+    }
+
+    fn replay(&self, session: SessionId, user: &UserId, cursor: Option<u64>) {
+        match self.events.since(cursor, user) {
+            Missed::Everything(cursor) => {
+                self.notify(
+                    session,
+                    Notice {
+                        cursor,
+                        about: About::Everything,
+                    },
+                );
+            }
+            Missed::Changes(changes) => {
+                for (cursor, worker) in changes {
+                    self.notify(
+                        session,
+                        Notice {
+                            cursor,
+                            about: About::Worker(worker),
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    /// Introduces the two sides of a channel that has passed its last check.
+    fn start_channel(
+        &mut self,
+        reservation: Reservation,
+        order: OpenChannel,
+        me: Addr<Self>,
+    ) -> Result<(), RefusalReason> {
+        let link = self.directory.commit(reservation)?;
+        let sides = self.sides(order.session, order.grant.worker(), link);
+        let Some((browser, link)) = sides else {
+            self.directory.release(reservation);
+            return Err(RefusalReason::WorkerOffline);
+        };
+        let (channel, fence) = (order.channel, Fence::new());
+        let gone = move |report| tell_addr(&me, ChannelGone(report));
+        let parts = ChannelParts {
+            channel,
+            worker: order.grant.worker().clone(),
+            user: order.grant.user().clone(),
+            credential: order.grant.credential().clone(),
+            incoming: incoming(&order),
+            browser,
+            link,
+            guard: Guard::new(channel, gone),
+            fence: fence.clone(),
+            limits: Arc::clone(&self.parts.limits),
+        };
+        let addr = Channel::start_on(self.parts.arbiters.next(), parts);
+        self.channels.insert(channel, KnownChannel { addr, fence });
+        Ok(())
+    }
+
+    fn sides(
+        &self,
+        session: SessionId,
+        worker: &WorkerId,
+        link: LinkId,
+    ) -> Option<(BrowserSide, LinkSide)> {
+        let Ways::Relay {
+            frames,
+            control,
+            meet,
+        } = &self.sessions.get(&session)?.ways
+        else {
+            return None;
+        };
+        let known = self.links.get(worker).filter(|known| known.id == link)?;
+        let browser = BrowserSide {
+            frames: frames.clone(),
+            control: control.clone(),
+            meet: meet.clone(),
+        };
+        let link = LinkSide {
+            frames: known.frames.clone(),
+            control: known.control.clone(),
+            meet: known.meet.clone(),
+        };
+        Some((browser, link))
+    }
+
+    fn punish(&self, offender: Offender) {
+        match offender {
+            Offender::Session(session) => {
+                self.depart(session, CloseReason::ProtocolError, OFFENDER_RETRY);
+            }
+            Offender::Link(worker, id) => {
+                let reason = LinkGoodbyeReason::Offender;
+                let reconnect_after = OFFENDER_RETRY;
+                self.depart_link(
+                    &worker,
+                    id,
+                    DepartLink {
+                        reason,
+                        reconnect_after,
+                    },
+                );
+            }
+        }
+    }
+}
+
+fn incoming(order: &OpenChannel) -> wire::Incoming {
+    wire::Incoming {
+        channel_id: order.channel.as_bytes().to_vec().into(),
+        user_id: order.grant.user().as_str().to_owned(),
+        organisation_id: order.grant.organisation().as_str().to_owned(),
+        workspaces: order.grant.workspaces().to_vec(),
+        noise: order.noise.clone(),
+        max_message_bytes: order.max_message_bytes,
+        certificates: Vec::new(),
+    }
+}
+
+impl Actor for Registry {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        // Orders wait for their answers, so their number is bounded by those who ask.
+        ctx.set_mailbox_capacity(65_536);
+    }
+}
+
+impl Handler<MeetSession> for Registry {
+    type Result = bool;
+
+    fn handle(&mut self, meet: MeetSession, _: &mut Context<Self>) -> bool {
+        let Some(user) = self.directory.user_of(meet.id) else {
+            return false;
+        };
+        let (ways, cursor) = match meet.ways {
+            SessionWays::Relay {
+                frames,
+                control,
+                meet,
+            } => (
+                Ways::Relay {
+                    frames,
+                    control,
+                    meet,
+                },
+                None,
+            ),
+            SessionWays::Events { notices, cursor } => (Ways::Events(notices), Some(cursor)),
+        };
+        self.sessions.insert(
+            meet.id,
+            KnownSession {
+                ways,
+                depart: meet.depart,
+            },
+        );
+        if let Some(cursor) = cursor {
+            self.replay(meet.id, &user, cursor);
+        }
+        self.directory.may_stay(meet.id)
+    }
+}
+
+impl Handler<MeetLink> for Registry {
+    type Result = Result<LinkGuard, RefusalReason>;
+
+    fn handle(&mut self, meet: MeetLink, ctx: &mut Context<Self>) -> Self::Result {
+        let admitted = self.directory.admit_link(meet.worker.clone())?;
+        if let Some((old, channels)) = admitted.replaced {
+            self.close(&channels, CloseReason::ConnectionLost);
+            let reason = LinkGoodbyeReason::Replaced;
+            let goodbye = DepartLink {
+                reason,
+                reconnect_after: Duration::ZERO,
+            };
+            self.depart_link(&meet.worker, old, goodbye);
+        }
+        let known = KnownLink {
+            id: admitted.link,
+            frames: meet.frames,
+            control: meet.control,
+            meet: meet.meet,
+            depart: meet.depart,
+        };
+        self.links.insert(meet.worker.clone(), known);
+        let live = Live {
+            link: admitted.link,
+            encryption_mode: meet.encryption_mode,
+            version: meet.version,
+        };
+        self.parts.presence.came(meet.worker.clone(), live);
+        telemetry::link_began();
+        self.announce(meet.owner.clone(), &meet.worker);
+        Ok(LinkGuard {
+            worker: meet.worker,
+            owner: meet.owner,
+            id: admitted.link,
+            reason: telemetry::LinkEnd::Error,
+            registry: ctx.address(),
+        })
+    }
+}
+
+impl Handler<AdmitSession> for Registry {
+    type Result = Result<SessionGuard, NoSession>;
+
+    fn handle(&mut self, order: AdmitSession, ctx: &mut Context<Self>) -> Self::Result {
+        let AdmitSession {
+            user,
+            credential,
+            kind,
+        } = order;
+        let id = self.directory.admit_session(user, credential, kind)?;
+        telemetry::session_began(kind);
+        let reason = telemetry::SessionEnd::Error;
+        Ok(SessionGuard {
+            id,
+            kind,
+            reason,
+            registry: ctx.address(),
+        })
+    }
+}
+
+impl Handler<OpenChannel> for Registry {
+    type Result = ResponseActFuture<Self, Result<(), Refusal>>;
+
+    /// Registers first and looks at the credential second: a revocation that comes in between
+    /// finds the entry, one that came before leaves a row, or a tombstone, that is found here.
+    fn handle(&mut self, order: OpenChannel, _: &mut Context<Self>) -> Self::Result {
+        let asked = Asked {
+            channel: order.channel,
+            session: order.session,
+            worker: order.grant.worker().clone(),
+            user: order.grant.user().clone(),
+            credential: order.grant.credential().clone(),
+        };
+        let reservation = match self.directory.reserve(asked, clock::now()) {
+            Ok(reservation) => reservation,
+            Err(denied) => {
+                denied.quota.into_iter().for_each(telemetry::quota_refusal);
+                return Box::pin(actix::fut::ready(Err(denied.refusal)));
+            }
+        };
+        let store = self.parts.store.clone();
+        let credential = order.grant.credential().clone();
+        let question = async move {
+            store
+                .run(move |conn| credentials::is_live(conn, &credential, clock::unix_ms()))
+                .await
+        };
+        Box::pin(question.into_actor(self).map(move |answer, registry, ctx| {
+            let refused = match answer {
+                Ok(true) => {
+                    return Ok(registry.start_channel(reservation, order, ctx.address())?);
+                }
+                Ok(false) => RefusalReason::Credential,
+                Err(fault) => {
+                    tracing::error!(error = &fault as &dyn std::error::Error, "an open failed");
+                    RefusalReason::Busy
+                }
+            };
+            registry.directory.release(reservation);
+            Err(refused.into())
+        }))
+    }
+}
+
+impl Handler<RefuseNew> for Registry {
+    type Result = usize;
+
+    fn handle(&mut self, _: RefuseNew, _: &mut Context<Self>) -> usize {
+        self.directory.drain();
+        self.sessions.len() + self.links.len()
+    }
+}
+
+impl Handler<SendAway> for Registry {
+    type Result = ();
+
+    /// Channels are told first, so that both of their ends hear the true reason.
+    fn handle(&mut self, order: SendAway, _: &mut Context<Self>) {
+        let leavers = self.directory.send_away(order.count);
+        let (reason, reconnect_after) = (CloseReason::Draining, order.reconnect_after);
+        for session in leavers.sessions {
+            self.close(&self.directory.channels_of(session), reason);
+            self.depart(session, reason, reconnect_after);
+        }
+        for (worker, id) in leavers.links {
+            self.close(&self.directory.channels_over(&worker), reason);
+            let reason = LinkGoodbyeReason::Draining;
+            self.depart_link(
+                &worker,
+                id,
+                DepartLink {
+                    reason,
+                    reconnect_after,
+                },
+            );
+        }
+    }
+}
+
+impl Handler<TakeCensus> for Registry {
+    type Result = MessageResult<TakeCensus>;
+
+    fn handle(&mut self, _: TakeCensus, _: &mut Context<Self>) -> MessageResult<TakeCensus> {
+        let census: Census = self.directory.census();
+        MessageResult(census)
+    }
+}
+
+impl Handler<SessionGone> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, gone: SessionGone, _: &mut Context<Self>) {
+        let channels = self.directory.session_gone(gone.id);
+        self.close(&channels, CloseReason::ConnectionLost);
+        self.sessions.remove(&gone.id);
+        telemetry::session_ended(gone.kind, gone.reason);
+        tracing::info!(session = %gone.id, reason = gone.reason.label(), "a session ended");
+    }
+}
+
+impl Handler<LinkGone> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, gone: LinkGone, ctx: &mut Context<Self>) {
+        telemetry::link_ended(gone.reason);
+        tracing::info!(worker = %gone.worker, reason = gone.reason.label(), "a link ended");
+        let Some(channels) = self.directory.link_gone(&gone.worker, gone.id) else {
+            return;
+        };
+        self.close(&channels, CloseReason::WorkerOffline);
+        self.links.remove(&gone.worker);
+        self.parts.presence.went(&gone.worker, gone.id);
+        self.announce(gone.owner, &gone.worker);
+        self.note_seen(gone.worker, ctx);
+    }
+}
+
+impl Registry {
+    fn note_seen(&self, worker: WorkerId, ctx: &mut Context<Self>) {
+        let store = self.parts.store.clone();
+        let note = async move {
+            let noted = store
+                .run(move |conn| crate::store::workers::note_seen(conn, &worker, clock::unix_ms()));
+            if let Err(fault) = noted.await {
+                tracing::warn!(
+                    error = &fault as &dyn std::error::Error,
+                    "not noted: last seen"
+                );
+            }
+        };
+        ctx.spawn(note.into_actor(self));
+    }
+}
+
+impl Handler<ChannelGone> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, ChannelGone(report): ChannelGone, _: &mut Context<Self>) {
+        self.channels.remove(&report.channel);
+        if report.ending == Ending::Closed(CloseReason::Internal) {
+            self.bury(report.channel);
+        }
+        if let Some(offender) = self.directory.channel_gone(report.channel, report.offender) {
+            self.punish(offender);
+        }
+    }
+}
+
+impl Registry {
+    /// A channel that died could not say goodbye.
+    fn bury(&self, channel: ChannelId) {
+        let Some((session, worker)) = self.directory.parties(channel) else {
+            return;
+        };
+        let close = channel_actors::close::close(channel, 0, CloseReason::Internal);
+        if let Some(KnownSession {
+            ways: Ways::Relay { control, .. },
+            ..
+        }) = self.sessions.get(&session)
+        {
+            tell(control, ControlToBrowser(close.clone()));
+        }
+        if let Some(known) = self.links.get(&worker) {
+            tell(&known.control, ControlToWorker(close));
+        }
+    }
+}
+
+impl Handler<ChannelOverrun> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, event: ChannelOverrun, _: &mut Context<Self>) {
+        self.close(&[event.channel], CloseReason::TooSlow);
+    }
+}
+
+impl Handler<CredentialRevoked> for Registry {
+    type Result = ();
+
+    /// Every fence falls before anybody is told anything.
+    fn handle(&mut self, event: CredentialRevoked, _: &mut Context<Self>) {
+        let began = clock::now();
+        let revoked = self.directory.revoke(event.credential, began);
+        for known in revoked
+            .channels
+            .iter()
+            .filter_map(|channel| self.channels.get(channel))
+        {
+            known.fence.fall();
+        }
+        telemetry::revocation(clock::now().saturating_duration_since(began));
+        self.close(&revoked.channels, CloseReason::Revoked);
+        for session in revoked.sessions {
+            self.depart(session, CloseReason::Revoked, Duration::ZERO);
+        }
+    }
+}

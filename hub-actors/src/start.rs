@@ -1,0 +1,356 @@
+//! From a configuration to everything that runs: checked in order, each failure by its name.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, atomic::AtomicBool},
+    time::Duration,
+};
+
+use actix::{Actor as _, Addr};
+use channel_actors::Limits;
+use schema::ids::{CredentialId, OrganisationId, UserId, WorkspaceId};
+use tokio::sync::watch;
+
+use crate::{
+    accounts, clock,
+    config::{HubConfig, Mode, ms},
+    error::{Fault, Refusal},
+    folder::{Folder, FolderError},
+    limiter::{Limiter, Rate},
+    listen::{self, Bound, ListenError, Listener},
+    names,
+    origin::{self, Names},
+    presence::Presence,
+    private_file::{self, PrivateFileError},
+    registry::{Arbiters, Registry, RegistryParts},
+    state::State,
+    store::{
+        Store,
+        credentials::{self, Kind, NewCredential},
+        open::{self, DatabaseError, Origin},
+        users::{self, FirstIds, User},
+    },
+    token::{Pepper, PepperError, Purpose, SecretText},
+};
+
+/// Why a Hub does not start: one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// `public_url` is no URL of a Hub.
+    #[error("public_url is not http://HOST[:PORT] or https://HOST[:PORT]")]
+    PublicUrl,
+    /// The data folder cannot be used.
+    #[error("data folder {}: {source}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: FolderError,
+    },
+    /// The database cannot be used.
+    #[error("database {}: {source}", path.display())]
+    Database {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: DatabaseError,
+    },
+    /// The key of the stored hashes cannot be used.
+    #[error("key file {}: {source}", path.display())]
+    Pepper {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: PepperError,
+    },
+    /// The access token cannot be read or written.
+    #[error("access token {}: {source}", path.display())]
+    AccessToken {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: PrivateFileError,
+    },
+    /// The access token's file holds something else.
+    #[error("access token {}: it is empty or too long; remove it to have a new one made", path.display())]
+    AccessTokenContent {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The public door cannot be opened.
+    #[error("listen {listen}: {source}")]
+    Listen {
+        /// As configured.
+        listen: String,
+        /// Why.
+        source: ListenError,
+    },
+    /// The admin door cannot be opened.
+    #[error("admin_listen {listen}: {source}")]
+    AdminListen {
+        /// As configured.
+        listen: String,
+        /// Why.
+        source: ListenError,
+    },
+    /// Threads cannot be started.
+    #[error("threads cannot be started ({0}); check the limits of processes and memory")]
+    Threads(#[from] std::io::Error),
+    /// The first rows cannot be written.
+    #[error("the first rows cannot be written: {0}")]
+    Rows(#[from] Fault),
+    /// A Worker's registration was refused.
+    #[error("the bundled Worker cannot be registered: {0}")]
+    Bundled(#[from] Refusal),
+    /// Only solo brings a Worker along.
+    #[error("only solo mode has a bundled Worker; register this one with a registration key")]
+    NotSolo,
+    /// The thread that starts the Hub ended.
+    #[error("the Hub ended while it was starting; the log says why")]
+    Ended,
+}
+
+/// Everything of a Hub that was checked and does not serve yet.
+pub(crate) struct Foundation {
+    pub(crate) folder: Folder,
+    pub(crate) state: Arc<State>,
+    pub(crate) listener: Listener,
+    pub(crate) admin: Option<std::net::TcpListener>,
+    pub(crate) bound: Bound,
+    pub(crate) admin_addr: Option<std::net::SocketAddr>,
+    pub(crate) alive: watch::Receiver<()>,
+}
+
+/// Threads that links and channels share.
+const ARBITERS: usize = 2;
+
+/// Lays the foundation. Runs inside the Hub's actix system, before anybody is served.
+pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
+    if !origin::is_public_url(&config.public_url) {
+        return Err(StartError::PublicUrl);
+    }
+    let folder = Folder::take(&config.data_dir).map_err(|source| StartError::Folder {
+        path: config.data_dir.clone(),
+        source,
+    })?;
+    let (store, origin) = open_store(&folder, ms(config.timeouts.database_ms))?;
+    let pepper = Pepper::load(folder.path(), origin == Origin::New).map_err(|source| {
+        StartError::Pepper {
+            path: folder.path().join(Pepper::FILE),
+            source,
+        }
+    })?;
+    let admin_user = ensure_admin(&store).await?;
+    let solo_credential = ensure_solo(&store, &admin_user).await?;
+    if config.mode == Mode::Hub {
+        ensure_access_token(&store, &pepper, folder.path(), &admin_user).await?;
+    }
+    let listener = Listener::open(&config.listen).map_err(|source| StartError::Listen {
+        listen: config.listen.clone(),
+        source,
+    })?;
+    let (admin, admin_addr) = open_admin(&config.admin_listen)?;
+    let bound = listener.bound();
+    let (registry_parts, kit, alive) = registry_parts(&config, &store);
+    let registry = Registry::new(registry_parts).start();
+    let state = state(
+        config,
+        store,
+        pepper,
+        registry,
+        kit,
+        admin_user,
+        solo_credential,
+        &bound,
+    );
+    Ok(Foundation {
+        folder,
+        state: Arc::new(state),
+        listener,
+        admin,
+        bound,
+        admin_addr,
+        alive,
+    })
+}
+
+fn open_store(folder: &Folder, busy: Duration) -> Result<(Store, Origin), StartError> {
+    open::open(folder.path(), busy).map_err(|source| StartError::Database {
+        path: folder.path().join(open::FILE),
+        source,
+    })
+}
+
+type Admin = (Option<std::net::TcpListener>, Option<std::net::SocketAddr>);
+
+fn open_admin(address: &str) -> Result<Admin, StartError> {
+    if address.is_empty() {
+        return Ok((None, None));
+    }
+    let (listener, bound) =
+        listen::open_tcp(address).map_err(|source| StartError::AdminListen {
+            listen: address.to_owned(),
+            source,
+        })?;
+    Ok((Some(listener), Some(bound)))
+}
+
+struct Kit {
+    presence: Presence,
+    limits: Arc<Limits>,
+    arbiters: Arbiters,
+}
+
+fn registry_parts(config: &HubConfig, store: &Store) -> (RegistryParts, Kit, watch::Receiver<()>) {
+    let (alive, watching) = watch::channel(());
+    let kit = Kit {
+        presence: Presence::default(),
+        limits: Arc::new(Limits::default()),
+        arbiters: Arbiters::start(ARBITERS),
+    };
+    let parts = RegistryParts {
+        quotas: config.quotas.clone(),
+        store: store.clone(),
+        presence: kit.presence.clone(),
+        limits: Arc::clone(&kit.limits),
+        arbiters: kit.arbiters.clone(),
+        alive,
+        // Thousands of changes a millisecond would have to happen to meet the next life's.
+        first_cursor: u64::try_from(clock::unix_ms())
+            .unwrap_or_default()
+            .saturating_mul(1_000),
+    };
+    (parts, kit, watching)
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is one field, named where it is made"
+)]
+fn state(
+    config: HubConfig,
+    store: Store,
+    pepper: Pepper,
+    registry: Addr<Registry>,
+    kit: Kit,
+    admin: User,
+    solo_credential: CredentialId,
+    bound: &Bound,
+) -> State {
+    let names = Names::new(&config.public_url, bound.tcp(), config.mode == Mode::Hub);
+    let burst = config.quotas.failed_sign_ins_per_minute.max(1);
+    let sign_ins = Limiter::new(Rate {
+        burst,
+        every: Duration::from_secs(60) / burst,
+    });
+    State {
+        config,
+        names,
+        store,
+        pepper,
+        registry,
+        presence: kit.presence,
+        limits: kit.limits,
+        arbiters: kit.arbiters,
+        admin,
+        solo_credential,
+        sign_ins: Mutex::new(sign_ins),
+        draining: AtomicBool::new(false),
+    }
+}
+
+async fn ensure_admin(store: &Store) -> Result<User, Fault> {
+    let ids = FirstIds {
+        organisation: OrganisationId::parse(&names::id("o")?).map_err(|_| MADE)?,
+        user: UserId::parse(&names::id("u")?).map_err(|_| MADE)?,
+        workspace: WorkspaceId::parse(&names::id("s")?).map_err(|_| MADE)?,
+    };
+    let ensured = store
+        .write(move |conn| users::ensure_admin(conn, &ids, clock::unix_ms()).map(Ok::<_, Fault>));
+    ensured.await?
+}
+
+const MADE: Fault = Fault::Row("a made id");
+
+async fn ensure_solo(store: &Store, admin: &User) -> Result<CredentialId, Fault> {
+    let (id, user) = (accounts::credential_id()?, admin.id.clone());
+    let ensured = store.write(move |conn| {
+        if let Some((found, _)) = credentials::find_sole(conn, Kind::Solo)? {
+            return Ok(Ok::<_, Fault>(found.id));
+        }
+        insert(conn, &id, &user, Kind::Solo, None)?;
+        Ok(Ok(id))
+    });
+    ensured.await?
+}
+
+fn insert(
+    conn: &mut diesel::SqliteConnection,
+    id: &CredentialId,
+    user: &UserId,
+    kind: Kind,
+    hash: Option<crate::token::SecretHash>,
+) -> Result<(), Fault> {
+    let new = NewCredential {
+        id,
+        user,
+        kind,
+        parent: None,
+        hash,
+        expires_ms: None,
+    };
+    credentials::insert(conn, &new, clock::unix_ms())
+}
+
+/// The file, where there is one, says what the token is; a Hub without both gets a new one.
+async fn ensure_access_token(
+    store: &Store,
+    pepper: &Pepper,
+    folder: &Path,
+    admin: &User,
+) -> Result<(), StartError> {
+    let path = folder.join("access-token");
+    let failed = |source| StartError::AccessToken {
+        path: path.clone(),
+        source,
+    };
+    let found = private_file::read(&path, 512).map_err(failed)?;
+    let stored = store
+        .run(|conn| credentials::find_sole(conn, Kind::AccessToken))
+        .await?;
+    let hash = match (found, &stored) {
+        (Some(content), _) => {
+            let text = std::str::from_utf8(&content)
+                .map(str::trim)
+                .unwrap_or_default();
+            if !(16..=256).contains(&text.len()) {
+                return Err(StartError::AccessTokenContent { path });
+            }
+            pepper.hash(Purpose::AccessToken, text)
+        }
+        // Whoever removed the file has the token elsewhere.
+        (None, Some(_)) => return Ok(()),
+        (None, None) => {
+            let token = SecretText::from_random(Purpose::AccessToken, clock::random()?);
+            let line = format!("{}\n", token.expose());
+            private_file::write(&path, line.as_bytes()).map_err(|io| failed(io.into()))?;
+            tracing::info!(path = %path.display(), "an access token was made");
+            pepper.hash(Purpose::AccessToken, token.expose())
+        }
+    };
+    let is_stored = |stored: &Vec<u8>| stored.as_slice() == hash.as_bytes().as_slice();
+    if stored
+        .as_ref()
+        .is_some_and(|(_, stored)| stored.as_ref().is_some_and(is_stored))
+    {
+        return Ok(());
+    }
+    let (id, user) = (accounts::credential_id()?, admin.id.clone());
+    let replaced = store.write(move |conn| {
+        if let Some((old, _)) = stored {
+            credentials::revoke(conn, &old.id, clock::unix_ms())?;
+        }
+        insert(conn, &id, &user, Kind::AccessToken, Some(hash)).map(Ok::<_, Fault>)
+    });
+    Ok(replaced.await??)
+}

@@ -1,0 +1,167 @@
+//! What a session, a link or a channel stands or falls with.
+
+use diesel::{
+    BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
+    RunQueryDsl as _, SqliteConnection,
+};
+use schema::ids::{CredentialId, UserId};
+
+use super::tables::credentials;
+use crate::{error::Fault, token::SecretHash};
+
+/// How somebody came to be let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Solo's automatic admin: no secret, live while the Hub runs solo.
+    Solo = 1,
+    /// The access token of a Hub's data folder.
+    AccessToken = 2,
+    /// A browser that traded an access token for a cookie.
+    Login = 3,
+}
+
+/// A credential that was live when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Credential {
+    pub(crate) id: CredentialId,
+    pub(crate) user: UserId,
+}
+
+/// A credential to be stored.
+pub(crate) struct NewCredential<'a> {
+    pub(crate) id: &'a CredentialId,
+    pub(crate) user: &'a UserId,
+    pub(crate) kind: Kind,
+    pub(crate) parent: Option<&'a CredentialId>,
+    pub(crate) hash: Option<SecretHash>,
+    pub(crate) expires_ms: Option<i64>,
+}
+
+/// Stores one.
+pub(crate) fn insert(
+    conn: &mut SqliteConnection,
+    new: &NewCredential<'_>,
+    now_ms: i64,
+) -> Result<(), Fault> {
+    diesel::insert_into(credentials::table)
+        .values((
+            credentials::id.eq(new.id.as_str()),
+            credentials::user_id.eq(new.user.as_str()),
+            credentials::kind.eq(new.kind as i16),
+            credentials::parent_id.eq(new.parent.map(CredentialId::as_str)),
+            credentials::secret_hash.eq(new.hash.as_ref().map(|hash| hash.as_bytes().as_slice())),
+            credentials::created_ms.eq(now_ms),
+            credentials::expires_ms.eq(new.expires_ms),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Drops the logins that expired; they can open nothing, and so leave no channel behind.
+pub(crate) fn forget_expired(conn: &mut SqliteConnection, now_ms: i64) -> Result<usize, Fault> {
+    Ok(
+        diesel::delete(credentials::table.filter(credentials::expires_ms.le(now_ms)))
+            .execute(conn)?,
+    )
+}
+
+/// The live credential of a presented secret.
+pub(crate) fn find_live(
+    conn: &mut SqliteConnection,
+    kind: Kind,
+    hash: SecretHash,
+    now_ms: i64,
+) -> Result<Option<Credential>, Fault> {
+    let row = credentials::table
+        .filter(credentials::secret_hash.eq(hash.as_bytes().as_slice()))
+        .filter(credentials::kind.eq(kind as i16))
+        .filter(live_at(now_ms))
+        .select((credentials::id, credentials::user_id))
+        .first::<(String, String)>(conn)
+        .optional()?;
+    row.map(credential).transpose()
+}
+
+/// The live credential of a kind that has only one, if it is there.
+pub(crate) fn find_sole(
+    conn: &mut SqliteConnection,
+    kind: Kind,
+) -> Result<Option<(Credential, Option<Vec<u8>>)>, Fault> {
+    let row = credentials::table
+        .filter(credentials::kind.eq(kind as i16))
+        .filter(credentials::revoked_ms.is_null())
+        .select((
+            credentials::id,
+            credentials::user_id,
+            credentials::secret_hash,
+        ))
+        .first::<(String, String, Option<Vec<u8>>)>(conn)
+        .optional()?;
+    row.map(|(id, user, hash)| Ok((credential((id, user))?, hash)))
+        .transpose()
+}
+
+/// Whether it is still good.
+pub(crate) fn is_live(
+    conn: &mut SqliteConnection,
+    id: &CredentialId,
+    now_ms: i64,
+) -> Result<bool, Fault> {
+    let row = credentials::table
+        .find(id.as_str())
+        .filter(live_at(now_ms))
+        .select(credentials::id)
+        .first::<String>(conn)
+        .optional()?;
+    Ok(row.is_some())
+}
+
+/// Revokes one and all that were traded for it; names those that were live.
+pub(crate) fn revoke(
+    conn: &mut SqliteConnection,
+    id: &CredentialId,
+    now_ms: i64,
+) -> Result<Vec<CredentialId>, Fault> {
+    let itself_or_child = credentials::id
+        .eq(id.as_str())
+        .or(credentials::parent_id.eq(id.as_str()));
+    let rows = diesel::update(credentials::table)
+        .filter(itself_or_child)
+        .filter(credentials::revoked_ms.is_null())
+        .set(credentials::revoked_ms.eq(now_ms))
+        .returning(credentials::id)
+        .get_results::<String>(conn)?;
+    rows.iter().map(|id| parse(id)).collect()
+}
+
+#[diesel::dsl::auto_type]
+fn live_at(now_ms: i64) -> _ {
+    let unexpired: diesel::dsl::Or<
+        diesel::dsl::IsNull<credentials::expires_ms>,
+        diesel::dsl::Gt<credentials::expires_ms, i64>,
+    > = credentials::expires_ms
+        .is_null()
+        .or(credentials::expires_ms.gt(now_ms));
+    credentials::revoked_ms.is_null().and(unexpired)
+}
+
+fn credential((id, user): (String, String)) -> Result<Credential, Fault> {
+    let user = UserId::parse(&user).map_err(|_| Fault::Row("credentials.user_id"))?;
+    Ok(Credential {
+        id: parse(&id)?,
+        user,
+    })
+}
+
+fn parse(id: &str) -> Result<CredentialId, Fault> {
+    CredentialId::parse(id).map_err(|_| Fault::Row("credentials.id"))
+}
+
+/// Whether it is a login, which its own holder may end.
+pub(crate) fn is_login(conn: &mut SqliteConnection, id: &CredentialId) -> Result<bool, Fault> {
+    let kind = credentials::table
+        .find(id.as_str())
+        .select(credentials::kind)
+        .first::<i16>(conn);
+    Ok(kind.optional()? == Some(Kind::Login as i16))
+}

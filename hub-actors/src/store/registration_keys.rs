@@ -1,0 +1,94 @@
+//! Registration keys: each opens the door once, within five minutes.
+
+use diesel::{
+    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _,
+    SqliteConnection,
+};
+use schema::ids::UserId;
+
+use super::tables::registration_keys;
+use crate::{error::Fault, token::SecretHash};
+
+/// What waits for the Worker: who asked for it, and the device key that it may trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RegistrationKey {
+    pub(crate) user: UserId,
+    pub(crate) worker_name: String,
+    pub(crate) device_algorithm: i32,
+    pub(crate) device_key: Vec<u8>,
+    pub(crate) device_tag: Vec<u8>,
+    pub(crate) expires_ms: i64,
+}
+
+/// Stores one; `false` when the id is taken.
+pub(crate) fn insert(
+    conn: &mut SqliteConnection,
+    id: SecretHash,
+    key: &RegistrationKey,
+) -> Result<bool, Fault> {
+    let rows = diesel::insert_or_ignore_into(registration_keys::table)
+        .values((
+            registration_keys::id_hash.eq(id.as_bytes().as_slice()),
+            registration_keys::user_id.eq(key.user.as_str()),
+            registration_keys::worker_name.eq(&key.worker_name),
+            registration_keys::device_algorithm.eq(key.device_algorithm),
+            registration_keys::device_key.eq(&key.device_key),
+            registration_keys::device_tag.eq(&key.device_tag),
+            registration_keys::expires_ms.eq(key.expires_ms),
+        ))
+        .execute(conn)?;
+    Ok(rows == 1)
+}
+
+/// Takes one out for good; an expired one is gone as well, but gives nothing.
+pub(crate) fn take(
+    conn: &mut SqliteConnection,
+    id: SecretHash,
+    now_ms: i64,
+) -> Result<Option<RegistrationKey>, Fault> {
+    let row = diesel::delete(registration_keys::table.find(id.as_bytes().as_slice()))
+        .returning((
+            registration_keys::user_id,
+            registration_keys::worker_name,
+            registration_keys::device_algorithm,
+            registration_keys::device_key,
+            registration_keys::device_tag,
+            registration_keys::expires_ms,
+        ))
+        .get_result::<(String, String, i32, Vec<u8>, Vec<u8>, i64)>(conn)
+        .optional()?;
+    let Some((user, worker_name, device_algorithm, device_key, device_tag, expires_ms)) = row
+    else {
+        return Ok(None);
+    };
+    let user = UserId::parse(&user).map_err(|_| Fault::Row("registration_keys.user_id"))?;
+    let key = RegistrationKey {
+        user,
+        worker_name,
+        device_algorithm,
+        device_key,
+        device_tag,
+        expires_ms,
+    };
+    Ok((expires_ms > now_ms).then_some(key))
+}
+
+/// Takes back a user's own key; whether it was there.
+pub(crate) fn revoke(
+    conn: &mut SqliteConnection,
+    id: SecretHash,
+    user: &UserId,
+) -> Result<bool, Fault> {
+    let rows = diesel::delete(registration_keys::table.find(id.as_bytes().as_slice()))
+        .filter(registration_keys::user_id.eq(user.as_str()))
+        .execute(conn)?;
+    Ok(rows == 1)
+}
+
+/// How many unused keys a user has, once the expired ones are gone.
+pub(crate) fn count(conn: &mut SqliteConnection, user: &UserId, now_ms: i64) -> Result<i64, Fault> {
+    let expired = registration_keys::table.filter(registration_keys::expires_ms.le(now_ms));
+    diesel::delete(expired).execute(conn)?;
+    let own = registration_keys::table.filter(registration_keys::user_id.eq(user.as_str()));
+    Ok(own.count().get_result(conn)?)
+}
