@@ -95,7 +95,7 @@ impl<J> Admission<J> {
     }
 
     /// The next to sign, unless every core signs already.
-    pub fn next(&mut self) -> Option<(ChannelId, J)> {
+    pub fn next_job(&mut self) -> Option<(ChannelId, J)> {
         if self.running >= self.cores {
             return None;
         }
@@ -317,8 +317,8 @@ mod tests {
             it.enqueue(id(number), user(name), "job");
         }
         let mut order = Vec::new();
-        while let Some((channel, _)) = it.next() {
-            assert!(it.next().is_none(), "one core, one signature");
+        while let Some((channel, _)) = it.next_job() {
+            assert!(it.next_job().is_none(), "one core, one signature");
             it.done(Duration::from_millis(200));
             order.push(channel);
         }
@@ -332,6 +332,6 @@ mod tests {
         assert_eq!(it.admit(id(1), &user("a"), now), Ok(()));
         it.enqueue(id(1), user("a"), "job");
         it.closed(&id(1), now);
-        assert_eq!((it.next(), it.waiting()), (None, 0));
+        assert_eq!((it.next_job(), it.waiting()), (None, 0));
     }
 }

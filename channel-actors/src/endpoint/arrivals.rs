@@ -112,9 +112,10 @@ impl Endpoint {
             (Place::Whole, false) | (Place::Chunk | Place::Last, true) => {}
         }
         match self.side {
-            Side::Client => self.heed_worker(body, now),
-            Side::Worker => self.heed_client(body, now),
+            Side::Client => gate::client_admits(self.phase, &body)?,
+            Side::Worker => gate::worker_admits(&body)?,
         }
+        self.heed(body, now)
     }
 
     fn decrypt(&mut self, frame: &Frame) -> Result<Bytes, Shut> {
@@ -155,61 +156,34 @@ impl Endpoint {
         Ok(())
     }
 
-    fn heed_worker(&mut self, body: Body, now: Instant) -> Heeded {
-        gate::client_admits(self.phase, &body)?;
+    /// What the gate let through.
+    fn heed(&mut self, body: Body, now: Instant) -> Heeded {
         match body {
+            // Frame 0 is the only place for one; the gate lets none through.
+            Body::Claim(_) => return Err(BREACH),
             Body::ClaimAccepted(accepted) => self.heed_acceptance(accepted),
             Body::Failure(failure) => {
                 self.end(CloseReason::Rejected, Failure::from_wire(failure));
-                Ok(())
             }
-            Body::Response(response) => self.heed_response(response),
-            other => self.heed_either(other, now),
+            Body::Request(request) => self.heed_request(request)?,
+            Body::Response(response) => self.heed_response(response)?,
+            Body::StreamData(data) => self.heed_stream_data(data)?,
+            Body::StreamEnd(end) => self.heed_stream_end(end)?,
+            Body::Credit(credit) => self.heed_credit(credit)?,
+            Body::Cancel(cancel) => self.heed_cancel(cancel.id),
+            Body::Ping(ping) => self.echo.to_answer = Some(ping.nonce),
+            Body::Pong(pong) => self.heed_pong(pong.nonce, now),
+            Body::Ack(ack) if self.window.acknowledge(ack.received) => {}
+            Body::Ack(_) => return Err(BREACH),
         }
+        Ok(())
     }
 
-    fn heed_client(&mut self, body: Body, now: Instant) -> Heeded {
-        gate::worker_admits(&body)?;
-        match body {
-            Body::Request(request) => self.heed_request(request),
-            Body::Cancel(cancel) => {
-                self.heed_cancel(cancel.id);
-                Ok(())
-            }
-            other => self.heed_either(other, now),
-        }
-    }
-
-    fn heed_either(&mut self, body: Body, now: Instant) -> Heeded {
-        match body {
-            Body::StreamData(data) => self.heed_stream_data(data),
-            Body::StreamEnd(end) => self.heed_stream_end(end),
-            Body::Credit(credit) => self.heed_credit(credit),
-            Body::Ping(ping) => {
-                self.echo.to_answer = Some(ping.nonce);
-                Ok(())
-            }
-            Body::Pong(pong) => {
-                self.heed_pong(pong.nonce, now);
-                Ok(())
-            }
-            Body::Ack(ack) if self.window.acknowledge(ack.received) => Ok(()),
-            Body::Ack(_)
-            | Body::Claim(_)
-            | Body::ClaimAccepted(_)
-            | Body::Failure(_)
-            | Body::Request(_)
-            | Body::Response(_)
-            | Body::Cancel(_) => Err(BREACH),
-        }
-    }
-
-    fn heed_acceptance(&mut self, accepted: wire::ClaimAccepted) -> Heeded {
+    fn heed_acceptance(&mut self, accepted: wire::ClaimAccepted) {
         let workspaces = accepted.workspaces;
         self.access = Access::announced(&workspaces);
         self.phase = Phase::Open;
         self.events.push_back(Event::Established { workspaces });
-        Ok(())
     }
 
     fn heed_request(&mut self, request: wire::Request) -> Heeded {
