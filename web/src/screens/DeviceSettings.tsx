@@ -1,0 +1,46 @@
+/** The devices that each connected Worker trusts for this user. */
+
+import { DeviceState } from '../gen/leapmux/v1/services_pb';
+import { approve, devices, remove, type WaitingDevice } from '../state/devices';
+import { workerName } from '../state/workers';
+import { displayText, moment } from '../ui/text';
+import { Words } from '../ui/Words';
+
+export function DeviceSettings() {
+  const all = [...devices.value].flatMap(([workerId, list]) => list.map((device) => ({ workerId, device })));
+  return (
+    <section class="settings-part" aria-labelledby="devices-title">
+      <h2 id="devices-title">Devices</h2>
+      <p class="muted">A Worker lets in only devices whose key it knows. Removing one closes its connections.</p>
+      {all.length === 0 && <p class="hint">Connect to a Worker to see the devices that it trusts.</p>}
+      <ul class="records">
+        {all.map((one) => <DeviceRecord key={`${one.workerId} ${one.device.fingerprint}`} one={one} />)}
+      </ul>
+    </section>
+  );
+}
+
+function DeviceRecord({ one }: { one: WaitingDevice }) {
+  const { device, workerId } = one;
+  const waiting = device.state === DeviceState.WAITING;
+  const label = displayText(device.label, 60);
+  return (
+    <li class="record">
+      <div class="record-main">
+        <h3>
+          <Words words={device.fingerprint} />
+          {device.thisOne && <span class="tag good">this one</span>}
+          {waiting && <span class="tag warn">waiting</span>}
+        </h3>
+        <p class="hint">
+          {label ? `${label}. ` : ''}On {workerName(workerId)}. First seen {moment(Number(device.firstSeenUnixMs))}
+          {device.lastSeenUnixMs > 0n ? `, last seen ${moment(Number(device.lastSeenUnixMs))}` : ''}.
+        </p>
+      </div>
+      <div class="record-actions">
+        {waiting && <button class="primary" onClick={() => void approve(one)}>Approve<span class="off-screen"> {device.fingerprint}</span></button>}
+        {!device.thisOne && <button onClick={() => void remove(one)}>Remove<span class="off-screen"> {device.fingerprint}</span></button>}
+      </div>
+    </li>
+  );
+}

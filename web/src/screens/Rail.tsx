@@ -1,0 +1,124 @@
+/** The Workers, their state, and their terminals. */
+
+import { BellDot, CircleHelp, Lock, LockOpen, Monitor, Moon, Plus, Server, Settings2, Sun, SunMoon } from 'lucide';
+import type { Worker } from '../gen/leapmux/v1/hub_pb';
+import { TerminalState, type TerminalSummary } from '../gen/leapmux/v1/services_pb';
+import { account } from '../state/account';
+import { channels, statuses } from '../state/channels';
+import { currentTab, narrow, showTab, tabId, tree } from '../state/layout';
+import { drawer, show } from '../state/overlays';
+import { nextTheme, prefs, setPref } from '../state/prefs';
+import { go, route } from '../state/route';
+import { speak } from '../state/status';
+import { bells, openTerminal, opening, terminals, titleOf } from '../state/terminals';
+import { workerName, workers } from '../state/workers';
+import { leafOf } from '../layout/tree';
+import { Icon } from '../ui/Icon';
+
+export function Rail() {
+  const known = workers.value;
+  return (
+    <nav class="rail" aria-label="Workers" data-region="rail">
+      <div class="rail-head">
+        <span class="brand">LeapMux</span>
+      </div>
+      <div class="rail-list">
+        {known === undefined && <p class="hint">Asking the Hub…</p>}
+        {known?.length === 0 && <p class="hint">No Worker is registered at this Hub yet. Start one with <code>leapmux worker</code>.</p>}
+        {known?.map((worker) => <WorkerItem key={worker.workerId} worker={worker} />)}
+      </div>
+      <RailFoot />
+    </nav>
+  );
+}
+
+function WorkerItem({ worker }: { worker: Worker }) {
+  const { workerId } = worker;
+  const status = statuses.value.get(workerId);
+  const state = speak(status, Date.now());
+  const offline = !worker.online && state.tone !== 'good';
+  const list = terminals.value.get(workerId) ?? [];
+  const name = workerName(workerId);
+  const ready = status?.state === 'ready';
+  return (
+    <section class="worker" aria-label={name}>
+      <div class="worker-head">
+        <Icon of={worker.bundled ? Monitor : Server} />
+        <h2 title={name}>{name}</h2>
+        {ready ? (
+          <button class="ghost small" aria-label={`New terminal on ${name}`} title="New terminal"
+            disabled={opening.value.has(workerId)} onClick={() => void openTerminal(workerId).then(afterChoice)}>
+            <Icon of={Plus} />
+          </button>
+        ) : !status && worker.online ? (
+          <button class="ghost small" onClick={() => connect(workerId)}>Connect</button>
+        ) : null}
+      </div>
+      <p class={`worker-state ${offline ? 'off' : state.tone}`}>
+        <Icon of={state.tone === 'good' ? Lock : LockOpen} size={13} />
+        <span>{offline ? 'Offline' : state.short}</span>
+        {status?.state === 'blocked' && status.reason !== 'device_not_trusted' && (
+          <button class="link" onClick={() => channels().review(workerId)}>Review</button>
+        )}
+      </p>
+      <ul class="terminal-list">
+        {list.map((one) => <TerminalItem key={one.terminalId} workerId={workerId} one={one} stale={!ready} />)}
+      </ul>
+    </section>
+  );
+}
+
+function TerminalItem({ workerId, one, stale }: { workerId: string; one: TerminalSummary; stale: boolean }) {
+  const tab = tabId(workerId, one.terminalId);
+  const placed = leafOf(tree.value, tab) !== undefined;
+  const current = currentTab.value === tab && route.value === 'workspace';
+  const state = one.state === TerminalState.RUNNING ? 'running' : one.state === TerminalState.LOST ? 'lost' : 'ended';
+  return (
+    <li>
+      <button class={`terminal-item ${state} ${placed ? '' : 'unplaced'} ${stale ? 'stale' : ''}`} aria-current={current ? 'true' : undefined}
+        onClick={() => {
+          go('workspace');
+          showTab(tab);
+          afterChoice();
+        }}>
+        <span class="dot" aria-hidden="true" />
+        <span class="terminal-title">{titleOf(tab)}</span>
+        {bells.value.has(tab) && <span class="bell" title="Bell"><Icon of={BellDot} size={13} /><span class="off-screen">bell</span></span>}
+        {state !== 'running' && <span class="tag">{state}</span>}
+      </button>
+    </li>
+  );
+}
+
+function RailFoot() {
+  const who = account.value;
+  const theme = prefs.value.theme;
+  const next = nextTheme();
+  return (
+    <div class="rail-foot">
+      <button class="ghost small" aria-label={`Theme: ${theme}. Change to ${next}`} title={`Theme: ${theme}`} onClick={() => setPref('theme', next)}>
+        <Icon of={theme === 'system' ? SunMoon : theme === 'dark' ? Moon : Sun} />
+      </button>
+      <button class="ghost small" aria-label="Keyboard shortcuts" title="Keyboard shortcuts" onClick={() => show({ kind: 'keys' })}>
+        <Icon of={CircleHelp} />
+      </button>
+      <button class="ghost small" aria-label="Settings, keys and devices" title="Settings, keys and devices" aria-current={route.value === 'settings' ? 'page' : undefined}
+        onClick={() => {
+          go(route.value === 'settings' ? 'workspace' : 'settings');
+          afterChoice();
+        }}>
+        <Icon of={Settings2} />
+      </button>
+      {who.state === 'signed-in' && <span class="who" title={who.username}>{who.solo ? 'solo' : who.username}</span>}
+    </div>
+  );
+}
+
+function connect(workerId: string): void {
+  const who = account.peek();
+  if (who.state === 'signed-in') channels().open(workerId, who.userId);
+}
+
+function afterChoice(): void {
+  if (narrow.peek()) drawer.value = false;
+}

@@ -1,0 +1,69 @@
+/** Why a Worker cannot be used right now, and what a person can do about it. */
+
+import { statuses, channels } from '../state/channels';
+import { account } from '../state/account';
+import { reasonSentence, speak } from '../state/status';
+import { workerName, workers } from '../state/workers';
+import { Words } from '../ui/Words';
+import { useNow } from './StatusLine';
+
+export function WorkerNotice({ workerId }: { workerId: string }) {
+  const status = statuses.value.get(workerId);
+  const now = useNow(status?.state === 'reconnecting');
+  const state = speak(status, now);
+  const name = workerName(workerId);
+  const online = workers.value?.find((worker) => worker.workerId === workerId)?.online ?? false;
+  if (status?.reason === 'device_not_trusted') {
+    return <Approval name={name} words={status.deviceWords ?? status.detail ?? ''} />;
+  }
+  if (status?.state === 'blocked') {
+    return (
+      <div class="notice-block bad">
+        <h2>{state.short}</h2>
+        <p>{state.long}</p>
+        <button class="primary" onClick={() => channels().review(workerId)}>Review</button>
+      </div>
+    );
+  }
+  if (!online && status?.state !== 'ready' && status?.reason === 'worker_offline') {
+    return (
+      <div class="notice-block">
+        <h2>{name} is offline</h2>
+        <p>{reasonSentence('worker_offline')}</p>
+      </div>
+    );
+  }
+  if (!status) return <Connect workerId={workerId} name={name} />;
+  return (
+    <div class="notice-block" role="status">
+      <h2>{state.short}</h2>
+      <p>{state.long}</p>
+    </div>
+  );
+}
+
+function Approval({ name, words }: { name: string; words: string }) {
+  return (
+    <div class="notice-block approval">
+      <h2>Approve this device</h2>
+      <p>{name} does not know this device yet. Its words are:</p>
+      <p class="large-words"><Words words={words} /></p>
+      <ol>
+        <li>Open LeapMux on a device that {name} knows, compare these words and choose <strong>Approve</strong>.</li>
+        <li>Or run this on the Worker’s machine: <code class="command">leapmux worker devices approve {words}</code></li>
+      </ol>
+      <p class="hint" role="status">This page keeps asking and opens by itself.</p>
+    </div>
+  );
+}
+
+function Connect({ workerId, name }: { workerId: string; name: string }) {
+  const who = account.value;
+  return (
+    <div class="notice-block">
+      <h2>{name}</h2>
+      <p>No channel to this Worker is open.</p>
+      {who.state === 'signed-in' && <button class="primary" onClick={() => channels().open(workerId, who.userId)}>Connect</button>}
+    </div>
+  );
+}

@@ -1,0 +1,70 @@
+/** The channel thread and what it last said about each Worker. */
+
+import { signal } from '@preact/signals';
+import {
+  create,
+  fromBinary,
+  toBinary,
+  type DescMessage,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf';
+import type { ChannelStatus, ChannelStream, ChannelThread } from '../channel/handle';
+
+export const statuses = signal<ReadonlyMap<string, ChannelStatus>>(new Map());
+
+let thread: ChannelThread | undefined;
+const readyListeners = new Set<(workerId: string) => void>();
+
+/** Hands over the thread, once, at boot. */
+export function useThread(started: ChannelThread): void {
+  thread = started;
+  started.onStatus((status) => {
+    const before = statuses.peek().get(status.workerId)?.state;
+    statuses.value = new Map(statuses.peek()).set(status.workerId, status);
+    if (status.state === 'ready' && before !== 'ready') {
+      readyListeners.forEach((listener) => listener(status.workerId));
+    }
+  });
+}
+
+export function channels(): ChannelThread {
+  if (!thread) throw new Error('the channel thread has not been started');
+  return thread;
+}
+
+/** Hears each time that a Worker's channel has become usable. */
+export function onReady(listener: (workerId: string) => void): () => void {
+  readyListeners.add(listener);
+  return () => readyListeners.delete(listener);
+}
+
+export function isReady(workerId: string): boolean {
+  return statuses.value.get(workerId)?.state === 'ready';
+}
+
+export async function call<I extends DescMessage, O extends DescMessage>(
+  workerId: string,
+  method: string,
+  input: I,
+  init: MessageInitShape<I>,
+  output: O,
+): Promise<MessageShape<O>> {
+  const payload = toBinary(input, create(input, init));
+  return fromBinary(output, await channels().call(workerId, method, payload));
+}
+
+/** A stream that only speaks: each message is handed on, decoded. */
+export function watch<I extends DescMessage, O extends DescMessage>(
+  workerId: string,
+  method: string,
+  input: I,
+  output: O,
+  onMessage: (message: MessageShape<O>) => void,
+): ChannelStream {
+  const payload = toBinary(input, create(input));
+  return channels().stream(workerId, method, payload, {
+    onData: (data) => onMessage(fromBinary(output, data)),
+    onEnd: () => undefined,
+  });
+}

@@ -1,0 +1,172 @@
+/** Which tabs stand where, and which tile has the attention. Kept in this browser, per user. */
+
+import { computed, effect, signal } from '@preact/signals';
+import { neighbour, place } from '../layout/place';
+import { parseTree } from '../layout/stored';
+import * as tiling from '../layout/tree';
+import type { Leaf, Side, Tree } from '../layout/tree';
+
+/** A tab is named after what it shows, so that nothing else has to be stored for it. */
+export type TabId = string;
+
+export const tree = signal<Tree>(tiling.emptyTree('root'));
+export const focusedTile = signal('root');
+/** Narrow windows show one tile with every tab in it; the tree itself is left alone. */
+export const narrow = signal(matchMedia('(max-width: 640px)').matches);
+
+export const currentTile = computed<Leaf>(() => {
+  const all = tiling.leaves(tree.value);
+  return all.find((leaf) => leaf.id === focusedTile.value) ?? (all[0] as Leaf);
+});
+
+export const currentTab = computed<TabId | null>(() => currentTile.value.active);
+
+/** What is drawn. */
+export const shownTree = computed<Tree>(() =>
+  narrow.value
+    ? { kind: 'leaf', id: currentTile.value.id, tabs: tiling.allTabs(tree.value), active: currentTab.value }
+    : tree.value,
+);
+
+export const visibleTabs = computed(
+  () => new Set(tiling.leaves(shownTree.value).map((leaf) => leaf.active)),
+);
+
+export function tabId(workerId: string, terminalId: string): TabId {
+  return `${workerId}/${terminalId}`;
+}
+
+export function tabParts(tab: TabId): { workerId: string; terminalId: string } {
+  const at = tab.indexOf('/');
+  return { workerId: tab.slice(0, at), terminalId: tab.slice(at + 1) };
+}
+
+/** Reads this user's layout and writes it back at each change. */
+export function followLayout(userId: string): void {
+  matchMedia('(max-width: 640px)').addEventListener('change', (event) => {
+    narrow.value = event.matches;
+  });
+  const key = `leapmux.layout.${userId}`;
+  tree.value = parseTree(readStored(key)) ?? tree.value;
+  effect(() => {
+    const text = JSON.stringify(tree.value);
+    try {
+      localStorage.setItem(key, text);
+    } catch {
+      // Storage may be full or forbidden; the layout then lasts as long as the page.
+    }
+  });
+}
+
+export function showTab(tab: TabId): void {
+  const home = tiling.leafOf(tree.value, tab);
+  if (home) {
+    tree.value = tiling.activate(tree.value, tab);
+    focusedTile.value = home.id;
+  } else {
+    const into = currentTile.value.id;
+    tree.value = tiling.addTab(tree.value, into, tab);
+    focusedTile.value = into;
+  }
+}
+
+export function addTabTo(leafId: string, tab: TabId): void {
+  const into = tiling.leafById(tree.value, leafId) ? leafId : currentTile.value.id;
+  tree.value = tiling.addTab(tree.value, into, tab);
+  focusedTile.value = into;
+}
+
+export function dropTab(tab: TabId): void {
+  tree.value = tiling.removeTab(tree.value, tab);
+  focusedTile.value = currentTile.value.id;
+}
+
+export function swapTab(tab: TabId, by: TabId): void {
+  tree.value = tiling.replaceTab(tree.value, tab, by);
+}
+
+export function moveTab(tab: TabId, leafId: string, index?: number): void {
+  tree.value = tiling.moveTab(tree.value, tab, leafId, index);
+  focusedTile.value = tiling.leafOf(tree.value, tab)?.id ?? focusedTile.value;
+}
+
+/** Splits a tile and returns the new one's id. */
+export function split(leafId: string, side: Side, tab: TabId | null): string {
+  const ids = { leaf: freshId(), split: freshId() };
+  tree.value = tiling.splitLeaf(tree.value, leafId, side, ids, tab);
+  focusedTile.value = ids.leaf;
+  return ids.leaf;
+}
+
+/** Moves the current tab to the tile on that side, or into a new tile there. */
+export function moveCurrentTab(side: Side): void {
+  const tab = currentTab.value;
+  if (tab === null) return;
+  const next = neighbourOf(currentTile.value.id, side);
+  if (next) moveTab(tab, next);
+  else if (currentTile.value.tabs.length > 1) split(currentTile.value.id, side, tab);
+}
+
+/** Moves the current tab within its tab list. */
+export function shiftCurrentTab(by: 1 | -1): void {
+  const { id, tabs, active } = currentTile.value;
+  if (active === null) return;
+  const at = tabs.indexOf(active) + by;
+  if (at >= 0 && at < tabs.length) moveTab(active, id, by > 0 ? at + 1 : at);
+}
+
+export function stepTab(by: 1 | -1): void {
+  const shown = narrow.value ? tiling.allTabs(tree.value) : currentTile.value.tabs;
+  const at = shown.indexOf(currentTab.value ?? '');
+  const next = shown[(at + by + shown.length) % shown.length];
+  if (next !== undefined) showTab(next);
+}
+
+export function focusTile(side: Side): void {
+  const next = neighbourOf(currentTile.value.id, side);
+  if (next) focusedTile.value = next;
+}
+
+export function resizeCurrentTile(by: number): void {
+  const home = parentOf(tree.value, currentTile.value.id);
+  if (home) setRatio(home.split.id, home.split.ratio + (home.leads ? by : -by));
+}
+
+export function setRatio(splitId: string, ratio: number): void {
+  tree.value = tiling.setRatio(tree.value, splitId, ratio);
+}
+
+export function closeTile(leafId: string): void {
+  tree.value = tiling.removeLeaf(tree.value, leafId);
+  focusedTile.value = currentTile.value.id;
+}
+
+export function pruneTabs(keep: (tab: TabId) => boolean): void {
+  const pruned = tiling.prune(tree.value, keep);
+  if (pruned !== tree.value) tree.value = pruned;
+  focusedTile.value = currentTile.value.id;
+}
+
+function neighbourOf(leafId: string, side: Side): string | undefined {
+  return neighbour(place(tree.value, { x: 0, y: 0, width: 1000, height: 1000 }, 6), leafId, side);
+}
+
+function parentOf(node: Tree, leafId: string): { split: tiling.Split; leads: boolean } | undefined {
+  if (node.kind === 'leaf') return undefined;
+  if (node.first.kind === 'leaf' && node.first.id === leafId) return { split: node, leads: true };
+  if (node.second.kind === 'leaf' && node.second.id === leafId) return { split: node, leads: false };
+  return parentOf(node.first, leafId) ?? parentOf(node.second, leafId);
+}
+
+function freshId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function readStored(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,22 @@
+/** Which dialog is open. At most one; the trust question stands above it. */
+
+import { signal } from '@preact/signals';
+import type { TabId } from './layout';
+
+export type Overlay =
+  | { kind: 'palette' }
+  | { kind: 'keys' }
+  | { kind: 'close-terminal'; tab: TabId }
+  | { kind: 'rename'; tab: TabId };
+
+export const overlay = signal<Overlay | undefined>(undefined);
+/** The list of Workers on a narrow window, where it covers the terminal. */
+export const drawer = signal(false);
+
+export function show(next: Overlay): void {
+  overlay.value = next;
+}
+
+export function dismiss(): void {
+  overlay.value = undefined;
+}

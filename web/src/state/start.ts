@@ -1,0 +1,55 @@
+/** What happens once, when a person is signed in: follow everything, open channels early. */
+
+import { effect } from '@preact/signals';
+import { allTabs } from '../layout/tree';
+import { channels } from './channels';
+import { followDevices } from './devices';
+import { bellCount, clearBell, followTerminals, titleOf } from './terminals';
+import { currentTab, followLayout, tabParts, tree, visibleTabs } from './layout';
+import { followWorkers, workers } from './workers';
+
+let started = false;
+
+export function startWorkspace(userId: string): void {
+  if (started) return;
+  started = true;
+  followLayout(userId);
+  followTerminals();
+  followDevices();
+  openChannelsEarly(userId);
+  followTitle();
+  void followWorkers();
+}
+
+/**
+ * One channel for each Worker that has a tab, and one for the first Worker when there is no tab:
+ * a handshake costs the Worker a signature, so the others wait until they are asked for.
+ */
+function openChannelsEarly(userId: string): void {
+  const asked = new Set<string>();
+  effect(() => {
+    const known = workers.value;
+    if (!known) return;
+    const wanted = new Set(allTabs(tree.value).map((tab) => tabParts(tab).workerId));
+    const first = known.find((worker) => worker.online) ?? known[0];
+    if (wanted.size === 0 && first) wanted.add(first.workerId);
+    for (const { workerId } of known) {
+      if (!wanted.has(workerId) || asked.has(workerId)) continue;
+      asked.add(workerId);
+      channels().open(workerId, userId);
+    }
+  });
+}
+
+function followTitle(): void {
+  effect(() => {
+    const bells = bellCount.value > 0 ? `(${bellCount.value}) ` : '';
+    const tab = currentTab.value;
+    document.title = tab === null ? `${bells}LeapMux` : `${bells}${titleOf(tab)} - LeapMux`;
+  });
+  const seen = () => {
+    if (document.visibilityState === 'visible') visibleTabs.peek().forEach((tab) => tab && clearBell(tab));
+  };
+  addEventListener('focus', seen);
+  document.addEventListener('visibilitychange', seen);
+}

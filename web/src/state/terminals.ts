@@ -1,0 +1,159 @@
+/** The terminals of each Worker, as the Worker tells them inside the channel. */
+
+import { computed, signal } from '@preact/signals';
+import {
+  TerminalCloseSchema,
+  TerminalClosedSchema,
+  TerminalListRequestSchema,
+  TerminalListSchema,
+  TerminalOpenSchema,
+  TerminalRenameSchema,
+  TerminalState,
+  TerminalSummarySchema,
+  type TerminalSummary,
+} from '../gen/leapmux/v1/services_pb';
+import { displayText } from '../ui/text';
+import { call, isReady, onReady, watch } from './channels';
+import { addTabTo, dropTab, swapTab, currentTile, pruneTabs, tabId, tabParts, tree, visibleTabs } from './layout';
+import type { TabId } from './layout';
+import { allTabs } from '../layout/tree';
+import { toast } from './toasts';
+
+export const terminals = signal<ReadonlyMap<string, TerminalSummary[]>>(new Map());
+/** Tabs whose bell rang while nobody looked. */
+export const bells = signal<ReadonlySet<TabId>>(new Set());
+/** Workers for which a terminal is being opened right now. */
+export const opening = signal<ReadonlySet<string>>(new Set());
+
+export const bellCount = computed(() => bells.value.size);
+
+/** A size for terminals that have no tile yet; the tile corrects it at once. */
+const FIRST_SIZE = { columns: 80, rows: 24 };
+const MAX_OPENED_AT_START = 8;
+
+export function summaryOf(tab: TabId): TerminalSummary | undefined {
+  const { workerId, terminalId } = tabParts(tab);
+  return terminals.value.get(workerId)?.find((one) => one.terminalId === terminalId);
+}
+
+export function titleOf(tab: TabId): string {
+  return displayText(summaryOf(tab)?.title ?? '', 80) || 'Terminal';
+}
+
+/** Follows the list of each Worker whose channel becomes ready. */
+export function followTerminals(): void {
+  const settled = new Set<string>();
+  onReady((workerId) => {
+    watch(workerId, 'terminal.watch', TerminalListRequestSchema, TerminalListSchema, (list) => {
+      terminals.value = new Map(terminals.peek()).set(workerId, list.terminals);
+      reconcile(workerId, list.terminals, !settled.has(workerId));
+      settled.add(workerId);
+    });
+  });
+}
+
+/** Drops tabs whose terminal is gone; at the first list, gives a person something to type in. */
+function reconcile(workerId: string, list: TerminalSummary[], first: boolean): void {
+  const alive = new Set(list.map((one) => tabId(workerId, one.terminalId)));
+  pruneTabs((tab) => tabParts(tab).workerId !== workerId || alive.has(tab));
+  if (!first || allTabs(tree.value).length > 0) return;
+  const running = list.filter((one) => one.state === TerminalState.RUNNING);
+  if (running.length === 0) void openTerminal(workerId);
+  for (const one of running.slice(-MAX_OPENED_AT_START)) {
+    addTabTo(currentTile.value.id, tabId(workerId, one.terminalId));
+  }
+}
+
+/** Opens a terminal in a tile; says so when the Worker refuses. */
+export async function openTerminal(workerId: string, leafId = currentTile.value.id): Promise<void> {
+  const opened = await start(workerId);
+  if (opened) addTabTo(leafId, opened);
+}
+
+/** Puts a new terminal where an ended or lost one stood. */
+export async function restartTerminal(tab: TabId): Promise<void> {
+  const { workerId } = tabParts(tab);
+  const opened = await start(workerId);
+  if (!opened) return;
+  swapTab(tab, opened);
+  await endTerminal(tab);
+}
+
+async function start(workerId: string): Promise<TabId | undefined> {
+  if (!isReady(workerId) || opening.value.has(workerId)) return undefined;
+  opening.value = new Set([...opening.value, workerId]);
+  try {
+    const summary = await call(
+      workerId, 'terminal.open', TerminalOpenSchema, FIRST_SIZE, TerminalSummarySchema,
+    );
+    remember(workerId, summary);
+    return tabId(workerId, summary.terminalId);
+  } catch (error) {
+    toast(sentence(error, 'The terminal could not be opened.'), 'danger');
+    return undefined;
+  } finally {
+    opening.value = new Set([...opening.value].filter((other) => other !== workerId));
+  }
+}
+
+/** Ends the terminal and takes its tab away. */
+export async function closeTerminal(tab: TabId): Promise<void> {
+  dropTab(tab);
+  await endTerminal(tab);
+}
+
+export async function renameTerminal(tab: TabId, title: string): Promise<void> {
+  const { workerId, terminalId } = tabParts(tab);
+  try {
+    const init = { terminalId, title };
+    remember(
+      workerId,
+      await call(workerId, 'terminal.rename', TerminalRenameSchema, init, TerminalSummarySchema),
+    );
+  } catch (error) {
+    toast(sentence(error, 'The terminal could not be renamed.'), 'danger');
+  }
+}
+
+/** Takes over what a Worker said about one terminal. */
+export function remember(workerId: string, summary: TerminalSummary): void {
+  const list = terminals.peek().get(workerId) ?? [];
+  const at = list.findIndex((one) => one.terminalId === summary.terminalId);
+  const next = at < 0 ? [...list, summary] : list.with(at, summary);
+  terminals.value = new Map(terminals.peek()).set(workerId, next);
+}
+
+export function ringBell(tab: TabId): void {
+  const seen = document.visibilityState === 'visible' && document.hasFocus();
+  if (seen && visibleTabs.value.has(tab)) return;
+  bells.value = new Set([...bells.value, tab]);
+}
+
+export function clearBell(tab: TabId): void {
+  if (bells.peek().has(tab)) bells.value = new Set([...bells.peek()].filter((one) => one !== tab));
+}
+
+async function endTerminal(tab: TabId): Promise<void> {
+  const { workerId, terminalId } = tabParts(tab);
+  try {
+    await call(workerId, 'terminal.close', TerminalCloseSchema, { terminalId }, TerminalClosedSchema);
+  } catch (error) {
+    // Gone already is what was asked for.
+    if ((error as { code?: number }).code !== 5) {
+      toast(sentence(error, 'The terminal could not be closed.'), 'danger');
+    }
+  }
+}
+
+function sentence(error: unknown, what: string): string {
+  switch ((error as { code?: number }).code) {
+    case 7:
+      return `${what} This Worker does not allow it.`;
+    case 8:
+      return `${what} The Worker has as many as it allows.`;
+    case 14:
+      return `${what} The connection was lost.`;
+    default:
+      return what;
+  }
+}

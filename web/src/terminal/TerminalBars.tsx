@@ -1,0 +1,44 @@
+import { TerminalState } from '../gen/leapmux/v1/services_pb';
+import { statuses } from '../state/channels';
+import { tabParts, type TabId } from '../state/layout';
+import { speak } from '../state/status';
+import { restartTerminal, summaryOf } from '../state/terminals';
+import { useNow } from '../screens/StatusLine';
+import type { TerminalSession } from './session';
+
+/** At most one thin bar: the most pressing thing. The screen below stays as it was. */
+export function TerminalBars({ tab, session }: { tab: TabId; session: TerminalSession }) {
+  const status = statuses.value.get(tabParts(tab).workerId);
+  const now = useNow(status?.state === 'reconnecting');
+  const summary = summaryOf(tab);
+  if (session.drawn.value && status && status.state !== 'ready') {
+    const state = speak(status, now);
+    return <div class={`bar ${state.tone}`} data-bar="connection">{state.short}<span class="bar-more">{state.long}</span></div>;
+  }
+  if (summary?.state === TerminalState.ENDED) {
+    return (
+      <div class="bar" data-bar="ended" role="status">
+        Ended with code {summary.exitCode}. Press Enter to restart.
+        <button class="link" onClick={() => void restartTerminal(tab)}>Restart</button>
+      </div>
+    );
+  }
+  if (summary?.state === TerminalState.LOST) {
+    return (
+      <div class="bar" data-bar="lost" role="status">
+        The Worker restarted under this terminal. This is its last screen.
+        <button class="link" onClick={() => void restartTerminal(tab)}>New terminal</button>
+      </div>
+    );
+  }
+  const foreign = session.foreignSize.value;
+  if (foreign) {
+    return (
+      <div class="bar" data-bar="size">
+        Another window made this terminal {foreign.columns} × {foreign.rows}.
+        <button class="link" onClick={() => session.focus()}>Fit it here</button>
+      </div>
+    );
+  }
+  return null;
+}

@@ -1,0 +1,155 @@
+/**
+ * One page's hold on one terminal of a Worker, across lost connections.
+ *
+ * Keeps the sequence number of what is on the screen, so that a new attachment gets only newer
+ * bytes; keeps a bounded amount of typed text while there is no connection. Knows no xterm and no
+ * DOM: a `Screen` shows, a `Port` opens streams.
+ */
+
+import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import {
+  TerminalAttachSchema,
+  TerminalEventSchema,
+  TerminalInputSchema,
+  type TerminalEvent,
+  type TerminalOutput,
+  type TerminalSummary,
+} from '../gen/leapmux/v1/services_pb';
+import type { ChannelStream, StreamCallbacks } from '../channel/handle';
+
+export interface Size {
+  columns: number;
+  rows: number;
+}
+
+/** Where output goes. A returned promise holds back further credit until it resolves. */
+export interface Screen {
+  snapshot(size: Size, data: Uint8Array): Promise<void>;
+  output(data: Uint8Array): Promise<void>;
+  summary(summary: TerminalSummary): void;
+  /** `held`: there is no stream and typed text is kept back. */
+  changed(state: 'attaching' | 'live' | 'held'): void;
+}
+
+export interface Port {
+  stream(method: string, payload: Uint8Array, callbacks: StreamCallbacks): ChannelStream;
+  /** Calls back when another attempt is due; only used while the channel itself is usable. */
+  later(run: () => void): void;
+  usable(): boolean;
+}
+
+/** Typed text kept while detached, in bytes; what goes beyond is dropped. */
+const MAX_KEPT_INPUT = 4096;
+/** A stream message is at most 256 KiB; pasted text goes in pieces well below. */
+const INPUT_PIECE = 32 * 1024;
+
+export class Attachment {
+  private stream: ChannelStream | undefined;
+  private sequence = 0n;
+  private size: Size = { columns: 0, rows: 0 };
+  private kept: Uint8Array[] = [];
+  private keptBytes = 0;
+  private over = false;
+
+  constructor(
+    private readonly terminalId: string,
+    private readonly port: Port,
+    private readonly screen: Screen,
+  ) {}
+
+  /** Attaches, or attaches again after a loss. Does nothing while a stream stands. */
+  connect(size: Size): void {
+    this.size = size;
+    if (this.stream || this.over) return;
+    if (!this.port.usable()) return this.screen.changed('held');
+    this.screen.changed('attaching');
+    const attach = create(TerminalAttachSchema, {
+      terminalId: this.terminalId,
+      afterSequence: this.sequence,
+      ...size,
+    });
+    const stream = this.port.stream('terminal.attach', toBinary(TerminalAttachSchema, attach), {
+      onData: (data) => this.receive(stream, data),
+      onEnd: (error) => this.ended(stream, error?.code),
+    });
+    this.stream = stream;
+  }
+
+  type(data: Uint8Array): void {
+    if (!this.stream) return this.keep(data);
+    for (let at = 0; at < data.length; at += INPUT_PIECE) {
+      this.send({ case: 'data', value: data.subarray(at, at + INPUT_PIECE) });
+    }
+  }
+
+  resize(size: Size): void {
+    this.size = size;
+    if (this.stream) {
+      this.send({ case: 'resize', value: size });
+    }
+  }
+
+  /** Lets go for good. The terminal lives on at the Worker. */
+  dispose(): void {
+    this.over = true;
+    this.stream?.cancel();
+    this.stream = undefined;
+  }
+
+  private async receive(stream: ChannelStream | undefined, data: Uint8Array): Promise<void> {
+    if (stream !== this.stream) return;
+    const event: TerminalEvent = fromBinary(TerminalEventSchema, data);
+    switch (event.body.case) {
+      case 'snapshot': {
+        const { sequence, columns, rows, data: screen } = event.body.value;
+        this.sequence = sequence;
+        this.live();
+        return this.screen.snapshot({ columns, rows }, screen);
+      }
+      case 'output':
+        this.live();
+        return this.show(event.body.value);
+      case 'summary':
+        this.live();
+        return this.screen.summary(event.body.value);
+      case undefined:
+        return;
+    }
+  }
+
+  /** Shows what is new in a piece of output; what is on the screen already is not repeated. */
+  private async show(output: TerminalOutput): Promise<void> {
+    if (output.sequence <= this.sequence) return;
+    const begins = output.sequence - BigInt(output.data.length);
+    const known = begins < this.sequence ? Number(this.sequence - begins) : 0;
+    this.sequence = output.sequence;
+    await this.screen.output(output.data.subarray(known));
+  }
+
+  private live(): void {
+    this.screen.changed('live');
+    const kept = this.kept;
+    this.kept = [];
+    this.keptBytes = 0;
+    for (const data of kept) this.type(data);
+  }
+
+  private ended(stream: ChannelStream | undefined, code: number | undefined): void {
+    if (stream !== this.stream || this.over) return;
+    this.stream = undefined;
+    this.screen.changed('held');
+    // Without an error, or with "not found", the terminal itself is gone.
+    if (code === undefined || code === 5) return;
+    if (this.port.usable()) this.port.later(() => this.connect(this.size));
+  }
+
+  private keep(data: Uint8Array): void {
+    if (this.keptBytes + data.length > MAX_KEPT_INPUT) return;
+    this.kept.push(data);
+    this.keptBytes += data.length;
+  }
+
+  private send(body: NonNullable<MessageInitShape<typeof TerminalInputSchema>['body']>): void {
+    this.stream?.send(toBinary(TerminalInputSchema, create(TerminalInputSchema, { body })));
+  }
+}
