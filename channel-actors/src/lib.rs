@@ -33,6 +33,9 @@ pub mod tally;
 #[cfg(feature = "endpoint")]
 pub mod endpoint;
 
+#[cfg(feature = "client")]
+pub mod client;
+
 pub use channel::{BrowserSide, Channel, ChannelParts, LinkSide};
 pub use close::CloseReason;
 pub use limits::Limits;
