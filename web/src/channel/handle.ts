@@ -13,8 +13,8 @@ export type {
 export const TRUST_TIMEOUT_MS = 120_000;
 
 export interface StreamCallbacks {
-  /** The bytes count as consumed, and credit is granted, when this returns. */
-  onData(data: Uint8Array): void;
+  /** The bytes count as consumed, and credit is granted, when this returns or its promise settles. */
+  onData(data: Uint8Array): void | Promise<void>;
   onEnd(error?: CallError): void;
 }
 
@@ -108,10 +108,14 @@ export function connectHandle(port: ThreadPort, trust?: ChannelThreadOptions['tr
 
   function deliver(id: number, data: Uint8Array): void {
     const bytes = data.length;
+    const consumed = () => post({ kind: 'stream-consumed', id, bytes });
     try {
-      streams.get(id)?.onData(data);
-    } finally {
-      post({ kind: 'stream-consumed', id, bytes });
+      const pending = streams.get(id)?.onData(data);
+      if (pending) void pending.then(consumed, consumed);
+      else consumed();
+    } catch (error) {
+      consumed();
+      throw error;
     }
   }
 

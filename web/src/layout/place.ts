@@ -26,11 +26,13 @@ export interface Placement {
 export function place(tree: Tree, box: Rect, gap: number): Placement {
   if (tree.kind === 'leaf') return { tiles: [{ id: tree.id, rect: box }], dividers: [] };
   const row = tree.direction === 'row';
-  const room = Math.max(0, (row ? box.width : box.height) - gap);
+  const length = row ? box.width : box.height;
+  const between = Math.min(gap, length);
+  const room = length - between;
   const head = Math.round(room * tree.ratio);
   const first = place(tree.first, part(box, row, 0, head), gap);
-  const second = place(tree.second, part(box, row, head + gap, room - head), gap);
-  const rect = part(box, row, head, gap);
+  const second = place(tree.second, part(box, row, head + between, room - head), gap);
+  const rect = part(box, row, head, between);
   const divider = { id: tree.id, direction: tree.direction, ratio: tree.ratio, rect, box };
   return {
     tiles: [...first.tiles, ...second.tiles],

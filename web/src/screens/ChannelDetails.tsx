@@ -35,9 +35,6 @@ export function ChannelDetails({ status, state, name, onReview }: Props) {
           <button onClick={() => void verified(status.workerId)}>I compared the words: they match</button>
         )}
       </div>
-      {status.words && !status.verified && status.state === 'ready' && (
-        <p class="hint">Run <code>leapmux worker fingerprint</code> on the Worker’s machine and compare.</p>
-      )}
     </>
   );
 }

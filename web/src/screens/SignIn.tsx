@@ -27,7 +27,7 @@ export function SignIn() {
         <p class="muted">Sign in to the Hub at <strong>{location.host}</strong>.</p>
         <label for="token">Access token</label>
         <div class="field-row">
-          <input ref={field} id="token" {...{ type: shown ? 'text' : 'password' }} autocomplete="current-password"
+          <input ref={field} id="token" type={(shown ? 'text' : 'password') as 'text'} autocomplete="current-password"
             spellcheck={false} autofocus value={token} aria-invalid={problem !== undefined}
             aria-describedby="token-help" onInput={(event) => setToken(event.currentTarget.value)} />
           <button type="button" class="ghost" aria-label={shown ? 'Hide token' : 'Show token'} aria-pressed={shown}

@@ -48,10 +48,10 @@ function Approval({ name, words }: { name: string; words: string }) {
       <h2>Approve this device</h2>
       <p>{name} does not know this device yet. Its words are:</p>
       <p class="large-words"><Words words={words} /></p>
-      <ol>
-        <li>Open LeapMux on a device that {name} knows, compare these words and choose <strong>Approve</strong>.</li>
-        <li>Or run this on the Worker’s machine: <code class="command">leapmux worker devices approve {words}</code></li>
-      </ol>
+      <div class="ways">
+        <p>Open LeapMux on a device that {name} knows, compare these words there and choose <strong>Approve</strong>.</p>
+        <p>Or run this on the Worker’s machine: <code class="command">leapmux worker devices approve {words}</code></p>
+      </div>
       <p class="hint" role="status">This page keeps asking and opens by itself.</p>
     </div>
   );

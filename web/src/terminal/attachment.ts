@@ -12,7 +12,6 @@ import {
   TerminalEventSchema,
   TerminalInputSchema,
   type TerminalEvent,
-  type TerminalOutput,
   type TerminalSummary,
 } from '../gen/leapmux/v1/services_pb';
 import type { ChannelStream, StreamCallbacks } from '../channel/handle';
@@ -42,10 +41,14 @@ export interface Port {
 const MAX_KEPT_INPUT = 4096;
 /** A stream message is at most 256 KiB; pasted text goes in pieces well below. */
 const INPUT_PIECE = 32 * 1024;
+/** A snapshot shorter than the least room for a message has come in one piece. */
+const MAYBE_MORE = 48 * 1024;
 
 export class Attachment {
   private stream: ChannelStream | undefined;
   private sequence = 0n;
+  /** False while a snapshot may still be missing its end. */
+  private whole = true;
   private size: Size = { columns: 0, rows: 0 };
   private kept: Uint8Array[] = [];
   private keptBytes = 0;
@@ -65,7 +68,7 @@ export class Attachment {
     this.screen.changed('attaching');
     const attach = create(TerminalAttachSchema, {
       terminalId: this.terminalId,
-      afterSequence: this.sequence,
+      afterSequence: this.whole ? this.sequence : 0n,
       ...size,
     });
     const stream = this.port.stream('terminal.attach', toBinary(TerminalAttachSchema, attach), {
@@ -103,12 +106,14 @@ export class Attachment {
       case 'snapshot': {
         const { sequence, columns, rows, data: screen } = event.body.value;
         this.sequence = sequence;
+        this.whole = screen.length < MAYBE_MORE;
         this.live();
         return this.screen.snapshot({ columns, rows }, screen);
       }
       case 'output':
         this.live();
-        return this.show(event.body.value);
+        this.count(event.body.value.sequence);
+        return this.screen.output(event.body.value.data);
       case 'summary':
         this.live();
         return this.screen.summary(event.body.value);
@@ -117,13 +122,10 @@ export class Attachment {
     }
   }
 
-  /** Shows what is new in a piece of output; what is on the screen already is not repeated. */
-  private async show(output: TerminalOutput): Promise<void> {
-    if (output.sequence <= this.sequence) return;
-    const begins = output.sequence - BigInt(output.data.length);
-    const known = begins < this.sequence ? Number(this.sequence - begins) : 0;
-    this.sequence = output.sequence;
-    await this.screen.output(output.data.subarray(known));
+  /** A long snapshot goes on as output that does not pass its sequence; only then is it whole. */
+  private count(sequence: bigint): void {
+    this.whole = sequence >= this.sequence;
+    if (this.whole) this.sequence = sequence;
   }
 
   private live(): void {

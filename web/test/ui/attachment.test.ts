@@ -1,0 +1,124 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import type { ChannelStream, StreamCallbacks } from '../../src/channel/handle';
+import {
+  TerminalAttachSchema, TerminalEventSchema, TerminalInputSchema, type TerminalAttach, type TerminalEvent,
+} from '../../src/gen/leapmux/v1/services_pb';
+import { Attachment, type Port, type Screen } from '../../src/terminal/attachment';
+
+const SIZE = { columns: 80, rows: 24 };
+const bytes = (text: string) => new TextEncoder().encode(text);
+const text = (data: Uint8Array) => new TextDecoder().decode(data);
+
+/** One terminal whose Worker the test plays. */
+function rig() {
+  const attaches: TerminalAttach[] = [];
+  const streams: StreamCallbacks[] = [];
+  const sent: string[] = [];
+  const shown: string[] = [];
+  const states: string[] = [];
+  const later: (() => void)[] = [];
+  let usable = true;
+  const port: Port = {
+    usable: () => usable,
+    later: (run) => void later.push(run),
+    stream: (_method, payload, callbacks): ChannelStream => {
+      attaches.push(fromBinary(TerminalAttachSchema, payload));
+      streams.push(callbacks);
+      return {
+        send: (data) => {
+          const { body } = fromBinary(TerminalInputSchema, data);
+          sent.push(body.case === 'data' ? text(body.value) : `${body.value?.columns}x${body.value?.rows}`);
+        },
+        end: () => undefined,
+        cancel: () => sent.push('cancel'),
+      };
+    },
+  };
+  const screen: Screen = {
+    snapshot: async (size, data) => void shown.push(`[${size.columns}x${size.rows}]${text(data)}`),
+    output: async (data) => void shown.push(text(data)),
+    summary: () => undefined,
+    changed: (state) => void states.push(state),
+  };
+  const attachment = new Attachment('t1', port, screen);
+  const tell = (body: TerminalEvent['body'], on = streams.length - 1) =>
+    streams[on]?.onData(toBinary(TerminalEventSchema, create(TerminalEventSchema, { body })));
+  const snapshot = (sequence: bigint, data: string) =>
+    tell({ case: 'snapshot', value: create(TerminalEventSchema, { body: { case: 'snapshot', value: { sequence, ...SIZE, data: bytes(data) } } }).body.value as never });
+  const output = (sequence: bigint, data: string, on?: number) =>
+    tell({ case: 'output', value: create(TerminalEventSchema, { body: { case: 'output', value: { sequence, data: bytes(data) } } }).body.value as never }, on);
+  return { attachment, attaches, streams, sent, shown, states, later, snapshot, output, setUsable: (value: boolean) => { usable = value; } };
+}
+
+describe('an attachment', () => {
+  it('asks for everything first and after a loss only for what is newer', async () => {
+    const { attachment, attaches, streams, shown, snapshot, output } = rig();
+    attachment.connect(SIZE);
+    await snapshot(100n, 'screen');
+    await output(105n, 'hello');
+    streams[0]?.onEnd({ code: 14, message: 'connection lost' });
+    attachment.connect(SIZE);
+    await output(107n, '!!');
+    expect(attaches.map((one) => one.afterSequence)).toEqual([0n, 105n]);
+    expect(shown).toEqual(['[80x24]screen', 'hello', '!!']);
+  });
+
+  it('asks for everything again when a long snapshot was cut off', async () => {
+    const { attachment, attaches, streams, snapshot, output } = rig();
+    attachment.connect(SIZE);
+    await snapshot(500_000n, 's'.repeat(60_000));
+    await output(400_000n, 'more of the snapshot');
+    streams[0]?.onEnd({ code: 14, message: 'connection lost' });
+    attachment.connect(SIZE);
+    await snapshot(500_000n, 's'.repeat(60_000));
+    await output(500_000n, 'the rest');
+    streams[1]?.onEnd({ code: 14, message: 'connection lost' });
+    attachment.connect(SIZE);
+    expect(attaches.map((one) => one.afterSequence)).toEqual([0n, 0n, 500_000n]);
+  });
+
+  it('keeps what is typed while detached, up to a bound, and sends it once', async () => {
+    const { attachment, sent, streams, snapshot, setUsable } = rig();
+    attachment.connect(SIZE);
+    await snapshot(1n, '$ ');
+    setUsable(false);
+    streams[0]?.onEnd({ code: 14, message: 'connection lost' });
+    attachment.type(bytes('ls\r'));
+    attachment.type(bytes('x'.repeat(5000)));
+    setUsable(true);
+    attachment.connect(SIZE);
+    await snapshot(1n, '$ ');
+    await snapshot(1n, '$ ');
+    expect(sent).toEqual(['ls\r']);
+  });
+
+  it('hears nothing more from a stream that is over', async () => {
+    const { attachment, shown, streams, snapshot, output } = rig();
+    attachment.connect(SIZE);
+    await snapshot(1n, 'a');
+    streams[0]?.onEnd({ code: 14, message: 'connection lost' });
+    attachment.connect(SIZE);
+    await output(9n, 'late', 0);
+    expect(shown).toEqual(['[80x24]a']);
+  });
+
+  it('attaches again by itself while the channel stands, but not to a terminal that is gone', () => {
+    const { attachment, attaches, streams, later } = rig();
+    attachment.connect(SIZE);
+    streams[0]?.onEnd({ code: 8, message: 'behind' });
+    later.shift()?.();
+    streams[1]?.onEnd({ code: 5, message: 'no such terminal' });
+    expect(attaches.length).toBe(2);
+    expect(later.length).toBe(0);
+  });
+
+  it('sends a large paste in pieces and a resize in between', async () => {
+    const { attachment, sent, snapshot } = rig();
+    attachment.connect(SIZE);
+    await snapshot(1n, '');
+    attachment.type(bytes('y'.repeat(70_000)));
+    attachment.resize({ columns: 100, rows: 30 });
+    expect(sent.map((one) => (one.startsWith('y') ? one.length : one))).toEqual([32768, 32768, 4464, '100x30']);
+  });
+});
