@@ -17,7 +17,7 @@ import './styles/settings.css';
 
 installStyleShim(document);
 followPrefs();
-useThread(startChannelThread({ workerUrl: trustWorkerUrl(threadUrl), trust: askForTrust }));
+useThread(() => startChannelThread({ workerUrl: trustWorkerUrl(threadUrl), trust: askForTrust }));
 void whoAmI();
 
 const root = document.getElementById('app');

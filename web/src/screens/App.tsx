@@ -1,24 +1,21 @@
+/** Which screen is shown. The workspace and all that it needs is loaded once somebody is signed in. */
+
+import { signal } from '@preact/signals';
+import type { FunctionComponent } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { account } from '../state/account';
-import { commandFor } from '../state/commands';
-import { matches } from '../state/hotkeys';
-import { overlay } from '../state/overlays';
-import { questions } from '../state/trust';
 import { Toasts } from '../ui/Toasts';
-import { Overlays } from './Overlays';
 import { SignIn } from './SignIn';
-import { Shell } from './Shell';
-import { TrustDialog } from './TrustDialog';
 import { Waiting } from './Waiting';
 
+type Workspace = FunctionComponent<{ userId: string }>;
+
+const workspace = signal<Workspace | 'failed' | undefined>(undefined);
+
 export function App() {
-  useEffect(listenForKeys, []);
-  const question = questions.value[0];
   return (
     <>
       <Screen />
-      <Overlays />
-      {question && <TrustDialog key={question.question.workerId} waiting={question} />}
       <Toasts />
     </>
   );
@@ -26,28 +23,29 @@ export function App() {
 
 function Screen() {
   const who = account.value;
+  useEffect(() => {
+    if (who.state === 'signed-in') void load();
+  }, [who.state]);
   switch (who.state) {
     case 'asking':
-      return <Waiting attempt={undefined} />;
+      return <Waiting problem={undefined} />;
     case 'unreachable':
-      return <Waiting attempt={who.attempt} />;
+      return <Waiting problem="The Hub cannot be reached. This page tries again by itself." />;
     case 'signed-out':
       return <SignIn />;
-    case 'signed-in':
-      return <Shell userId={who.userId} />;
+    case 'signed-in': {
+      const Loaded = workspace.value;
+      if (Loaded === 'failed') return <Waiting problem="A part of the page could not be loaded. Reload it." />;
+      return Loaded ? <Loaded userId={who.userId} /> : <Waiting problem={undefined} />;
+    }
   }
 }
 
-/** Commands win over the terminal, so the listener stands before all others. */
-function listenForKeys(): () => void {
-  const onKey = (event: KeyboardEvent) => {
-    if (account.peek().state !== 'signed-in' || overlay.peek() || questions.peek().length > 0) return;
-    const command = commandFor(event, (keys) => matches(event, keys));
-    if (!command) return;
-    event.preventDefault();
-    event.stopPropagation();
-    command.run();
-  };
-  addEventListener('keydown', onKey, true);
-  return () => removeEventListener('keydown', onKey, true);
+async function load(): Promise<void> {
+  try {
+    const { Workspace } = await import('./Workspace');
+    workspace.value = Workspace;
+  } catch {
+    workspace.value = 'failed';
+  }
 }

@@ -1,10 +1,10 @@
 /** Before the Hub has said who is there. */
-export function Waiting({ attempt }: { attempt: number | undefined }) {
+export function Waiting({ problem }: { problem: string | undefined }) {
   return (
     <main class="center">
       <div class="quiet" role="status">
         <h1 class="brand large">LeapMux</h1>
-        {attempt !== undefined && <p>The Hub cannot be reached. This page tries again by itself.</p>}
+        {problem !== undefined && <p>{problem}</p>}
       </div>
     </main>
   );

@@ -14,23 +14,29 @@ import type { ChannelStatus, ChannelStream, ChannelThread } from '../channel/han
 export const statuses = signal<ReadonlyMap<string, ChannelStatus>>(new Map());
 
 let thread: ChannelThread | undefined;
+let start: (() => ChannelThread) | undefined;
 const readyListeners = new Set<(workerId: string) => void>();
 
-/** Hands over the thread, once, at boot. */
-export function useThread(started: ChannelThread): void {
-  thread = started;
-  started.onStatus((status) => {
-    const before = statuses.peek().get(status.workerId)?.state;
-    statuses.value = new Map(statuses.peek()).set(status.workerId, status);
-    if (status.state === 'ready' && before !== 'ready') {
-      readyListeners.forEach((listener) => listener(status.workerId));
-    }
-  });
+/** Says how the thread is started, once, at boot. A page that nobody signs in to needs none. */
+export function useThread(starter: () => ChannelThread): void {
+  start = starter;
 }
 
 export function channels(): ChannelThread {
-  if (!thread) throw new Error('the channel thread has not been started');
+  if (!thread) {
+    if (!start) throw new Error('nothing can start the channel thread');
+    thread = start();
+    thread.onStatus(take);
+  }
   return thread;
+}
+
+function take(status: ChannelStatus): void {
+  const before = statuses.peek().get(status.workerId)?.state;
+  statuses.value = new Map(statuses.peek()).set(status.workerId, status);
+  if (status.state === 'ready' && before !== 'ready') {
+    readyListeners.forEach((listener) => listener(status.workerId));
+  }
 }
 
 /** Hears each time that a Worker's channel has become usable. */

@@ -13,6 +13,8 @@ let started = false;
 export function startWorkspace(userId: string): void {
   if (started) return;
   started = true;
+  // Early, so that it loads while the Hub is asked for the Workers.
+  channels();
   followLayout(userId);
   followTerminals();
   followDevices();

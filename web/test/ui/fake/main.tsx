@@ -18,7 +18,7 @@ const scene = sceneFrom(new URL(location.href).searchParams.get('scene'));
 fakeHub(scene);
 installStyleShim(document);
 followPrefs();
-useThread(fakeThread(scene, askForTrust));
+useThread(() => fakeThread(scene, askForTrust));
 void whoAmI();
 const root = document.getElementById('app');
 if (root) render(<App />, root);

@@ -1,0 +1,36 @@
+/** Everything that a signed-in person sees, with the dialogs over it and the keys that drive it. */
+
+import { useEffect } from 'preact/hooks';
+import { commandFor } from '../state/commands';
+import { matches } from '../state/hotkeys';
+import { overlay } from '../state/overlays';
+import { questions } from '../state/trust';
+import { Overlays } from './Overlays';
+import { Shell } from './Shell';
+import { TrustDialog } from './TrustDialog';
+
+export function Workspace({ userId }: { userId: string }) {
+  useEffect(listenForKeys, []);
+  const question = questions.value[0];
+  return (
+    <>
+      <Shell userId={userId} />
+      <Overlays />
+      {question && <TrustDialog key={question.question.workerId} waiting={question} />}
+    </>
+  );
+}
+
+/** Commands win over the terminal, so the listener stands before all others. */
+function listenForKeys(): () => void {
+  const onKey = (event: KeyboardEvent) => {
+    if (overlay.peek() || questions.peek().length > 0) return;
+    const command = commandFor(event, (keys) => matches(event, keys));
+    if (!command) return;
+    event.preventDefault();
+    event.stopPropagation();
+    command.run();
+  };
+  addEventListener('keydown', onKey, true);
+  return () => removeEventListener('keydown', onKey, true);
+}
