@@ -1,0 +1,22 @@
+// When to try again: 0.5 s to 30 s, doubled at each failure, drawn from the whole span so that clients
+// that were cut off together do not return together. The first retry is jittered too.
+
+const FIRST_MS = 500;
+const MOST_MS = 30_000;
+
+export class Backoff {
+  #failures = 0;
+
+  constructor(private readonly first = FIRST_MS, private readonly most = MOST_MS) {}
+
+  /** Milliseconds to wait. `draw` is uniform in [0, 1). The server's hint wins. */
+  next(draw: number, hint = 0): number {
+    const span = Math.min(this.most, this.first * 2 ** this.#failures);
+    this.#failures = Math.min(this.#failures + 1, 16);
+    return hint > 0 ? hint : this.first / 2 + draw * (span - this.first / 2);
+  }
+
+  reset(): void {
+    this.#failures = 0;
+  }
+}

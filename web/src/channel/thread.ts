@@ -1,0 +1,97 @@
+// Entry of the dedicated Web Worker that owns the WebSocket, all keys and the pins.
+
+import { loadDevice } from './device';
+import { Client } from './client';
+import { openDatabase } from './database';
+import type { FromThread, ToThread, TrustAnswer } from './door';
+import { fingerprint } from '../crypto/fingerprint';
+import type { DeviceKey } from '../crypto/device';
+import { type Bytes, type RandomSource, bytesToHex } from '../crypto/wire';
+import { fetchParameters } from './parameters';
+import { PinStore } from './pins';
+import type { Surroundings, Wire, WireEvents } from './surroundings';
+
+interface ThreadScope {
+  onmessage: ((event: MessageEvent<ToThread>) => void) | null;
+  postMessage(message: FromThread, transfer: Transferable[]): void;
+  addEventListener(type: 'online', listener: () => void): void;
+  location: { protocol: string; host: string };
+}
+
+const SUBPROTOCOL = 'leapmux.relay.v1';
+/** The page's handle rejects after 120 s; this is for a page that has gone. */
+const TRUST_TIMEOUT_MS = 130_000;
+
+const scope = self as unknown as ThreadScope;
+const random: RandomSource = (length) => crypto.getRandomValues(new Uint8Array(length));
+const answers = new Map<string, (answer: TrustAnswer) => void>();
+
+function connect(events: WireEvents): Wire {
+  const scheme = scope.location.protocol === 'https:' ? 'wss:' : 'ws:';
+  const socket = new WebSocket(`${scheme}//${scope.location.host}/ws/relay`, SUBPROTOCOL);
+  socket.binaryType = 'arraybuffer';
+  socket.onopen = () => events.onOpen();
+  socket.onmessage = ({ data }: MessageEvent<unknown>) =>
+    // A text message is no outer message; an empty one is not either.
+    events.onMessage(data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(0));
+  socket.onclose = () => events.onClose();
+  return {
+    send: (message) => socket.send(message),
+    close: () => socket.close(),
+    get bufferedAmount() { return socket.bufferedAmount; },
+  };
+}
+
+function tell(message: FromThread, transfer: Transferable[] = []): void {
+  if (message.kind === 'stream-end') client.forgetStream(message.id);
+  scope.postMessage(message, transfer);
+}
+
+function after(milliseconds: number, call: () => void): () => void {
+  const timer = setTimeout(call, milliseconds);
+  return () => clearTimeout(timer);
+}
+
+/** One question per Worker: a newer one takes the place of an older, which is rejected. */
+const trust: Surroundings['trust'] = (question) => new Promise((resolve) => {
+  answers.get(question.workerId)?.('reject');
+  const callOff = after(TRUST_TIMEOUT_MS, () => settle('reject'));
+  const settle = (answer: TrustAnswer) => {
+    callOff();
+    if (answers.get(question.workerId) === settle) answers.delete(question.workerId);
+    resolve(answer);
+  };
+  answers.set(question.workerId, settle);
+  tell({ kind: 'trust', question });
+});
+
+/** Tried again at the next need if it failed. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => made ??= make().catch((error: unknown) => {
+    made = undefined;
+    throw error;
+  });
+}
+
+const knownWords = new Map<string, string>();
+function words(publicKey: Bytes): string {
+  const name = bytesToHex(publicKey);
+  const made = knownWords.get(name) ?? fingerprint(publicKey);
+  knownWords.set(name, made);
+  return made;
+}
+
+const database = once(() => openDatabase(indexedDB));
+const pins = once(async () => new PinStore(await database()));
+const device: () => Promise<DeviceKey> = once(async () => loadDevice(await database(), crypto.subtle, random));
+
+const client = new Client({
+  connect, parameters: fetchParameters, pins, device, words, trust, tell, random, now: () => Date.now(), after,
+});
+
+scope.onmessage = ({ data }) => {
+  if (data.kind === 'trust-answer') answers.get(data.workerId)?.(data.answer);
+  else client.receive(data);
+};
+scope.addEventListener('online', () => client.online());
