@@ -103,6 +103,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   quota: 'Too many connections are open.',
   rejected: 'The Worker rejected the connection.',
   revoked: 'Your sign-in was revoked.',
+  storage_failed: 'The browser’s storage could not be read, so the key cannot be compared. Nothing is sent.',
   timeout: 'The Worker did not answer in time.',
   too_slow: 'This browser read too slowly and the connection was closed.',
   unreachable: 'The Hub cannot be reached.',

@@ -1,0 +1,24 @@
+import { expect, openShell, prompt, run, screen, shot, test } from './rig';
+
+test('a Hub that goes away leaves the screen as it was under a thin bar, and comes back', async ({ page, solo }) => {
+  await openShell(page, solo);
+  await run(page, 'echo before-$((6*7))');
+  await expect(screen(page)).toContainText('before-42');
+  await solo.stop('SIGKILL');
+  const bar = page.locator('[data-bar="connection"]');
+  await expect(bar).toContainText('Reconnecting…', { timeout: 30_000 });
+  await expect(screen(page)).toContainText('before-42');
+  await shot(page, 'reconnecting');
+
+  await solo.run([]);
+  await expect(page.locator('.status-line')).toContainText('Connected', { timeout: 60_000 });
+  await expect(bar).toHaveCount(0);
+  // The Worker died with the Hub in solo mode: its last screen is kept and a new shell is offered.
+  await expect(page.locator('[data-bar="lost"]')).toContainText('This is its last screen.');
+  await expect(screen(page)).toContainText('before-42');
+  await shot(page, 'lost');
+  await page.locator('[data-bar="lost"]').getByRole('button', { name: 'New terminal' }).click();
+  await prompt(page);
+  await run(page, 'echo after-$((6*8))');
+  await expect(screen(page)).toContainText('after-48');
+});

@@ -1,0 +1,107 @@
+import { expect, openShell, prompt, run, screen, shot, test } from './rig';
+
+test('a person who opens the URL gets a prompt without a click, and true colour', async ({ page, solo }) => {
+  await openShell(page, solo);
+  await run(page, "printf '\\033[38;2;12;200;99mTRUE%s\\033[0m\\n' COLOUR");
+  const coloured = screen(page).locator('span', { hasText: 'TRUECOLOUR' }).last();
+  await expect(coloured).toHaveCSS('color', 'rgb(12, 200, 99)');
+  await shot(page, 'terminal-dark-or-light');
+});
+
+test('a resized window resizes the terminal: stty agrees with the screen', async ({ page, solo }) => {
+  await openShell(page, solo);
+  for (const [width, height] of [[1000, 600], [1400, 900]] as const) {
+    await page.setViewportSize({ width, height });
+    await run(page, 'clear; echo "size=$(stty size)="');
+    await expect(screen(page)).toContainText(/size=\d+ \d+=/);
+    await expect.poll(async () => {
+      await run(page, 'clear; echo "size=$(stty size)="');
+      const rows = await screen(page).locator('> div').count();
+      const said = /size=(\d+) (\d+)=/.exec((await screen(page).textContent()) ?? '');
+      return said !== null && Number(said[1]) === rows && Number(said[2]) > 60;
+    }).toBe(true);
+  }
+});
+
+test('reloading inside vim gives the same screen', async ({ page, solo }) => {
+  await openShell(page, solo);
+  await run(page, 'vim -u NONE -n');
+  await expect(screen(page)).toContainText('VIM - Vi IMproved');
+  await page.keyboard.type('ihello from vim');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('second line');
+  await page.keyboard.press('Escape');
+  await expect(screen(page)).toContainText('second line');
+  const text = async () => screen(page).locator('> div').allTextContents();
+  const before = await text();
+  await page.reload();
+  await expect(screen(page)).toContainText('hello from vim', { timeout: 30_000 });
+  await expect.poll(text).toEqual(before);
+  await shot(page, 'vim-after-reload');
+  await page.keyboard.type(':q!');
+  await page.keyboard.press('Enter');
+  await expect(screen(page)).not.toContainText('hello from vim');
+});
+
+test('find marks matches and steps through them', async ({ page, solo }) => {
+  await openShell(page, solo);
+  await run(page, 'for i in 1 2 3; do echo needle-$i; done');
+  await expect(screen(page)).toContainText('needle-3');
+  await page.keyboard.press('Control+Shift+F');
+  await page.keyboard.type('needle-');
+  const count = page.locator('.find-count');
+  await expect(count).toHaveText(/\d of \d/);
+  const first = await count.textContent();
+  await page.keyboard.press('Enter');
+  await expect(count).not.toHaveText(first ?? '');
+  await shot(page, 'find');
+  await page.keyboard.press('Escape');
+  await run(page, 'echo back-in-shell');
+  await expect(screen(page)).toContainText('back-in-shell');
+});
+
+test('selecting copies and says so; several pasted lines are shown first', async ({ page, solo }) => {
+  await openShell(page, solo);
+  await run(page, 'clear; echo alpha; echo beta');
+  await expect(screen(page).getByText('beta', { exact: true }).first()).toBeVisible();
+  const row = await screen(page).locator('> div', { hasText: /^beta/ }).first().boundingBox();
+  if (!row) throw new Error('no row');
+  await page.mouse.dblclick(row.x + 8, row.y + row.height / 2);
+  await expect(page.locator('.toast')).toHaveText('Copied 1 line');
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('beta');
+
+  await page.evaluate(() => navigator.clipboard.writeText('echo one\necho two\n'));
+  await page.keyboard.press('Control+Shift+V');
+  const dialog = page.getByRole('dialog', { name: 'Paste 2 lines?' });
+  await expect(dialog).toBeVisible();
+  await shot(page, 'paste-warning');
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+  await expect(screen(page)).not.toContainText('echo one');
+  await page.keyboard.press('Control+Shift+V');
+  await page.getByRole('button', { name: 'Paste', exact: true }).last().click();
+  await page.keyboard.press('Enter');
+  await expect(screen(page)).toContainText('two');
+});
+
+test('an ended shell says its code, and Enter starts a new one', async ({ page, solo }) => {
+  await openShell(page, solo);
+  await run(page, 'exit 7');
+  await expect(page.locator('[data-bar="ended"]')).toContainText('Ended with code 7. Press Enter to restart.');
+  await shot(page, 'ended');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('[data-bar="ended"]')).toHaveCount(0);
+  await prompt(page);
+  await run(page, 'echo again-$((20+3))');
+  await expect(screen(page)).toContainText('again-23');
+});
+
+test('a program bell in another tab marks it and counts in the page title', async ({ page, solo }) => {
+  await openShell(page, solo);
+  await run(page, "sleep 2; printf '\\a'");
+  await page.keyboard.press('Control+Shift+Enter');
+  await expect(page.getByRole('tab')).toHaveCount(2);
+  await expect(page).toHaveTitle(/^\(1\) /);
+  await page.keyboard.press('Control+Shift+ArrowLeft');
+  await expect(page).not.toHaveTitle(/^\(1\) /);
+});
