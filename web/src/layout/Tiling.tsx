@@ -44,15 +44,15 @@ export function Tiling() {
   const targetRect = target && rectOf(target.tile);
   return (
     <div ref={ref} class="tiling">
-      {leaves(shown).map((leaf) => {
+      {leaves(shown).map((leaf, index) => {
         const rect = rectOf(leaf.id) ?? box;
         const focused = several && leaf.id === focusedTile.value;
         return (
-          <section key={`tile ${leaf.id}`} class={`tile ${focused ? 'focused' : ''}`} style={css(rect)} aria-label="Tile"
+          <div key={`tile ${leaf.id}`} class={`tile ${focused || !several ? 'focused' : ''} ${several ? '' : 'alone'}`} style={css(rect)} role="group" aria-label={`Tile ${index + 1}`}
             data-tile={leaf.id} onPointerDown={() => (focusedTile.value = leaf.id)}>
             <Tabs leaf={leaf} alone={!several} />
             {leaf.tabs.length === 0 && <EmptyTile leafId={leaf.id} alone={!several} />}
-          </section>
+          </div>
         );
       })}
       {allTabs(tree.value).slice().sort().map((tab) => {

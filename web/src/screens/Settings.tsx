@@ -67,6 +67,7 @@ function TerminalSettings() {
       <Switch of="copyOnSelect">Copy text as soon as it is selected</Switch>
       <Switch of="pasteWarning">Ask before pasting several lines</Switch>
       <Switch of="paletteOverShell">Ctrl+K opens the commands even in a terminal, where shells use it to cut a line</Switch>
+      <Switch of="raiseContrast">Raise the contrast of colours that programs choose</Switch>
       <Switch of="screenReader">Describe terminal output to screen readers</Switch>
     </section>
   );

@@ -12,6 +12,8 @@ export interface Prefs {
   /** Ctrl+K opens the palette even while a terminal has the focus (shells use it to cut a line). */
   paletteOverShell: boolean;
   screenReader: boolean;
+  /** Programs' own colours are moved until they can be read on the background. */
+  raiseContrast: boolean;
   rail: boolean;
 }
 
@@ -25,6 +27,7 @@ const DEFAULTS: Prefs = {
   pasteWarning: true,
   paletteOverShell: false,
   screenReader: false,
+  raiseContrast: false,
   rail: true,
 };
 
@@ -72,7 +75,7 @@ function load(): Prefs {
   } catch {
     return DEFAULTS;
   }
-  const flag = (key: 'copyOnSelect' | 'pasteWarning' | 'paletteOverShell' | 'screenReader' | 'rail') =>
+  const flag = (key: 'copyOnSelect' | 'pasteWarning' | 'paletteOverShell' | 'screenReader' | 'raiseContrast' | 'rail') =>
     typeof stored[key] === 'boolean' ? (stored[key] as boolean) : DEFAULTS[key];
   const size = Number(stored.fontSize);
   const theme = stored.theme;
@@ -83,6 +86,7 @@ function load(): Prefs {
     pasteWarning: flag('pasteWarning'),
     paletteOverShell: flag('paletteOverShell'),
     screenReader: flag('screenReader'),
+    raiseContrast: flag('raiseContrast'),
     rail: flag('rail'),
   };
 }

@@ -228,8 +228,8 @@ export class TerminalSession implements TerminalHandle, Screen {
   }
 
   private looks() {
-    const { fontSize, screenReader } = prefs.value;
-    return { dark: dark.value, fontSize: narrow.value ? Math.max(fontSize - 1, 11) : fontSize, screenReader };
+    const { fontSize, screenReader, raiseContrast } = prefs.value;
+    return { dark: dark.value, fontSize: narrow.value ? Math.max(fontSize - 1, 11) : fontSize, screenReader, raiseContrast };
   }
 
   private events(): ViewEvents {

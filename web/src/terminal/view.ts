@@ -24,9 +24,12 @@ export interface ViewOptions {
   dark: boolean;
   fontSize: number;
   screenReader: boolean;
+  raiseContrast: boolean;
 }
 
 const SCROLLBACK_LINES = 5_000;
+/** WCAG 2.2, 1.4.3. */
+const READABLE = 4.5;
 const FONT = 'ui-monospace, "SF Mono", "Cascadia Mono", "JetBrains Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
 
 export class TerminalView {
@@ -45,6 +48,7 @@ export class TerminalView {
       lineHeight: 1.15,
       scrollback: SCROLLBACK_LINES,
       screenReaderMode: options.screenReader,
+      minimumContrastRatio: options.raiseContrast ? READABLE : 1,
       theme: colours(options.dark),
       macOptionIsMeta: true,
       rightClickSelectsWord: false,
@@ -115,6 +119,7 @@ export class TerminalView {
     this.terminal.options.theme = colours(options.dark);
     this.terminal.options.fontSize = options.fontSize;
     this.terminal.options.screenReaderMode = options.screenReader;
+    this.terminal.options.minimumContrastRatio = options.raiseContrast ? READABLE : 1;
   }
 
   label(text: string): void {
