@@ -158,14 +158,9 @@ impl Endpoint {
         if let Some(outer) = self.ready.pop_front() {
             return Some(outer);
         }
-        if let Some(body) = self.uncounted(now) {
-            return self.seal_uncounted(body).map(Outer::Frame);
-        }
-        if !self.phase.may_send() || self.closed.is_some() || !self.window.has_room() {
-            return None;
-        }
-        let departure = self.outbox.next()?;
-        self.seal_counted(departure).map(Outer::Frame)
+        let frame = self.next_frame(now).map(Outer::Frame);
+        // A frame that could not be sealed has left a Close behind.
+        frame.or_else(|| self.ready.pop_front())
     }
 
     /// What has happened. Ask until there is nothing more.
@@ -315,6 +310,17 @@ impl Endpoint {
             let room = self.streams.room(id).unwrap_or_default();
             self.events.push_back(Event::StreamRoom { id, room });
         }
+    }
+
+    fn next_frame(&mut self, now: Instant) -> Option<Frame> {
+        if let Some(body) = self.uncounted(now) {
+            return self.seal_uncounted(body);
+        }
+        if !self.phase.may_send() || self.closed.is_some() || !self.window.has_room() {
+            return None;
+        }
+        let departure = self.outbox.next()?;
+        self.seal_counted(departure)
     }
 
     /// What needs no room in the window, most urgent first.
