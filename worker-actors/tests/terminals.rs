@@ -15,7 +15,9 @@ async fn a_program_draws_in_true_colour_and_tells_its_exit_code() {
     let folder = tempdir().expect("a folder");
     let roster = roster(folder.path());
     let script = "printf '\\033[38;2;1;2;3mcolour\\033[m'; exit 7";
-    let terminal = roster.open(id("t"), sh(script), 1).expect("a terminal");
+    let terminal = roster
+        .open(id("t"), None, sh(script), 1)
+        .expect("a terminal");
     let mut client = Client::at(&terminal);
     assert_eq!(client.until_ended().await, 7);
     client.until_shown("colour").await;
@@ -27,7 +29,7 @@ async fn a_program_draws_in_true_colour_and_tells_its_exit_code() {
 async fn a_signal_ends_with_its_number_above_128() {
     let folder = tempdir().expect("a folder");
     let terminal = roster(folder.path())
-        .open(id("t"), sh("kill -TERM $$"), 1)
+        .open(id("t"), None, sh("kill -TERM $$"), 1)
         .expect("a terminal");
     assert_eq!(Client::at(&terminal).until_ended().await, 128 + 15);
 }
@@ -37,7 +39,9 @@ async fn a_program_sees_the_size_that_was_asked_for_last() {
     let folder = tempdir().expect("a folder");
     let roster = roster(folder.path());
     let script = "stty size; trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done";
-    let terminal = roster.open(id("t"), sh(script), 1).expect("a terminal");
+    let terminal = roster
+        .open(id("t"), None, sh(script), 1)
+        .expect("a terminal");
     let (mut one, mut two) = (Client::at(&terminal), Client::at(&terminal));
     one.until_shown("24 80").await;
     one.until_shown("ready").await;
@@ -61,7 +65,9 @@ async fn title_and_bell_are_told() {
     let folder = tempdir().expect("a folder");
     let script = "printf '\\033]0;a title\\007\\007'; read line";
     let roster = roster(folder.path());
-    let terminal = roster.open(id("t"), sh(script), 1).expect("a terminal");
+    let terminal = roster
+        .open(id("t"), None, sh(script), 1)
+        .expect("a terminal");
     let mut client = Client::at(&terminal);
     client
         .until("a title", |client| {
@@ -84,7 +90,9 @@ async fn two_clients_see_one_screen_and_both_may_type() {
     let folder = tempdir().expect("a folder");
     let roster = roster(folder.path());
     let script = "while read line; do echo \"<$line>\"; done";
-    let terminal = roster.open(id("t"), sh(script), 1).expect("a terminal");
+    let terminal = roster
+        .open(id("t"), None, sh(script), 1)
+        .expect("a terminal");
     let mut one = Client::at(&terminal);
     one.seat
         .typist()
@@ -113,7 +121,9 @@ async fn a_client_that_comes_back_is_sent_only_what_it_missed() {
     let folder = tempdir().expect("a folder");
     let roster = roster(folder.path());
     let script = "echo before; read line; echo after; read line";
-    let terminal = roster.open(id("t"), sh(script), 1).expect("a terminal");
+    let terminal = roster
+        .open(id("t"), None, sh(script), 1)
+        .expect("a terminal");
     let mut first = Client::at(&terminal);
     first.until_shown("before").await;
     let (typist, shown) = (first.seat.typist(), first.sequence);
@@ -132,7 +142,9 @@ async fn a_client_that_does_not_read_holds_nobody_up_and_is_redrawn() {
     let roster = roster(folder.path());
     let script = "i=0; while [ $i -lt 40000 ]; do echo \"a line of some length $i\"; i=$((i+1)); done; \
                   echo finished; read line";
-    let terminal = roster.open(id("t"), sh(script), 1).expect("a terminal");
+    let terminal = roster
+        .open(id("t"), None, sh(script), 1)
+        .expect("a terminal");
     let mut slow = Client::at(&terminal);
     slow.until("a first drawing", |client| client.snapshots == 1)
         .await;
@@ -150,7 +162,9 @@ async fn a_query_is_answered_when_nobody_looks_and_by_one_client_otherwise() {
     let roster = roster(folder.path());
     let script = "stty raw -echo; printf '\\033[c'; head -c 5 | od -c; read line; \
                   printf 'again\\033[6n'; dd bs=1 count=6 2>/dev/null | od -c; read line";
-    let terminal = roster.open(id("t"), sh(script), 1).expect("a terminal");
+    let terminal = roster
+        .open(id("t"), None, sh(script), 1)
+        .expect("a terminal");
     // The model says that it is a VT102.
     let answered = || String::from_utf8_lossy(&terminal.kept().1).contains("033   [   ?   6   c");
     eventually("the model's answer", answered).await;
@@ -176,7 +190,9 @@ async fn closing_ends_everything_that_was_started() {
     let roster = roster(folder.path());
     let script = "trap '' HUP; set -m; sleep 1000 & (setsid sleep 1001 & sleep 1002) & \
                   sh -c 'trap \"\" HUP TERM; while :; do sleep 1; done' & echo started $$; wait";
-    let terminal = roster.open(id("t"), sh(script), 1).expect("a terminal");
+    let terminal = roster
+        .open(id("t"), None, sh(script), 1)
+        .expect("a terminal");
     let mut client = Client::at(&terminal);
     client.until_shown("started").await;
     let line = client
@@ -198,7 +214,7 @@ async fn closing_ends_everything_that_was_started() {
     .await;
     assert!(roster.close(&id("t")).await);
     assert_eq!(tree.members().map(|members| members.len()), Some(0));
-    assert!(roster.list().terminals.is_empty());
+    assert!(roster.list(None).terminals.is_empty());
     assert!(!roster.close(&id("t")).await);
 }
 
@@ -207,9 +223,11 @@ async fn after_a_restart_a_terminal_is_lost_and_its_last_screen_is_not() {
     let folder = tempdir().expect("a folder");
     let first = roster(folder.path());
     let script = "printf '\\033]2;editor\\007'; echo shell; printf '\\033[?1049h\\033[2;3Hon the alternate screen'; read line";
-    let terminal = first.open(id("t"), sh(script), 5).expect("a terminal");
+    let terminal = first
+        .open(id("t"), None, sh(script), 5)
+        .expect("a terminal");
     let ended = first
-        .open(id("e"), sh("echo done; exit 3"), 4)
+        .open(id("e"), None, sh("echo done; exit 3"), 4)
         .expect("a terminal");
     Client::at(&terminal)
         .until_shown("on the alternate screen")
@@ -219,7 +237,7 @@ async fn after_a_restart_a_terminal_is_lost_and_its_last_screen_is_not() {
     drop((terminal, ended, first));
 
     let second = roster(folder.path());
-    let list = second.list().terminals;
+    let list = second.list(None).terminals;
     let told: Vec<_> = list
         .iter()
         .map(|terminal| (terminal.title.as_str(), terminal.state()))
@@ -240,7 +258,7 @@ async fn after_a_restart_a_terminal_is_lost_and_its_last_screen_is_not() {
         .type_in(Bytes::from_static(b"nobody reads this"))
         .await;
     assert!(second.close(&id("t")).await);
-    assert_eq!(second.list().terminals.len(), 1);
+    assert_eq!(second.list(None).terminals.len(), 1);
 }
 
 #[tokio::test]
@@ -248,7 +266,7 @@ async fn a_screen_is_stored_while_its_program_runs() {
     let folder = tempdir().expect("a folder");
     let first = roster(folder.path());
     let terminal = first
-        .open(id("t"), sh("echo kept; read line"), 5)
+        .open(id("t"), None, sh("echo kept; read line"), 5)
         .expect("a terminal");
     Client::at(&terminal).until_shown("kept").await;
     // As after a crash: nothing is told to stop.
@@ -270,7 +288,7 @@ async fn what_cannot_be_started_is_named() {
             working_directory: directory.into(),
             ..Default::default()
         };
-        roster.open(id("t"), asked, 1).map(drop)
+        roster.open(id("t"), None, asked, 1).map(drop)
     };
     assert_eq!(
         open("/no/such/program", ""),
@@ -281,7 +299,7 @@ async fn what_cannot_be_started_is_named() {
         Err(OpenError::Spawn(SpawnError::Directory))
     );
     assert_eq!(open("", ""), Err(OpenError::Spawn(SpawnError::Empty)));
-    assert!(roster.list().terminals.is_empty());
+    assert!(roster.list(None).terminals.is_empty());
 }
 
 #[tokio::test]
@@ -290,16 +308,18 @@ async fn terminals_are_bounded_and_ended_ones_make_room() {
     let roster = roster(folder.path());
     for name in ["a", "b", "c", "d", "e", "f", "g"] {
         roster
-            .open(id(name), sh("read line"), 2)
+            .open(id(name), None, sh("read line"), 2)
             .expect("a terminal");
     }
     let ended = roster
-        .open(id("ended"), sh("exit 0"), 1)
+        .open(id("ended"), None, sh("exit 0"), 1)
         .expect("a terminal");
     Client::at(&ended).until_ended().await;
-    roster.open(id("h"), sh("read line"), 3).expect("room");
+    roster
+        .open(id("h"), None, sh("read line"), 3)
+        .expect("room");
     assert_eq!(
-        roster.open(id("i"), sh("read line"), 3).map(drop),
+        roster.open(id("i"), None, sh("read line"), 3).map(drop),
         Err(OpenError::TooMany)
     );
     roster.stop(4).await;
@@ -313,7 +333,7 @@ async fn a_login_shell_is_the_persons_own_and_starts_at_home() {
         login_shell: true,
         ..Default::default()
     };
-    let terminal = roster.open(id("t"), asked, 1).expect("a terminal");
+    let terminal = roster.open(id("t"), None, asked, 1).expect("a terminal");
     let mut client = Client::at(&terminal);
     client
         .seat

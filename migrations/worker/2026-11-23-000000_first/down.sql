@@ -1,3 +1,4 @@
 DROP TABLE serials;
+DROP TABLE grants;
 DROP TABLE devices;
 DROP TABLE terminals;

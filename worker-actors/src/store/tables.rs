@@ -4,6 +4,7 @@ diesel::table! {
     terminals (id) {
         id -> Text,
         title -> Text,
+        workspace_id -> Text,
         width -> Integer,
         height -> Integer,
         state -> Integer,
@@ -20,8 +21,8 @@ diesel::table! {
         key -> Binary,
         algorithm -> Integer,
         state -> Integer,
+        source -> Text,
         fingerprint -> Text,
-        label -> Text,
         first_seen_ms -> BigInt,
         last_seen_ms -> BigInt,
         expires_at -> Nullable<BigInt>,
@@ -29,10 +30,19 @@ diesel::table! {
 }
 
 diesel::table! {
-    serials (signer, subject, workspace) {
+    grants (user_id, workspace_id) {
+        user_id -> Text,
+        workspace_id -> Text,
+        role -> Integer,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    serials (signer, subject, workspace_id) {
         signer -> Text,
         subject -> Binary,
-        workspace -> Text,
+        workspace_id -> Text,
         serial -> BigInt,
     }
 }

@@ -12,6 +12,8 @@ pub struct KeptTerminal {
     pub id: String,
     /// Its title.
     pub title: String,
+    /// The workspace it was opened in; empty = the owner's own.
+    pub workspace_id: String,
     /// Columns.
     pub width: i32,
     /// Rows.

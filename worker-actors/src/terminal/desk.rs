@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use schema::{ids::TerminalId, wire};
+use schema::{
+    ids::{TerminalId, WorkspaceId},
+    wire,
+};
 
 use super::{
     answers::is_answer,
@@ -16,6 +19,8 @@ use super::{
 pub struct Opening {
     /// Its name.
     pub id: TerminalId,
+    /// The workspace it is opened in; none = the owner's own.
+    pub workspace: Option<WorkspaceId>,
     /// Columns and rows.
     pub size: Size,
     /// The title while neither a person nor the program gave one.
@@ -43,6 +48,7 @@ pub enum State {
 /// out.
 pub struct Desk {
     id: TerminalId,
+    workspace: Option<WorkspaceId>,
     screen: Screen,
     recent: Recent,
     views: BTreeMap<u64, View>,
@@ -70,6 +76,7 @@ impl Desk {
     pub fn new(opening: Opening) -> Self {
         Self {
             id: opening.id,
+            workspace: opening.workspace,
             screen: Screen::new(opening.size, opening.scrollback_lines),
             recent: Recent::default(),
             views: BTreeMap::new(),
@@ -206,6 +213,12 @@ impl Desk {
             attached: u32::try_from(self.views.len()).unwrap_or(u32::MAX),
             bell: self.bell,
         }
+    }
+
+    /// The workspace it was opened in.
+    #[must_use]
+    pub const fn workspace(&self) -> Option<&WorkspaceId> {
+        self.workspace.as_ref()
     }
 
     /// Rises with everything that a stored copy would have to repeat.

@@ -6,7 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use schema::{ids::TerminalId, wire};
+use schema::{
+    ids::{TerminalId, WorkspaceId},
+    wire,
+};
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -19,6 +22,7 @@ use super::{
 /// A terminal that anybody may hold; the pty's threads do too.
 pub struct Terminal {
     id: TerminalId,
+    workspace: Option<WorkspaceId>,
     desk: Mutex<Desk>,
     pty: Mutex<Option<Pty>>,
     /// Rises whenever a client may have something to be sent.
@@ -57,8 +61,10 @@ impl Terminal {
     #[must_use]
     pub fn resting(id: TerminalId, desk: Desk, listed: Arc<watch::Sender<u64>>) -> Arc<Self> {
         let (moved, _) = watch::channel(0);
+        let workspace = desk.workspace().cloned();
         Arc::new(Self {
             id,
+            workspace,
             desk: Mutex::new(desk),
             pty: Mutex::new(None),
             moved,
@@ -70,6 +76,19 @@ impl Terminal {
     #[must_use]
     pub const fn id(&self) -> &TerminalId {
         &self.id
+    }
+
+    /// Whether somebody with a role in this workspace may know of it; none = the owner, who may
+    /// know of all.
+    #[must_use]
+    pub fn is_within(&self, workspace: Option<&WorkspaceId>) -> bool {
+        workspace.is_none() || workspace == self.workspace.as_ref()
+    }
+
+    /// The workspace it was opened in.
+    #[must_use]
+    pub const fn workspace(&self) -> Option<&WorkspaceId> {
+        self.workspace.as_ref()
     }
 
     /// What lists show of it.

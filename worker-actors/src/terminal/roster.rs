@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use schema::{ids::TerminalId, wire};
+use schema::{
+    ids::{TerminalId, WorkspaceId},
+    wire,
+};
 use thiserror::Error;
 use tokio::{sync::watch, task::JoinHandle, time};
 
@@ -112,6 +115,7 @@ impl Roster {
     pub fn open(
         &self,
         id: TerminalId,
+        workspace: Option<WorkspaceId>,
         asked: wire::TerminalOpen,
         now_ms: i64,
     ) -> Result<Arc<Terminal>, OpenError> {
@@ -121,6 +125,7 @@ impl Roster {
         let name = name.as_ref().unwrap_or_else(|| self.shell());
         let opening = Opening {
             id: id.clone(),
+            workspace,
             size: Size::asked(asked.columns, asked.rows).unwrap_or(Size::DEFAULT),
             program: name
                 .file_name()
@@ -144,14 +149,12 @@ impl Roster {
         self.terminals().get(id).cloned()
     }
 
-    /// All of them, the oldest first.
+    /// Those of a workspace, or all; the oldest first.
     #[must_use]
-    pub fn list(&self) -> wire::TerminalList {
-        let mut terminals: Vec<_> = self
-            .all()
-            .iter()
-            .map(|terminal| terminal.summary())
-            .collect();
+    pub fn list(&self, workspace: Option<&WorkspaceId>) -> wire::TerminalList {
+        let mut all = self.all();
+        all.retain(|terminal| terminal.is_within(workspace));
+        let mut terminals: Vec<_> = all.iter().map(|terminal| terminal.summary()).collect();
         terminals.sort_by(|one, two| {
             (one.created_unix_ms, &one.terminal_id).cmp(&(two.created_unix_ms, &two.terminal_id))
         });
@@ -321,6 +324,9 @@ fn kept(terminal: &Terminal, kept_ms: i64) -> KeptTerminal {
     KeptTerminal {
         id: summary.terminal_id,
         title: summary.title,
+        workspace_id: terminal
+            .workspace()
+            .map_or_else(String::new, |id| id.as_str().to_owned()),
         width: number(summary.columns),
         height: number(summary.rows),
         state: summary.state,
@@ -341,6 +347,7 @@ fn restore(kept: KeptTerminal, listed: &Arc<watch::Sender<u64>>) -> Option<Arc<T
     };
     let opening = Opening {
         id: id.clone(),
+        workspace: WorkspaceId::parse(&kept.workspace_id).ok(),
         size: Size::asked(number(kept.width), number(kept.height)).unwrap_or(Size::DEFAULT),
         program: kept.title,
         title: String::new(),

@@ -1,0 +1,104 @@
+//! `leapmux worker devices list|approve|remove`: the device list, beside a running Worker.
+
+use std::path::Path;
+
+use channel_actors::endpoint::trust::{Change, Source, TrustedDevice};
+use schema::{ids::UserId, wire};
+use thiserror::Error;
+
+use crate::{
+    clock,
+    store::{
+        Store, StoreError,
+        devices::{self, KeptDevice, REMOVED, WAITING},
+    },
+};
+
+/// Why nothing was changed. One line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum AdminError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No device has these words or this key.
+    #[error("no device has these words; `leapmux worker devices list` shows them")]
+    Unknown,
+    /// Several have these words: the whole key is needed.
+    #[error("several devices have these words; give the whole key in hex")]
+    Ambiguous,
+}
+
+/// All devices, trusted and waiting. Blocks.
+///
+/// # Errors
+///
+/// The database failed.
+pub fn list(data_dir: &Path) -> Result<Vec<wire::Device>, StoreError> {
+    let all = Store::open(data_dir)?.run_here(devices::all)?;
+    let here = all.iter().filter(|device| device.state != REMOVED);
+    Ok(here.map(|device| device.shown(&[])).collect())
+}
+
+/// Trusts a waiting device. A running Worker notices within a second. Blocks.
+///
+/// # Errors
+///
+/// Nothing was changed.
+pub fn approve(data_dir: &Path, words_or_key: &str) -> Result<wire::Device, AdminError> {
+    change(
+        data_dir,
+        words_or_key,
+        |device| device.state == WAITING,
+        |device, user| {
+            Change::Trusted(TrustedDevice {
+                user,
+                algorithm: u8::try_from(device.algorithm).unwrap_or_default(),
+                key: device.key.clone().into(),
+                source: Source::Approved,
+                expires_at: None,
+            })
+        },
+    )
+}
+
+/// Trusts a device no more; a running Worker closes its channels within a second. Blocks.
+///
+/// # Errors
+///
+/// Nothing was changed.
+pub fn remove(data_dir: &Path, words_or_key: &str) -> Result<wire::Device, AdminError> {
+    change(
+        data_dir,
+        words_or_key,
+        |device| device.state != REMOVED,
+        |device, user| Change::Removed {
+            user,
+            key: device.key.clone().into(),
+        },
+    )
+}
+
+fn change(
+    data_dir: &Path,
+    words_or_key: &str,
+    fits: impl Fn(&KeptDevice) -> bool,
+    change: impl FnOnce(&KeptDevice, UserId) -> Change,
+) -> Result<wire::Device, AdminError> {
+    let store = Store::open(data_dir)?;
+    let all = store.run_here(devices::all)?;
+    let wanted = words_or_key.trim().to_ascii_lowercase();
+    let named = |device: &&KeptDevice| device.fingerprint == wanted || hex(&device.key) == wanted;
+    let mut found = all.iter().filter(|device| fits(device)).filter(named);
+    let device = found.next().ok_or(AdminError::Unknown)?;
+    if found.next().is_some() {
+        return Err(AdminError::Ambiguous);
+    }
+    let user = UserId::parse(&device.user_id).map_err(|_| AdminError::Unknown)?;
+    let (change, now) = (change(device, user), clock::unix_ms());
+    store.run_here(|connection| devices::keep(connection, vec![change], now))?;
+    Ok(device.shown(&[]))
+}
+
+fn hex(key: &[u8]) -> String {
+    key.iter().map(|byte| format!("{byte:02x}")).collect()
+}

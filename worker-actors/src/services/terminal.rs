@@ -1,0 +1,176 @@
+//! `terminal.*`
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use schema::{
+    ids::TerminalId,
+    wire::{self, RpcError, terminal_input},
+};
+use tokio::time;
+use tonic::Code;
+
+use super::{
+    Caller, Services, decode, encoded, error,
+    gate::Role,
+    stream::{Inlet, Outlet, Stream},
+};
+use crate::{
+    clock, entropy,
+    terminal::{
+        live::{Seat, Terminal, Typist},
+        roster::OpenError,
+        size::Size,
+    },
+};
+
+pub(super) fn open(
+    services: &Services,
+    caller: &Caller,
+    asked: wire::TerminalOpen,
+) -> Result<Bytes, RpcError> {
+    let id = TerminalId::parse(&entropy::name()).map_err(|_| super::Fault)?;
+    let opened = services
+        .0
+        .roster
+        .open(id, caller.workspace.clone(), asked, clock::unix_ms());
+    let terminal = opened.map_err(|refused| match refused {
+        OpenError::TooMany => error(Code::ResourceExhausted, &refused.to_string()),
+        OpenError::Spawn(_) => error(Code::FailedPrecondition, &refused.to_string()),
+    })?;
+    Ok(encoded(&terminal.summary()))
+}
+
+pub(super) fn rename(
+    services: &Services,
+    caller: &Caller,
+    asked: &wire::TerminalRename,
+) -> Result<Bytes, RpcError> {
+    let terminal = find(services, caller, &asked.terminal_id)?;
+    terminal.rename(&asked.title);
+    Ok(encoded(&terminal.summary()))
+}
+
+pub(super) async fn close(
+    services: &Services,
+    caller: &Caller,
+    asked: wire::TerminalClose,
+) -> Result<Bytes, RpcError> {
+    let terminal = find(services, caller, &asked.terminal_id)?;
+    services.0.roster.close(terminal.id()).await;
+    Ok(encoded(&wire::TerminalClosed {}))
+}
+
+/// The list at once, and again at each change.
+pub(super) async fn watch(
+    services: &Services,
+    caller: &Caller,
+    stream: Stream,
+) -> Result<(), RpcError> {
+    let Stream {
+        mut inlet,
+        mut outlet,
+    } = stream;
+    let mut changes = services.0.roster.watch();
+    let telling = async {
+        loop {
+            changes.mark_unchanged();
+            let list = encoded(&services.0.roster.list(caller.confined_to()));
+            outlet.room_for(list.len()).await;
+            outlet.send(list);
+            if changes.changed().await.is_err() {
+                return;
+            }
+            // A title that changes with every key is told some times a second, and its last
+            // value always.
+            time::sleep(LIST_PACE).await;
+        }
+    };
+    tokio::select! {
+        () = telling => {}
+        () = until_ended(&mut inlet) => {}
+    }
+    Ok(())
+}
+
+/// Output to the client, input from it, side by side: a program that does not read holds up
+/// typing and nothing else.
+pub(super) async fn attach(
+    services: &Services,
+    caller: &Caller,
+    asked: wire::TerminalAttach,
+    stream: Stream,
+) -> Result<(), RpcError> {
+    let terminal = find(services, caller, &asked.terminal_id)?;
+    let seat = terminal.sit(asked.after_sequence);
+    let typist = (caller.role >= Role::Editor).then(|| seat.typist());
+    if let (Some(typist), Some(size)) = (&typist, Size::asked(asked.columns, asked.rows)) {
+        typist.resize(size);
+    }
+    let Stream { inlet, outlet } = stream;
+    tokio::select! {
+        () = show(seat, outlet) => Ok(()),
+        ended = type_in(typist, inlet) => ended,
+    }
+}
+
+async fn show(mut seat: Seat, mut outlet: Outlet) {
+    loop {
+        let Some(event) = seat.next_event(outlet.room()) else {
+            tokio::select! {
+                () = seat.moved() => {}
+                () = outlet.more_room() => {}
+            }
+            continue;
+        };
+        let small = event.len() < PACE_BELOW;
+        outlet.send(event);
+        if small {
+            // What a program writes within this time goes out together.
+            time::sleep(PACE).await;
+        }
+    }
+}
+
+/// A viewer's input is used up and goes nowhere: its terminal answers queries by itself.
+async fn type_in(typist: Option<Typist>, mut inlet: Inlet) -> Result<(), RpcError> {
+    while let Some(message) = inlet.next().await {
+        let bytes = message.len();
+        let input: wire::TerminalInput = decode(message)?;
+        if let Some(typist) = &typist {
+            match input.body {
+                Some(terminal_input::Body::Data(data)) => typist.type_in(data).await,
+                Some(terminal_input::Body::Resize(size)) => {
+                    if let Some(size) = Size::of(&size) {
+                        typist.resize(size);
+                    }
+                }
+                None => {}
+            }
+        }
+        inlet.consumed(bytes);
+    }
+    Ok(())
+}
+
+fn find(services: &Services, caller: &Caller, id: &str) -> Result<Arc<Terminal>, RpcError> {
+    let found = TerminalId::parse(id)
+        .ok()
+        .and_then(|id| services.0.roster.find(&id));
+    let visible = found.filter(|terminal| terminal.is_within(caller.confined_to()));
+    visible.ok_or_else(|| error(Code::NotFound, "no such terminal"))
+}
+
+/// Waits until the client has ended its side; what it sends is used up.
+pub(super) async fn until_ended(inlet: &mut Inlet) {
+    while let Some(message) = inlet.next().await {
+        inlet.consumed(message.len());
+    }
+}
+
+/// Between two small pieces of output: half a frame of a screen.
+const PACE: Duration = Duration::from_millis(4);
+/// Pieces from this size on are not waited for.
+const PACE_BELOW: usize = 16 << 10;
+/// Between two lists.
+const LIST_PACE: Duration = Duration::from_millis(100);
