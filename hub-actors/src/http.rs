@@ -71,13 +71,8 @@ async fn guard(
     let (route, access) = door(request.path());
     let mut answer = match state.names.judge(provenance(request.headers()), access) {
         Err(stranger) => request.into_response(refuse_stranger(stranger)),
-        Ok(()) => {
-            let raw = request.request().clone();
-            match next.call(request).await {
-                Ok(answer) => answer.map_into_boxed_body(),
-                Err(error) => ServiceResponse::new(raw, HttpResponse::from_error(error)),
-            }
-        }
+        // Handlers answer with responses, never with errors.
+        Ok(()) => next.call(request).await?.map_into_boxed_body(),
     };
     telemetry::http_request(route, answer.status().as_u16());
     harden(answer.headers_mut(), &state);

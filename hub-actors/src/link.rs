@@ -20,6 +20,7 @@ use actix::{
 };
 use bytes::Bytes;
 use channel_actors::{
+    CloseReason, close,
     fence::Passage,
     messages::{ControlFromWorker, ControlToWorker, FromWorker, MeetWorker, ToWorker},
     mux::{Mux, Route},
@@ -233,6 +234,10 @@ impl Link {
         }
     }
 
+    fn say_control(&mut self, body: Body, ctx: &mut Context<Self>) {
+        self.say(to_worker::Body::Relay(Outer::from(body).encode()), ctx);
+    }
+
     fn hello(&mut self, hello: wire::WorkerHello, ctx: &mut Context<Self>) {
         let is_known = hello.public_key[..] == self.worker.public_key[..];
         let is_sound =
@@ -388,6 +393,14 @@ impl Link {
     /// Says why, and goes: the queue is sent out, then the stream ends.
     fn depart(&mut self, end: LinkEnd, depart: DepartLink, ctx: &mut Context<Self>) {
         self.end = end;
+        let reason = match depart.reason {
+            LinkGoodbyeReason::Draining => CloseReason::Draining,
+            _ => CloseReason::ConnectionLost,
+        };
+        // Said here, since a Channel's own word could come when the link has gone.
+        for (channel, _) in self.mux.drain().collect::<Vec<_>>() {
+            self.say_control(close::close(channel, 0, reason), ctx);
+        }
         let goodbye = wire::LinkGoodbye {
             reason: depart.reason.into(),
             reconnect_after_ms: u32::try_from(depart.reconnect_after.as_millis())
@@ -458,7 +471,7 @@ impl Handler<ControlToWorker> for Link {
         if let Some(channel) = ended(&body) {
             self.mux.remove(&channel, clock::now());
         }
-        self.say(to_worker::Body::Relay(Outer::from(body).encode()), ctx);
+        self.say_control(body, ctx);
     }
 }
 

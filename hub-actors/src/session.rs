@@ -18,7 +18,7 @@ use actix_web_actors::ws::{
 };
 use bytes::Bytes;
 use channel_actors::{
-    CloseReason, Refusal as OpenRefusal, RefusalReason,
+    CloseReason, Refusal as OpenRefusal, RefusalReason, close,
     limits::WEBSOCKET_MESSAGE_MAX,
     messages::{ControlFromBrowser, ControlToBrowser, FromBrowser, MeetBrowser, ToBrowser},
     mux::{Mux, Route},
@@ -346,6 +346,9 @@ impl Session {
 
     fn depart(&mut self, end: SessionEnd, depart: Depart, ctx: &mut WebsocketContext<Self>) {
         self.guard.reason = end;
+        for (channel, _) in self.mux.drain() {
+            say(close::close(channel, 0, of_channels(depart.reason)), ctx);
+        }
         let goodbye = wire::Goodbye {
             reason: depart.reason.to_wire().into(),
             reconnect_after_ms: u32::try_from(depart.reconnect_after.as_millis())
@@ -405,6 +408,15 @@ fn code(reason: CloseReason) -> CloseCode {
         CloseReason::ProtocolError => CloseCode::Protocol,
         CloseReason::TooSlow => CloseCode::Again,
         _ => CloseCode::Normal,
+    }
+}
+
+/// What a session's end, for this reason, is to each of its channels. Said here, since a
+/// Channel's own word could come when the session has gone.
+pub(crate) const fn of_channels(reason: CloseReason) -> CloseReason {
+    match reason {
+        CloseReason::Draining | CloseReason::Revoked => reason,
+        _ => CloseReason::ConnectionLost,
     }
 }
 

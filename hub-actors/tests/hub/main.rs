@@ -1,0 +1,15 @@
+//! The whole Hub, on port 0, through its own doors: raw HTTP, WebSockets, gRPC.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod admin;
+mod doors;
+mod drain;
+mod events;
+mod links;
+mod relay;
+mod revocation;
+mod sign_in;
+mod start;
+mod support;
+mod workers;
