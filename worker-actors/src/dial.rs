@@ -71,7 +71,7 @@ impl FromStr for HubAddress {
 /// # Errors
 ///
 /// Named as above.
-pub async fn dial(
+pub(crate) async fn dial(
     hub: &HubAddress,
     ca_file: Option<&PathBuf>,
     time: Duration,

@@ -34,7 +34,7 @@ pub enum Unfit {
 /// # Errors
 ///
 /// The system refused.
-pub fn make_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
@@ -44,7 +44,7 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
 /// # Errors
 ///
 /// The system refused; the old file is as it was.
-pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);
@@ -65,7 +65,7 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 ///
 /// Others may read it, or the system refused.
-pub fn read(path: &Path, most: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Unfit> {
+pub(crate) fn read(path: &Path, most: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Unfit> {
     read_with(path, most, 0o077)
 }
 
@@ -74,7 +74,7 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Unfit>
 /// # Errors
 ///
 /// Others may write it, or the system refused.
-pub fn read_public(path: &Path, most: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Unfit> {
+pub(crate) fn read_public(path: &Path, most: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Unfit> {
     read_with(path, most, 0o022)
 }
 

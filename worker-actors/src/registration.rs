@@ -189,7 +189,7 @@ fn parse(key: &str) -> Option<(&str, Zeroizing<[u8; 32]>)> {
     let (id, secret) = key.trim().split_once('.')?;
     let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(secret).ok()?);
     let secret = <[u8; 32]>::try_from(decoded.as_slice()).ok()?;
-    schema::ids::WorkerId::parse(id).ok()?;
+    WorkerId::parse(id).ok()?;
     Some((id, Zeroizing::new(secret)))
 }
 

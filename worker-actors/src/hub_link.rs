@@ -1,0 +1,499 @@
+//! ACTOR of the stream to the Hub: dial, say hello, hand frames to their channels, notice
+//! silence, dial again.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use actix::{
+    Actor, ActorContext as _, ActorFutureExt as _, Addr, ArbiterHandle, AsyncContext as _, Context,
+    Handler, Recipient, StreamHandler, WrapFuture as _,
+};
+use channel_actors::{
+    close::{self, CloseReason},
+    endpoint::{AcceptParts, Responder, SignedReply, admission::Admission},
+    limits::Limits,
+    post::{Kept, Overrun, tell, tell_addr},
+    refusal::{self, Refusal, RefusalReason},
+};
+use crypto::{Identity, Mode};
+use schema::{
+    frame::{Frame, Outer},
+    ids::{ChannelId, UserId, WorkerId},
+    wire::{self, control, from_worker, to_worker},
+};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    clock,
+    config::Timings,
+    entropy,
+    messages::{ChannelGone, Close, ControlFromHub, FromHub, LinkLost, Stop},
+    open_link::{self, Caller, Lost, Open},
+    pulse::{Beat, Pulse},
+    redial::Redial,
+    secure_channel::{ChannelParts, Guard, SecureChannel},
+    services::Services,
+};
+
+/// How the link stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Dialling, or waiting for the welcome.
+    Connecting,
+    /// Welcomed.
+    Connected,
+    /// Down; dialled again after so long.
+    Waiting {
+        /// The wait that was chosen.
+        retry_after: Duration,
+    },
+    /// Given up, or stopped.
+    Ended(EndReason),
+}
+
+/// Why a Worker does not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EndReason {
+    /// It was told to.
+    #[error("stopped")]
+    Stopped,
+    /// The Hub does not know it any more.
+    #[error("the Hub does not know this Worker any more; register it again")]
+    Deregistered,
+    /// Another process runs as the same Worker.
+    #[error("another process has connected as this Worker; stop one of the two")]
+    Replaced,
+}
+
+/// What a link is made with.
+pub(crate) struct LinkParts {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) mode: Mode,
+    pub(crate) worker: WorkerId,
+    pub(crate) services: Services,
+    pub(crate) timings: Timings,
+    /// Where channels run, in turn.
+    pub(crate) arbiters: Vec<ArbiterHandle>,
+    pub(crate) cores: usize,
+    pub(crate) state: watch::Sender<LinkState>,
+}
+
+/// The link. Channels die with the stream that carried them.
+pub(crate) struct HubLink {
+    parts: LinkParts,
+    limits: Arc<Limits>,
+    redial: Redial,
+    /// Names the stream; what an older one still says is not heard.
+    generation: u64,
+    live: Option<Live>,
+    admission: Admission<wire::Incoming>,
+    /// Handshakes between admission and answer; the newest access that was announced, or None
+    /// for one that was closed meanwhile.
+    pending: BTreeMap<ChannelId, Option<Vec<wire::WorkspaceAccess>>>,
+    channels: BTreeMap<ChannelId, Line>,
+    turn: usize,
+}
+
+struct Live {
+    open: Open,
+    pulse: Pulse,
+}
+
+/// The way into a channel.
+struct Line {
+    frames: Kept<FromHub>,
+    control: Recipient<ControlFromHub>,
+    lost: Recipient<LinkLost>,
+    close: Recipient<Close>,
+}
+
+/// Something the stream of a generation said, or its end.
+pub(crate) struct Heard {
+    pub(crate) generation: u64,
+    pub(crate) what: Result<wire::ToWorker, Lost>,
+}
+
+type Ctx = Context<HubLink>;
+
+impl HubLink {
+    pub(crate) fn new(parts: LinkParts) -> Self {
+        let limits = Arc::new(Limits::default());
+        let first_guess = match parts.mode {
+            Mode::Classic => Duration::from_millis(1),
+            Mode::PostQuantum => Duration::from_millis(300),
+        };
+        Self {
+            admission: Admission::new(&limits, parts.cores, first_guess),
+            redial: Redial::new(parts.timings.back_off),
+            parts,
+            limits,
+            generation: 0,
+            live: None,
+            pending: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            turn: 0,
+        }
+    }
+
+    fn dial(&mut self, ctx: &mut Ctx) {
+        self.generation += 1;
+        self.report(LinkState::Connecting);
+        let dialling = open_link::open(Arc::clone(&self.parts.caller)).into_actor(self);
+        ctx.spawn(dialling.map(|opened, link, ctx| match opened {
+            Ok((open, stream)) => link.up(open, stream, ctx),
+            Err(lost) => link.down(&lost, ctx),
+        }));
+    }
+
+    fn up(&mut self, open: Open, stream: open_link::Heard, ctx: &mut Ctx) {
+        let now = clock::now();
+        self.redial.up(now);
+        self.live = Some(Live {
+            open,
+            pulse: Pulse::new(self.parts.timings.rhythm, now),
+        });
+        let generation = self.generation;
+        ctx.add_stream(open_link::to_the_end(stream, generation));
+        tracing::info!("connected to the Hub");
+        self.report(LinkState::Connected);
+    }
+
+    fn down(&mut self, lost: &Lost, ctx: &mut Ctx) {
+        self.live = None;
+        for (channel, line) in std::mem::take(&mut self.channels) {
+            tell(&line.lost, LinkLost);
+            self.admission.closed(&channel, clock::now());
+        }
+        self.pending.values_mut().for_each(|access| *access = None);
+        if let Some(reason) = lost.is_final() {
+            tracing::error!(%reason, "the link ends");
+            self.report(LinkState::Ended(reason));
+            return ctx.stop();
+        }
+        let wait = self.redial.down(clock::now(), entropy::fraction());
+        let retry_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(cause = %lost, retry_ms, "no link to the Hub");
+        self.report(LinkState::Waiting { retry_after: wait });
+        ctx.run_later(wait, Self::dial);
+    }
+
+    fn report(&self, state: LinkState) {
+        self.parts.state.send_replace(state);
+    }
+
+    /// Gives the stream up by ourselves.
+    fn hang_up(&mut self, lost: &Lost, ctx: &mut Ctx) {
+        // What the old stream still says belongs to no generation.
+        self.generation += 1;
+        self.down(lost, ctx);
+    }
+
+    fn beat(&mut self, ctx: &mut Ctx) {
+        let beat = self
+            .live
+            .as_mut()
+            .map_or(Beat::Rest, |live| live.pulse.tick(clock::now()));
+        match beat {
+            Beat::Rest => {}
+            Beat::Ask(nonce) => self.say(from_worker::Body::Heartbeat(wire::Heartbeat { nonce })),
+            Beat::Dead => self.hang_up(&Lost::Silent, ctx),
+        }
+    }
+
+    /// To the Hub, beside the channels' frames. A full queue belongs to a link that is about to
+    /// be found dead.
+    fn say(&self, body: from_worker::Body) {
+        if let Some(live) = &self.live {
+            let _ = live
+                .open
+                .control
+                .try_send(wire::FromWorker { body: Some(body) });
+        }
+    }
+
+    fn say_control(&self, body: control::Body) {
+        self.say(from_worker::Body::Relay(Outer::Control(body).encode()));
+    }
+
+    fn refuse(&self, channel: ChannelId, refusal: Refusal) {
+        self.say_control(refusal::refused(channel, refusal));
+    }
+
+    fn hear(&mut self, message: wire::ToWorker, ctx: &mut Ctx) {
+        match message.body {
+            Some(to_worker::Body::Relay(bytes)) => match Outer::parse(bytes) {
+                Ok(Outer::Frame(frame)) => self.frame(frame),
+                Ok(Outer::Control(body)) => self.control(body, ctx),
+                Err(_) => self.hang_up(&Lost::Nonsense, ctx),
+            },
+            Some(to_worker::Body::Heartbeat(wire::Heartbeat { nonce })) => {
+                if nonce % 2 == 1 {
+                    let nonce = nonce.wrapping_add(1);
+                    self.say(from_worker::Body::Heartbeat(wire::Heartbeat { nonce }));
+                }
+            }
+            Some(to_worker::Body::Goodbye(goodbye)) => self.goodbye(&goodbye, ctx),
+            // Welcomed once already; nothing newer is said here.
+            Some(to_worker::Body::Welcome(_)) | None => {}
+        }
+    }
+
+    fn goodbye(&mut self, goodbye: &wire::LinkGoodbye, ctx: &mut Ctx) {
+        self.redial
+            .told(Duration::from_millis(goodbye.reconnect_after_ms.into()));
+        let lost = match goodbye.reason() {
+            wire::LinkGoodbyeReason::Deregistered => Lost::Deregistered,
+            wire::LinkGoodbyeReason::Replaced => Lost::Replaced,
+            wire::LinkGoodbyeReason::Draining
+            | wire::LinkGoodbyeReason::ProtocolError
+            | wire::LinkGoodbyeReason::Offender
+            | wire::LinkGoodbyeReason::Unspecified => Lost::Goodbye,
+        };
+        self.hang_up(&lost, ctx);
+    }
+
+    /// Frames of channels that are no more are late, and dropped.
+    fn frame(&mut self, frame: Frame) {
+        let channel = frame.channel();
+        let Some(line) = self.channels.get(&channel) else {
+            return;
+        };
+        match line.frames.offer(FromHub(frame)) {
+            Ok(()) => {}
+            Err(Overrun::Full) => tell(
+                &line.close,
+                Close {
+                    reason: CloseReason::TooSlow,
+                },
+            ),
+            Err(Overrun::Gone) => self.forget(channel),
+        }
+    }
+
+    fn control(&mut self, body: control::Body, ctx: &mut Ctx) {
+        match body {
+            control::Body::Incoming(incoming) => self.incoming(incoming, ctx),
+            control::Body::Close(close) => self.closed(close),
+            control::Body::AccessChanged(changed) => self.access_changed(changed),
+            control::Body::Renew(renew) => {
+                if let Ok(channel) = ChannelId::try_from(&*renew.channel_id) {
+                    let stale = Refusal::from(RefusalReason::Stale);
+                    self.say_control(refusal::refused_renewal(channel, stale, renew.serial));
+                }
+            }
+            control::Body::Open(_)
+            | control::Body::Opened(_)
+            | control::Body::Refused(_)
+            | control::Body::Renewed(_)
+            | control::Body::AccessAcknowledged(_)
+            | control::Body::Goodbye(_) => self.hang_up(&Lost::Nonsense, ctx),
+        }
+    }
+
+    fn incoming(&mut self, incoming: wire::Incoming, ctx: &mut Ctx) {
+        let Ok(channel) = ChannelId::try_from(&*incoming.channel_id) else {
+            return;
+        };
+        let Ok(user) = UserId::parse(&incoming.user_id) else {
+            return self.refuse(channel, RefusalReason::Malformed.into());
+        };
+        if let Err(refusal) = self.admission.admit(channel, &user, clock::now()) {
+            return self.refuse(channel, refusal);
+        }
+        self.pending
+            .insert(channel, Some(incoming.workspaces.clone()));
+        self.admission.enqueue(channel, user, incoming);
+        self.sign_next(ctx);
+    }
+
+    /// Handshakes run on the blocking pool, as many at a time as there are cores.
+    fn sign_next(&mut self, ctx: &mut Ctx) {
+        while let Some((channel, incoming)) = self.admission.next_job() {
+            let (identity, mode) = (Arc::clone(&self.parts.identity), self.parts.mode);
+            let (worker, limits) = (self.parts.worker.clone(), Arc::clone(&self.limits));
+            let generation = self.generation;
+            let signing = tokio::task::spawn_blocking(move || {
+                let begun = clock::now();
+                let parts = AcceptParts {
+                    identity: &identity,
+                    mode,
+                    worker,
+                    incoming: &incoming,
+                    limits,
+                };
+                let answer = shake_hands(parts, &identity);
+                (answer, begun.elapsed())
+            });
+            ctx.spawn(signing.into_actor(self).map(move |signed, link, ctx| {
+                let (answer, took) =
+                    signed.unwrap_or((Err(RefusalReason::Handshake), Duration::ZERO));
+                link.admission.done(took);
+                link.answered(channel, generation, answer, ctx);
+                link.sign_next(ctx);
+            }));
+        }
+    }
+
+    fn answered(
+        &mut self,
+        channel: ChannelId,
+        generation: u64,
+        answer: Result<(Responder, SignedReply), RefusalReason>,
+        ctx: &mut Ctx,
+    ) {
+        let access = self.pending.remove(&channel).flatten();
+        let here = access.filter(|_| generation == self.generation);
+        match (answer, here, &self.live) {
+            (Ok((mut responder, signed)), Some(access), Some(live)) => {
+                responder.change_access(&access);
+                let (endpoint, opened) = responder.reply(signed, clock::now());
+                let link = live.open.frames.clone();
+                let addr = self.start(endpoint, link, ctx);
+                self.channels.insert(channel, line(&addr));
+                self.say_control(opened);
+            }
+            (Err(reason), Some(_), Some(_)) => {
+                self.admission.closed(&channel, clock::now());
+                self.refuse(channel, reason.into());
+            }
+            // Closed while it waited, or its link is gone.
+            (Ok(_) | Err(_), ..) => self.admission.closed(&channel, clock::now()),
+        }
+    }
+
+    fn start(
+        &mut self,
+        endpoint: channel_actors::endpoint::Endpoint,
+        link: mpsc::Sender<wire::FromWorker>,
+        ctx: &Ctx,
+    ) -> Addr<SecureChannel> {
+        let (channel, hub) = (endpoint.channel(), ctx.address());
+        let guard = Guard::new(move || tell_addr(&hub, ChannelGone(channel)));
+        let parts = ChannelParts {
+            endpoint,
+            link,
+            services: self.parts.services.clone(),
+            guard,
+        };
+        self.turn = self.turn.wrapping_add(1);
+        let arbiters = &self.parts.arbiters;
+        match arbiters.get(self.turn % arbiters.len().max(1)) {
+            Some(arbiter) => {
+                SecureChannel::start_in_arbiter(arbiter, move |_| SecureChannel::new(parts))
+            }
+            None => SecureChannel::new(parts).start(),
+        }
+    }
+
+    fn closed(&mut self, close: wire::Close) {
+        let Ok(channel) = ChannelId::try_from(&*close.channel_id) else {
+            return;
+        };
+        if let Some(access) = self.pending.get_mut(&channel) {
+            *access = None;
+        }
+        if let Some(line) = self.channels.get(&channel) {
+            tell(&line.control, ControlFromHub(control::Body::Close(close)));
+        }
+    }
+
+    /// Acknowledged once it is in the channel's mailbox: every request that follows finds it
+    /// there before itself.
+    fn access_changed(&mut self, changed: wire::AccessChanged) {
+        let Ok(channel) = ChannelId::try_from(&*changed.channel_id) else {
+            return;
+        };
+        let acknowledged = wire::AccessAcknowledged {
+            channel_id: changed.channel_id.clone(),
+            change: changed.change,
+        };
+        if let Some(Some(access)) = self.pending.get_mut(&channel) {
+            access.clone_from(&changed.workspaces);
+        }
+        if let Some(line) = self.channels.get(&channel) {
+            tell(
+                &line.control,
+                ControlFromHub(control::Body::AccessChanged(changed)),
+            );
+        }
+        self.say_control(control::Body::AccessAcknowledged(acknowledged));
+    }
+
+    fn forget(&mut self, channel: ChannelId) {
+        if self.channels.remove(&channel).is_some() {
+            self.admission.closed(&channel, clock::now());
+        }
+    }
+}
+
+/// Both halves of a handshake: the cheap look, and the signature.
+fn shake_hands(
+    parts: AcceptParts<'_>,
+    identity: &Identity,
+) -> Result<(Responder, SignedReply), RefusalReason> {
+    let (responder, job) = Responder::accept(parts)?;
+    let signed = job.run(identity, &mut entropy::source())?;
+    Ok((responder, signed))
+}
+
+fn line(channel: &Addr<SecureChannel>) -> Line {
+    Line {
+        frames: Kept::new(channel.clone().recipient()),
+        control: channel.clone().recipient(),
+        lost: channel.clone().recipient(),
+        close: channel.clone().recipient(),
+    }
+}
+
+impl Actor for HubLink {
+    type Context = Ctx;
+
+    fn started(&mut self, ctx: &mut Ctx) {
+        ctx.run_interval(self.parts.timings.rhythm.tick, Self::beat);
+        self.dial(ctx);
+    }
+}
+
+impl StreamHandler<Heard> for HubLink {
+    fn handle(&mut self, heard: Heard, ctx: &mut Ctx) {
+        if heard.generation != self.generation {
+            return;
+        }
+        match heard.what {
+            Ok(message) => {
+                if let Some(live) = &mut self.live {
+                    live.pulse.heard(clock::now());
+                }
+                self.hear(message, ctx);
+            }
+            Err(lost) => self.hang_up(&lost, ctx),
+        }
+    }
+
+    /// The end of a stream is its last item; this actor outlives it.
+    fn finished(&mut self, _ctx: &mut Ctx) {}
+}
+
+impl Handler<ChannelGone> for HubLink {
+    type Result = ();
+
+    fn handle(&mut self, ChannelGone(channel): ChannelGone, _ctx: &mut Ctx) {
+        self.forget(channel);
+    }
+}
+
+impl Handler<Stop> for HubLink {
+    type Result = ();
+
+    fn handle(&mut self, Stop: Stop, ctx: &mut Ctx) {
+        for (channel, line) in std::mem::take(&mut self.channels) {
+            // By the control queue: the actor may have no time left to say it itself.
+            self.say_control(close::close(channel, 0, CloseReason::ClosedByWorker));
+            tell(&line.lost, LinkLost);
+        }
+        self.report(LinkState::Ended(EndReason::Stopped));
+        // The queue is sent before its sender is gone.
+        self.live = None;
+        ctx.stop();
+    }
+}

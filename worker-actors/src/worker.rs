@@ -1,0 +1,357 @@
+//! Starting and stopping: the threads, the actors, and the order in which they come and go.
+
+use std::{
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use actix::{Actor as _, Addr, Arbiter};
+use channel_actors::post::tell_addr;
+use crypto::{Identity, Mode, PublicKey};
+use schema::{ids::UserId, wire};
+use thiserror::Error;
+use tokio::sync::{oneshot, watch};
+
+use crate::{
+    clock,
+    config::WorkerConfig,
+    device_book::{BookParts, DeviceBook},
+    dial::{DialError, HubAddress},
+    hub_link::{EndReason, HubLink, LinkParts, LinkState},
+    hub_state::{self, Credentials, StateError},
+    identity::{self, IdentityError},
+    messages::Stop,
+    open_link::{self, Caller, Lost},
+    redial::Redial,
+    services::{Desks, Services},
+    store::{Store, StoreError},
+    terminal::{
+        environment::Environment,
+        roster::{Habits, Roster},
+    },
+};
+
+/// A running Worker. It has its own threads; dropping it stops it without waiting.
+pub struct Worker {
+    public_key: PublicKey,
+    words: String,
+    state: watch::Receiver<LinkState>,
+    stop: Option<oneshot::Sender<()>>,
+    stopped: Option<oneshot::Receiver<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Why a Worker did not start. One line that says what to do.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Its key.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// What it kept of its Hub.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Its database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The Hub's address.
+    #[error(transparent)]
+    Address(#[from] DialError),
+    /// The system has no more threads.
+    #[error("the Worker's thread cannot be started")]
+    Thread,
+    /// The Hub refused it, before it ever worked.
+    #[error(transparent)]
+    Refused(EndReason),
+}
+
+impl Worker {
+    /// Starts a Worker and returns when it has its keys, its database and its terminals; the link
+    /// to the Hub comes up by itself, and [`watch`](Self::watch) tells.
+    ///
+    /// # Errors
+    ///
+    /// Nothing runs then.
+    pub async fn start(config: WorkerConfig, credentials: Credentials) -> Result<Self, StartError> {
+        let hub: HubAddress = config.hub.parse()?;
+        if let Some(warning) = config.device_trust.warning() {
+            tracing::warn!("{warning}");
+        }
+        let (state, watched) = watch::channel(LinkState::Connecting);
+        let (stop, stopping) = oneshot::channel();
+        let (tell_started, started) = oneshot::channel();
+        let (tell_stopped, stopped) = oneshot::channel();
+        let run = move || {
+            let system = actix::System::new();
+            system.block_on(life(
+                Birth {
+                    config,
+                    hub,
+                    credentials,
+                    state,
+                },
+                tell_started,
+                stopping,
+            ));
+            // Nobody may be waiting any more.
+            let _ = tell_stopped.send(());
+        };
+        let thread = thread::Builder::new().name("worker".into()).spawn(run);
+        let thread = thread.map_err(|_| StartError::Thread)?;
+        let identity = started.await.map_err(|_| StartError::Thread)??;
+        let public_key = identity.public().clone();
+        drop(identity);
+        let key = public_key.clone();
+        let words = tokio::task::spawn_blocking(move || crypto::fingerprint(key.as_bytes())).await;
+        Ok(Self {
+            public_key,
+            words: words.unwrap_or_default(),
+            state: watched,
+            stop: Some(stop),
+            stopped: Some(stopped),
+            thread: Some(thread),
+        })
+    }
+
+    /// The Worker's composite public key.
+    #[must_use]
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// That key in four words.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        &self.words
+    }
+
+    /// How the link to the Hub stands.
+    #[must_use]
+    pub fn state(&self) -> LinkState {
+        *self.state.borrow()
+    }
+
+    /// The same, with its changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<LinkState> {
+        self.state.clone()
+    }
+
+    /// Resolves when the Worker cannot go on by itself.
+    pub async fn ended(&self) -> EndReason {
+        let mut state = self.state.clone();
+        loop {
+            if let LinkState::Ended(reason) = *state.borrow_and_update() {
+                return reason;
+            }
+            if state.changed().await.is_err() {
+                return EndReason::Stopped;
+            }
+        }
+    }
+
+    /// Says goodbye, stores the last screens, ends all programs, and waits for it.
+    pub async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // It may have stopped by itself.
+            let _ = stop.send(());
+        }
+        if let Some(stopped) = self.stopped.take() {
+            let _ = stopped.await;
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+struct Birth {
+    config: WorkerConfig,
+    hub: HubAddress,
+    credentials: Credentials,
+    state: watch::Sender<LinkState>,
+}
+
+/// Everything that runs, in the order in which it started; it stops in the other.
+struct Household {
+    roster: Roster,
+    link: Addr<HubLink>,
+    arbiters: Vec<Arbiter>,
+    follower: tokio::task::JoinHandle<()>,
+}
+
+type Started = oneshot::Sender<Result<Arc<Identity>, StartError>>;
+
+async fn life(birth: Birth, started: Started, stopping: oneshot::Receiver<()>) {
+    let mut stopping = stopping;
+    let household = tokio::select! {
+        household = household(birth) => household,
+        _ = &mut stopping => return,
+    };
+    match household {
+        Ok((household, identity)) => {
+            // Who started us may have given up; then the channel for stopping is gone as well.
+            let _ = started.send(Ok(identity));
+            let _ = stopping.await;
+            household.stop().await;
+        }
+        Err(error) => {
+            let _ = started.send(Err(error));
+        }
+    }
+}
+
+impl Household {
+    async fn stop(self) {
+        tell_addr(&self.link, Stop);
+        self.follower.abort();
+        self.roster.stop(clock::unix_ms()).await;
+        for arbiter in self.arbiters {
+            arbiter.stop();
+            // It has nothing left to do but end.
+            let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
+        }
+    }
+}
+
+async fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartError> {
+    let Birth {
+        config,
+        hub,
+        credentials,
+        state,
+    } = birth;
+    let folder = config.data_dir.clone();
+    let identity = Arc::new(identity::load_or_create(&folder)?);
+    let store = Store::open(&folder)?;
+    let mode = Mode::resolve(&config.encryption_mode);
+    let caller = Arc::new(caller(&config, hub, &credentials, &identity, mode));
+    let roster = Roster::start(
+        store.clone(),
+        habits(&config),
+        Environment::of_this_process(),
+    )?;
+    let owner = match &credentials.owner {
+        Some(owner) => owner.clone(),
+        None => first_welcome(&config, &caller, &state).await?,
+    };
+    let credentials = Credentials {
+        owner: Some(owner.clone()),
+        ..credentials
+    };
+    hub_state::store(&folder, &credentials)?;
+    let worker = credentials.worker_id.clone();
+    let book = DeviceBook::open(BookParts {
+        store,
+        policy: config.device_trust.policy(),
+        worker: worker.clone(),
+        owner,
+        first_use: credentials.first_use,
+        local_device_file: config.local_device_file.clone(),
+    })?;
+    let follower = tokio::task::spawn(book.clone().follow(config.timings.devices));
+    let info = info(&config, &roster, mode);
+    let grace = config.timings.grace;
+    let desks = Desks {
+        roster: roster.clone(),
+        devices: book,
+        info,
+        grace,
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let arbiters: Vec<Arbiter> = (0..cores.min(ARBITERS)).map(|_| Arbiter::new()).collect();
+    let link = HubLink::new(LinkParts {
+        caller,
+        identity: Arc::clone(&identity),
+        mode,
+        worker,
+        services: Services(Arc::new(desks)),
+        timings: config.timings,
+        arbiters: arbiters.iter().map(Arbiter::handle).collect(),
+        cores,
+        state,
+    });
+    let household = Household {
+        roster,
+        link: link.start(),
+        arbiters,
+        follower,
+    };
+    Ok((household, identity))
+}
+
+/// The bundled Worker learns from its Hub, which is in the same process, whose it is. The stream
+/// that tells is given up again; the link makes its own.
+async fn first_welcome(
+    config: &WorkerConfig,
+    caller: &Caller,
+    state: &watch::Sender<LinkState>,
+) -> Result<UserId, StartError> {
+    let mut redial = Redial::new(config.timings.back_off);
+    loop {
+        let lost = match open_link::welcomed(caller).await {
+            Ok((_, _, welcome)) => match UserId::parse(&welcome.owner_user_id) {
+                Ok(owner) => return Ok(owner),
+                Err(_) => Lost::Nonsense,
+            },
+            Err(lost) => lost,
+        };
+        if let Some(reason) = lost.is_final() {
+            return Err(StartError::Refused(reason));
+        }
+        let retry_after = redial.down(clock::now(), crate::entropy::fraction());
+        tracing::warn!(cause = %lost, "no welcome from the Hub yet");
+        state.send_replace(LinkState::Waiting { retry_after });
+        tokio::time::sleep(retry_after).await;
+    }
+}
+
+fn caller(
+    config: &WorkerConfig,
+    hub: HubAddress,
+    credentials: &Credentials,
+    identity: &Identity,
+    mode: Mode,
+) -> Caller {
+    Caller {
+        hub,
+        ca_file: config.ca_file.clone(),
+        token: credentials.token.clone(),
+        hello: wire::WorkerHello {
+            encryption_mode: crate::announced_mode(mode).into(),
+            public_key: identity.public().as_bytes().to_vec().into(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        worker: credentials.worker_id.as_str().to_owned(),
+        patience: config.timings.dial,
+    }
+}
+
+fn habits(config: &WorkerConfig) -> Habits {
+    Habits {
+        scrollback_lines: config.scrollback_lines.min(SCROLLBACK_MAX),
+        most: config.terminals.max(1),
+        grace: config.timings.grace,
+        keep_every: config.timings.keep,
+        shell: config.shell.clone(),
+        login_shell: config.login_shell,
+    }
+}
+
+fn info(config: &WorkerConfig, roster: &Roster, mode: Mode) -> wire::WorkerInfo {
+    let hostname = nix::unistd::gethostname().ok();
+    wire::WorkerInfo {
+        hostname: hostname
+            .and_then(|name| name.into_string().ok())
+            .unwrap_or_default(),
+        operating_system: std::env::consts::OS.to_owned(),
+        user: roster.person().name.clone(),
+        home: roster.person().home.to_string_lossy().into_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        encryption_mode: crate::announced_mode(mode).into(),
+        device_trust: config.device_trust.as_str().to_owned(),
+    }
+}
+
+/// Threads for channels: sealing and opening is what they do.
+const ARBITERS: usize = 4;
+const SCROLLBACK_MAX: usize = 50_000;
