@@ -1,5 +1,7 @@
 //! Wiring only: what the Channel actor does with its relay's verdicts.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -162,7 +164,7 @@ impl Bench {
     async fn live(limits: Limits, stalled: bool) -> Self {
         let mut bench = Self::opening(limits, stalled);
         bench.meet().await;
-        bench.from_worker(Body::Opened(wire::Opened::default()));
+        bench.worker_says(Body::Opened(wire::Opened::default()));
         assert!(matches!(
             bench.hear().await,
             Heard::Control(Side::Client, Body::Opened(_))
@@ -190,7 +192,7 @@ impl Bench {
         heard.expect("in time").expect("the recorder lives")
     }
 
-    fn from_worker(&self, body: Body) {
+    fn worker_says(&self, body: Body) {
         tell_addr(&self.channel, ControlFromWorker(body));
     }
 
@@ -274,7 +276,7 @@ async fn a_refusal_of_the_worker_reaches_the_browser() {
         reason: reason.to_wire().into(),
         ..wire::Refused::default()
     };
-    bench.from_worker(Body::Refused(refused.clone()));
+    bench.worker_says(Body::Refused(refused.clone()));
     let Heard::Control(Side::Client, Body::Refused(told)) = bench.hear().await else {
         panic!("a refusal")
     };
@@ -393,7 +395,7 @@ async fn an_answer_that_comes_after_the_fence_opens_nothing() {
     let mut bench = Bench::opening(Limits::default(), false);
     bench.meet().await;
     bench.fence.fall();
-    bench.from_worker(Body::Opened(wire::Opened::default()));
+    bench.worker_says(Body::Opened(wire::Opened::default()));
     tell_addr(
         &bench.channel,
         Close {
@@ -431,7 +433,7 @@ async fn a_close_of_one_end_is_told_to_both_once() {
 #[actix::test]
 async fn an_end_that_speaks_out_of_turn_is_closed() {
     let mut bench = Bench::live(Limits::default(), false).await;
-    bench.from_worker(Body::Opened(wire::Opened::default()));
+    bench.worker_says(Body::Opened(wire::Opened::default()));
     let report = bench.expect_end(CloseReason::ProtocolError).await;
     assert_eq!(report.offender, Some(Side::Worker));
 }
