@@ -37,7 +37,8 @@ export function DividerLine({ divider }: { divider: Divider }) {
     <div class={`divider ${direction}`} style={css(rect)} role="separator" tabIndex={0}
       aria-orientation={row ? 'vertical' : 'horizontal'} aria-valuenow={Math.round(ratio * 100)} aria-valuemin={10} aria-valuemax={90}
       aria-label={row ? 'Width of the tiles' : 'Height of the tiles'}
-      onPointerDown={drag} onKeyDown={onKey} onDblClick={() => setRatio(id, 0.5)} />
+      // A drag leaves the focus in the terminal.
+      onMouseDown={(event) => event.preventDefault()} onPointerDown={drag} onKeyDown={onKey} onDblClick={() => setRatio(id, 0.5)} />
   );
 }
 

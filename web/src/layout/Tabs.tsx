@@ -7,6 +7,7 @@ import { isReady } from '../state/channels';
 import { focusedTile, narrow, showTab, split, stepTab, tabParts } from '../state/layout';
 import { show } from '../state/overlays';
 import { bells, clearBell, openTerminal, summaryOf, titleOf } from '../state/terminals';
+import { terminalFor } from '../terminal/registry';
 import { Icon } from '../ui/Icon';
 import { dragTab } from './drag';
 import { panelId, tabElementId } from './ids';
@@ -63,6 +64,7 @@ function Tab({ tab, active }: { tab: string; active: boolean }) {
   const choose = () => {
     showTab(tab);
     clearBell(tab);
+    requestAnimationFrame(() => terminalFor(tab)?.focus());
   };
   return (
     <button role="tab" id={tabElementId(tab)} class={`tab ${state} ${stale ? 'stale' : ''}`} aria-selected={active} aria-controls={panelId(tab)}

@@ -3,8 +3,11 @@
 import { useEffect } from 'preact/hooks';
 import { commandFor } from '../state/commands';
 import { matches } from '../state/hotkeys';
+import { currentTab } from '../state/layout';
 import { overlay } from '../state/overlays';
+import { route } from '../state/route';
 import { questions } from '../state/trust';
+import { terminalFor } from '../terminal/registry';
 import { Overlays } from './Overlays';
 import { Shell } from './Shell';
 import { TrustDialog } from './TrustDialog';
@@ -25,6 +28,10 @@ export function Workspace({ userId }: { userId: string }) {
 function listenForKeys(): () => void {
   const onKey = (event: KeyboardEvent) => {
     if (overlay.peek() || questions.peek().length > 0) return;
+    if (document.activeElement === document.body && route.peek() === 'workspace') {
+      // A click beside everything took the focus away; what is typed is meant for the terminal.
+      terminalFor(currentTab.peek())?.focus();
+    }
     const command = commandFor(event, (keys) => matches(event, keys));
     if (!command) return;
     event.preventDefault();

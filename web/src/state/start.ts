@@ -5,7 +5,7 @@ import { allTabs } from '../layout/tree';
 import { channels } from './channels';
 import { followDevices } from './devices';
 import { bellCount, clearBell, followTerminals, titleOf } from './terminals';
-import { currentTab, followLayout, tabParts, tree, visibleTabs } from './layout';
+import { currentTab, followLayout, pruneTabs, tabParts, tree, visibleTabs } from './layout';
 import { followWorkers, workers } from './workers';
 
 let started = false;
@@ -32,6 +32,8 @@ function openChannelsEarly(userId: string): void {
   effect(() => {
     const known = workers.value;
     if (!known) return;
+    const ids = new Set(known.map((worker) => worker.workerId));
+    pruneTabs((tab) => ids.has(tabParts(tab).workerId));
     const wanted = new Set(allTabs(tree.value).map((tab) => tabParts(tab).workerId));
     const first = known.find((worker) => worker.online) ?? known[0];
     if (wanted.size === 0 && first) wanted.add(first.workerId);

@@ -22,11 +22,12 @@ const AFTER: [NamedKey, string, string][] = [
 export function KeyBar() {
   const handle = terminalFor(currentTab.value);
   const session = handle instanceof TerminalSession ? handle : undefined;
+  if (!session) return null;
   const key = ([name, text, label]: [NamedKey, string, string]) => (
-    <button key={name} aria-label={label} onPointerDown={stay} onClick={() => session?.press(name)}>{text}</button>
+    <button key={name} aria-label={label} onPointerDown={stay} onClick={() => session.press(name)}>{text}</button>
   );
   const modifier = (name: Modifier, text: string) => (
-    <button aria-pressed={session?.modifier.value === name} onPointerDown={stay} onClick={() => session?.hold(name)}>{text}</button>
+    <button aria-pressed={session.modifier.value === name} onPointerDown={stay} onClick={() => session.hold(name)}>{text}</button>
   );
   return (
     <div class="key-bar" role="toolbar" aria-label="Terminal keys">
@@ -34,7 +35,7 @@ export function KeyBar() {
       {modifier('ctrl', 'Ctrl')}
       {modifier('alt', 'Alt')}
       {AFTER.map(key)}
-      <button onPointerDown={stay} onClick={() => session?.paste()}>Paste</button>
+      <button onPointerDown={stay} onClick={() => session.paste()}>Paste</button>
     </div>
   );
 }

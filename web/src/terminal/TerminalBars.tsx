@@ -6,7 +6,7 @@ import { restartTerminal, summaryOf } from '../state/terminals';
 import { useNow } from '../screens/StatusLine';
 import type { TerminalSession } from './session';
 
-/** At most one thin bar: the most pressing thing. The screen below stays as it was. */
+/** At most one thin bar: the most pressing thing. The screen under it stays as it was. */
 export function TerminalBars({ tab, session }: { tab: TabId; session: TerminalSession }) {
   const status = statuses.value.get(tabParts(tab).workerId);
   const now = useNow(status?.state === 'reconnecting');

@@ -49,7 +49,10 @@ export function TerminalPanel({ tab, tile, visible, rect }: Props) {
   const drawn = session?.drawn.value ?? false;
   return (
     <div id={panelId(tab)} class={`panel ${phase === 'held' ? 'held' : ''}`} role="tabpanel" aria-labelledby={tabElementId(tab)} style={css(rect)} hidden={!visible}
-      onPointerDown={() => (focusedTile.value = tile)} onFocusCapture={() => (focusedTile.value = tile)}
+      onPointerDown={() => (focusedTile.value = tile)} onFocusCapture={() => {
+        focusedTile.value = tile;
+        session?.takeSize();
+      }}
       onPasteCapture={(event) => {
         if (!(event.target as Element).closest('.terminal-host')) return;
         event.preventDefault();

@@ -248,6 +248,7 @@ export class TerminalSession implements TerminalHandle, Screen {
   private input(data: Uint8Array): void {
     if (data.length === 1 && data[0] === 13 && this.onEnter()) return;
     this.typed = true;
+    if (this.foreignSize.peek()) this.takeSize();
     const modifier = this.modifier.peek();
     if (modifier) this.modifier.value = null;
     this.attachment.type(modifier ? held(modifier, data) : data);
