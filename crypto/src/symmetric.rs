@@ -7,7 +7,12 @@ use crate::transport::{Opener, Sealer};
 use crate::{Error, aead, hash};
 
 /// Both modes share it; the mode byte of the prologue keeps them apart. 33 bytes.
+#[cfg(not(feature = "plaintext"))]
 const LABEL: &[u8] = b"Noise_NK_25519_ChaChaPoly_BLAKE2b";
+
+/// A build without encryption must never get to speak to a real one.
+#[cfg(feature = "plaintext")]
+const LABEL: &[u8] = b"leapmux test build without encryption";
 
 /// What both sides have mixed together so far; wiped when dropped.
 ///

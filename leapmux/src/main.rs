@@ -1,2 +1,10 @@
-//! Placeholder until its first commit.
-fn main() {}
+//! `leapmux`.
+
+#[cfg(feature = "plaintext")]
+compile_error!(
+    "the feature `plaintext` is for the binary leapmux-plaintext alone: add `--bin leapmux-plaintext`"
+);
+
+fn main() -> std::process::ExitCode {
+    leapmux::main()
+}

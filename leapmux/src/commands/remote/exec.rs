@@ -1,0 +1,165 @@
+//! `leapmux remote exec`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use channel_actors::client::{Pending, StreamReceiver, StreamSender};
+use clap::Args;
+use prost::Message as _;
+use schema::wire::{ExecInput, ExecOutput, ExecStart, exec_input, exec_output};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    signal::unix::{SignalKind, signal},
+};
+
+use super::Context;
+use crate::remote::channel;
+
+#[derive(Args)]
+pub(super) struct Options {
+    /// The Worker; needed only when there are several
+    #[arg(long, value_name = "ID")]
+    worker_id: Option<String>,
+    /// Folder the command starts in [default: home]
+    #[arg(long, value_name = "DIR", default_value = "")]
+    working_directory: String,
+    /// One more variable of the command's environment; may be repeated
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    environment: Vec<(String, String)>,
+    /// The command and its arguments, run without a shell
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<String>,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        Some(_) | None => Err("takes NAME=VALUE".into()),
+    }
+}
+
+/// One read of standard input.
+const INPUT_CHUNK: usize = 64 * 1024;
+
+pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<ExitCode> {
+    let open = channel::open(&context.hub, &context.folder, options.worker_id.as_deref()).await?;
+    let start = ExecStart {
+        command: options.command,
+        working_directory: options.working_directory,
+        environment: options.environment.into_iter().collect(),
+        terminal: None,
+    };
+    let stream = open
+        .channel
+        .stream("exec", start.encode_to_vec().into(), None)
+        .await;
+    let (pending, sender, receiver) = stream.map_err(channel::worker_said)?;
+    let code = tokio::select! {
+        code = show(receiver, context.json) => code?,
+        error = refused(pending) => return Err(error),
+        () = feed(sender) => bail!("standard input has no end of its own"),
+    };
+    open.close().await;
+    Ok(ExitCode::from(code))
+}
+
+/// Comes back only when the Worker would not run the command at all.
+async fn refused(pending: Pending) -> anyhow::Error {
+    match pending.answer().await {
+        Ok(_) => std::future::pending().await,
+        Err(error) => channel::worker_said(error),
+    }
+}
+
+/// Standard input and signals, for as long as the command runs. What ends the command also ends
+/// its output, and that is where the reason stands; so this has no end of its own.
+async fn feed(sender: StreamSender) {
+    if let Err(error) = tokio::try_join!(feed_input(&sender), feed_signals(&sender)) {
+        tracing::debug!(error = %error, "standard input is no longer passed on");
+    }
+    std::future::pending().await
+}
+
+async fn feed_input(sender: &StreamSender) -> anyhow::Result<()> {
+    let mut input = tokio::io::stdin();
+    let mut chunk = vec![0; INPUT_CHUNK];
+    loop {
+        let count = input.read(&mut chunk).await.context("standard input")?;
+        let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else {
+            break;
+        };
+        send(
+            sender,
+            exec_input::Body::Stdin(Bytes::copy_from_slice(read)),
+        )
+        .await?;
+    }
+    send(sender, exec_input::Body::StdinClosed(true)).await
+}
+
+async fn feed_signals(sender: &StreamSender) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        let number = tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+            _ = terminate.recv() => SignalKind::terminate().as_raw_value(),
+            _ = hangup.recv() => SignalKind::hangup().as_raw_value(),
+        };
+        send(sender, exec_input::Body::Signal(number.unsigned_abs())).await?;
+    }
+}
+
+async fn send(sender: &StreamSender, body: exec_input::Body) -> anyhow::Result<()> {
+    let input = ExecInput { body: Some(body) };
+    sender
+        .send(input.encode_to_vec().into())
+        .await
+        .map_err(channel::worker_said)
+}
+
+/// Standard output and error of the command, as they come; ends with its exit code.
+async fn show(mut receiver: StreamReceiver, json: bool) -> anyhow::Result<u8> {
+    let (mut out, mut err) = (tokio::io::stdout(), tokio::io::stderr());
+    while let Some(data) = receiver.next().await.map_err(channel::worker_said)? {
+        let output = ExecOutput::decode(data).context("the Worker's output cannot be read")?;
+        match output.body.context("the Worker's output is empty")? {
+            exec_output::Body::ExitCode(code) => return finish(out, code, json).await,
+            body if json => out.write_all(json_line(&body)?.as_bytes()).await?,
+            exec_output::Body::Stdout(bytes) => out.write_all(&bytes).await?,
+            exec_output::Body::Stderr(bytes) => err.write_all(&bytes).await?,
+        }
+        out.flush().await?;
+    }
+    bail!("the command's stream ended before the command did")
+}
+
+async fn finish(mut out: tokio::io::Stdout, code: i32, json: bool) -> anyhow::Result<u8> {
+    if json {
+        out.write_all(json_line(&exec_output::Body::ExitCode(code))?.as_bytes())
+            .await?;
+    }
+    out.flush().await?;
+    // Exit codes of a process have eight bits; the Worker says 128 + n for a signal.
+    Ok(u8::try_from(code & 0xFF)?)
+}
+
+/// One JSON object a line; text where it is text, base64 where it is not.
+fn json_line(body: &exec_output::Body) -> anyhow::Result<String> {
+    let value = match body {
+        exec_output::Body::Stdout(bytes) => json_bytes("stdout", bytes),
+        exec_output::Body::Stderr(bytes) => json_bytes("stderr", bytes),
+        exec_output::Body::ExitCode(code) => serde_json::json!({ "exit_code": code }),
+    };
+    Ok(serde_json::to_string(&value)? + "\n")
+}
+
+fn json_bytes(name: &str, bytes: &[u8]) -> serde_json::Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::json!({ name: text }),
+        Err(_) => serde_json::json!({ format!("{name}_base64"): STANDARD.encode(bytes) }),
+    }
+}

@@ -1,0 +1,119 @@
+//! `leapmux remote`.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Subcommand};
+
+use crate::{
+    layers::LogConfig,
+    logging, paths,
+    remote::{address::Address, folder::Folder, hub::Hub, login},
+};
+
+mod exec;
+mod login_command;
+mod pins;
+mod register;
+mod workers;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The Hub: http://HOST:PORT, https://HOST or unix:PATH
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:4327"
+    )]
+    hub: String,
+    /// Print JSON for programs instead of tables for people
+    #[arg(long, global = true)]
+    json: bool,
+    /// Folder of this device's key, pins and logins [default: ~/.config/leapmux/remote]
+    #[arg(long, global = true, value_name = "DIR")]
+    remote_dir: Option<PathBuf>,
+    /// Least severe level that is written to standard error
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    log_level: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List Workers, or look after their pinned keys
+    Worker {
+        #[command(subcommand)]
+        command: WorkerCommand,
+    },
+    /// Run a command on a Worker; standard input, output and the exit code are carried through
+    Exec(exec::Options),
+    /// Keep the Hub's access token, read from standard input, for later commands
+    Login,
+    /// Forget the Hub's access token
+    Logout,
+}
+
+#[derive(Subcommand)]
+enum WorkerCommand {
+    /// List the Workers you may use
+    List,
+    /// Make a single-use key with which a machine becomes your Worker
+    Register(register::Options),
+    /// The keys that Workers had when first met
+    Pins {
+        #[command(subcommand)]
+        command: pins::Command,
+    },
+}
+
+impl Options {
+    /// Whether the exit code belongs to a command on the Worker.
+    pub(crate) fn carries_a_code(&self) -> bool {
+        matches!(self.command, Command::Exec(_))
+    }
+}
+
+/// What every command of `remote` works with.
+struct Context {
+    hub: Hub,
+    folder: Folder,
+    json: bool,
+}
+
+pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
+    logging::install(&LogConfig {
+        log_level: options.log_level,
+        ..LogConfig::default()
+    })?;
+    let folder = Folder::open(options.remote_dir.map_or_else(paths::remote_dir, Ok)?)?;
+    let address = Address::parse(&options.hub)?;
+    let token = login::token(&folder, &address)?;
+    let context = Context {
+        hub: Hub::new(address, token),
+        folder,
+        json: options.json,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let code = runtime.block_on(async {
+        match options.command {
+            Command::Worker {
+                command: WorkerCommand::List,
+            } => workers::list(&context).await,
+            Command::Worker {
+                command: WorkerCommand::Register(options),
+            } => register::run(&context, options).await,
+            Command::Worker {
+                command: WorkerCommand::Pins { command },
+            } => pins::run(&context, command),
+            Command::Exec(options) => exec::run(&context, options).await,
+            Command::Login => login_command::login(context).await,
+            Command::Logout => login_command::logout(&context),
+        }
+    });
+    // A read of standard input may still block its thread; nobody waits for it.
+    runtime.shutdown_background();
+    code
+}

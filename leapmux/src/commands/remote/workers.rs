@@ -1,0 +1,46 @@
+//! `leapmux remote worker list`.
+
+use std::process::ExitCode;
+
+use schema::wire::{EncryptionMode, ListWorkersRequest, ListWorkersResponse, Worker};
+
+use super::Context;
+use crate::remote::channel::plain;
+
+pub(super) async fn list(context: &Context) -> anyhow::Result<ExitCode> {
+    let workers = all(context).await?;
+    if context.json {
+        println!("{}", serde_json::to_string_pretty(&workers)?);
+    } else if workers.is_empty() {
+        println!(
+            "No Worker is registered at {}.",
+            context.hub.address().key()
+        );
+    } else {
+        println!("{:<28}  {:<8}  {:<13}  NAME", "WORKER", "STATE", "MODE");
+        workers.iter().for_each(line);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn all(context: &Context) -> anyhow::Result<Vec<Worker>> {
+    let listed: ListWorkersResponse = context
+        .hub
+        .call("WorkerService/ListWorkers", &ListWorkersRequest {})
+        .await?;
+    Ok(listed.workers)
+}
+
+fn line(worker: &Worker) {
+    let state = if worker.online { "online" } else { "offline" };
+    let mode = match worker.encryption_mode() {
+        EncryptionMode::Unspecified => "unknown",
+        EncryptionMode::Classic => "classic",
+        EncryptionMode::PostQuantum => "post-quantum",
+    };
+    println!(
+        "{:<28}  {state:<8}  {mode:<13}  {}",
+        worker.worker_id,
+        plain(&worker.name)
+    );
+}

@@ -1,0 +1,116 @@
+//! What the daemons share: their flags, their merged configuration, and the line that says "ready".
+
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::Args;
+use figment::value::Dict;
+use hub_actors::{Hub, HubConfig};
+use serde::Serialize;
+
+use crate::{
+    layers::{self, LogConfig, LogFormat, set},
+    lifecycle::Signals,
+};
+
+/// Flags of every daemon.
+#[derive(Args)]
+pub(super) struct Daemon {
+    /// Folder of everything that has to survive a restart
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// YAML file; the environment and flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// error, warn, info, debug, trace, or a filter like info,hub_actors=debug
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// How events are written to standard error
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+    /// Print the merged configuration, secrets masked, and exit
+    #[arg(long)]
+    pub(super) print_config: bool,
+}
+
+/// Flags of what is a Hub.
+#[derive(Args)]
+pub(super) struct Listening {
+    /// ADDRESS:PORT, or unix:PATH for a socket and no TCP port at all [default: 127.0.0.1:4327]
+    #[arg(long, value_name = "WHERE")]
+    listen: Option<String>,
+    /// ADDRESS:PORT of health and metrics, or "" for none [default: 127.0.0.1:4328]
+    #[arg(long, value_name = "WHERE")]
+    admin_listen: Option<String>,
+    /// Where browsers find this Hub, like https://hub.example.com
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+}
+
+impl Daemon {
+    /// The log flags, where they were given.
+    pub(super) fn flags(&self) -> anyhow::Result<Dict> {
+        let mut flags = Dict::new();
+        set(&mut flags, "log_level", self.log_level.as_ref())?;
+        set(&mut flags, "log_format", self.log_format)?;
+        Ok(flags)
+    }
+}
+
+impl Listening {
+    /// Adds the flags that were given.
+    pub(super) fn set(&self, flags: &mut Dict) -> anyhow::Result<()> {
+        set(flags, "listen", self.listen.as_ref())?;
+        set(flags, "admin_listen", self.admin_listen.as_ref())?;
+        set(flags, "public_url", self.public_url.as_ref())
+    }
+}
+
+/// `--print-config`.
+pub(super) fn print_config<T: Serialize>(log: &LogConfig, role: &T) -> anyhow::Result<ExitCode> {
+    println!("{}", layers::print(log, role)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts a Hub and shows its warning, if it has one, whatever the log level.
+pub(super) async fn start_hub(config: HubConfig) -> anyhow::Result<Hub> {
+    let quiet = !tracing::enabled!(tracing::Level::WARN);
+    let hub = Hub::start(config).await?;
+    if let Some(warning) = hub.warning().filter(|_| quiet) {
+        eprintln!("leapmux: {warning}");
+    }
+    Ok(hub)
+}
+
+/// Tells people and scripts where the Hub is: two lines on standard output, flushed.
+pub(super) fn announce(hub: &Hub) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if let Some(admin) = hub.admin_addr() {
+        writeln!(out, "Admin: http://{admin}/")?;
+    }
+    match hub.addr().tcp() {
+        Some(address) => writeln!(out, "LeapMux is ready: http://{address}/")?,
+        None => writeln!(out, "LeapMux is ready: {}", hub.addr())?,
+    }
+    out.flush().context("standard output")
+}
+
+/// Waits for a signal, or for the Hub to die by itself, which is an error.
+pub(super) async fn until_asked(signals: &mut Signals, hub: &Hub) -> anyhow::Result<()> {
+    tokio::select! {
+        name = signals.next() => {
+            tracing::info!(signal = name, "draining; a second signal stops at once");
+            Ok(())
+        }
+        () = hub.ended() => anyhow::bail!("the Hub stopped by itself; its log says why"),
+    }
+}
+
+/// The runtime of a daemon.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
+        .enable_all()
+        .build()
+        .context("the runtime cannot start")
+}

@@ -1,0 +1,171 @@
+//! `leapmux worker`.
+
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use figment::value::Dict;
+use worker_actors::{LinkState, Worker, WorkerConfig, registration};
+use zeroize::Zeroizing;
+
+use super::serve::{self, Daemon};
+use crate::{
+    layers::{Layers, set},
+    lifecycle::Signals,
+    logging, paths,
+};
+
+mod devices;
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    daemon: Daemon,
+    /// The Hub: http://HOST:PORT, https://HOST or unix:PATH [default: the one it registered with]
+    #[arg(long, value_name = "URL")]
+    hub: Option<String>,
+    /// Register first, with a key made by 'leapmux remote worker register'
+    #[arg(long, value_name = "KEY", conflicts_with = "registration_key_file")]
+    registration_key: Option<String>,
+    /// The same from a file, or from standard input with '-', so that no process list shows it
+    #[arg(long, value_name = "FILE")]
+    registration_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    running: Running,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The devices that may open a channel to this Worker
+    Devices(devices::Options),
+}
+
+/// Flags of what runs a Worker.
+#[derive(Args)]
+pub(super) struct Running {
+    /// post-quantum or classic; classic gives up protection against quantum computers
+    #[arg(long, value_name = "MODE")]
+    encryption_mode: Option<String>,
+    /// known-devices; tofu trusts every new device once; any trusts whatever the Hub says
+    #[arg(long, value_name = "POLICY")]
+    device_trust: Option<String>,
+    /// Start shells as login shells
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    login_shell: Option<bool>,
+}
+
+impl Running {
+    pub(super) fn set(&self, flags: &mut Dict) -> anyhow::Result<()> {
+        set(flags, "encryption_mode", self.encryption_mode.as_ref())?;
+        set(flags, "device_trust", self.device_trust.as_ref())?;
+        set(flags, "login_shell", self.login_shell)
+    }
+}
+
+/// The defaults of a Worker on this machine.
+pub(super) fn defaults() -> anyhow::Result<WorkerConfig> {
+    Ok(WorkerConfig {
+        data_dir: paths::data_dir("worker")?,
+        local_device_file: Some(paths::remote_dir()?.join("device.pub")),
+        ..WorkerConfig::default()
+    })
+}
+
+pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
+    if let Some(Command::Devices(command)) = options.command {
+        return devices::run(command);
+    }
+    let mut flags = options.daemon.flags()?;
+    options.running.set(&mut flags)?;
+    set(&mut flags, "hub", options.hub.as_ref())?;
+    set(&mut flags, "data_dir", options.daemon.data_dir.as_ref())?;
+    let layers = Layers::new("LEAPMUX_WORKER_", options.daemon.config.as_deref(), flags)?;
+    let (log, config) = layers.merge_over(&defaults()?)?;
+    if options.daemon.print_config {
+        return serve::print_config(&log, &config);
+    }
+    logging::install(&log)?;
+    let key = registration_key(
+        options.registration_key,
+        options.registration_key_file.as_deref(),
+    )?;
+    serve::runtime()?.block_on(serve_worker(config, key))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn registration_key(
+    given: Option<String>,
+    file: Option<&Path>,
+) -> anyhow::Result<Option<Zeroizing<String>>> {
+    let text = match (given, file) {
+        (Some(text), _) => Zeroizing::new(text),
+        (None, None) => return Ok(None),
+        (None, Some(path)) => read_key(path)?,
+    };
+    Ok(Some(Zeroizing::new(text.trim().to_owned())))
+}
+
+fn read_key(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    if path == Path::new("-") {
+        std::io::stdin()
+            .take(4096)
+            .read_to_string(&mut text)
+            .context("standard input")?;
+    } else {
+        let file = std::fs::File::open(path)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        file.take(4096)
+            .read_to_string(&mut text)
+            .with_context(|| format!("{}", path.display()))?;
+    }
+    Ok(text)
+}
+
+async fn serve_worker(config: WorkerConfig, key: Option<Zeroizing<String>>) -> anyhow::Result<()> {
+    let mut signals = Signals::register()?;
+    if let Some(key) = key {
+        let registered = registration::register(&config, &key).await?;
+        println!("Registered: this Worker is {}", registered.worker_words);
+    }
+    let Some(credentials) = registration::stored(&config.data_dir)? else {
+        bail!(
+            "this Worker belongs to no Hub yet: make a key with 'leapmux remote worker register' \
+             and start it with --registration-key"
+        );
+    };
+    let id = credentials.worker_id.clone();
+    let worker = Worker::start(config, credentials).await?;
+    let asked = tokio::select! {
+        name = signals.next() => name,
+        end = worker.ended() => bail!("{end}"),
+        name = async {
+            online(&worker).await;
+            println!("Worker is online: {id}");
+            std::future::pending().await
+        } => name,
+    };
+    tracing::info!(signal = asked, "stopping; a second signal stops at once");
+    signals.hurry(worker.stop()).await;
+    Ok(())
+}
+
+/// Comes back once the Worker's link to its Hub stands.
+pub(super) async fn online(worker: &Worker) {
+    let mut state = worker.watch();
+    // An error means that the Worker ended, which its own future tells.
+    if state
+        .wait_for(|state| matches!(state, LinkState::Connected))
+        .await
+        .is_err()
+    {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,98 @@
+//! `leapmux worker devices`.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use schema::wire::{Device, DeviceState};
+use worker_actors::devices;
+
+use crate::paths;
+
+#[derive(Args)]
+pub(super) struct Options {
+    /// The Worker's data folder; that of 'leapmux solo' is its own with /worker behind it
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List trusted and waiting devices
+    List {
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Trust a waiting device, named by its four words or its whole key in hexadecimal
+    Approve {
+        /// Four words, as the device shows them, or the key
+        words: String,
+    },
+    /// Trust a device no longer; its channels close within a second
+    Remove {
+        /// Four words, as the list shows them, or the key
+        words: String,
+    },
+}
+
+pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let data_dir = options.data_dir.map_or_else(found, Ok)?;
+    match options.command {
+        Command::List { json } => list(&devices::list(&data_dir)?, json)?,
+        Command::Approve { words } => {
+            let device = devices::approve(&data_dir, &words)?;
+            println!("{} is trusted now.", device.fingerprint);
+        }
+        Command::Remove { words } => {
+            let device = devices::remove(&data_dir, &words)?;
+            println!("{} is no longer trusted.", device.fingerprint);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The one Worker's folder on this machine: a daemon's, or solo's.
+fn found() -> anyhow::Result<PathBuf> {
+    let daemon = paths::data_dir("worker")?;
+    let solo = paths::data_dir("solo")?.join("worker");
+    match (daemon.is_dir(), solo.is_dir()) {
+        (true, false) => Ok(daemon),
+        (false, true) => Ok(solo),
+        (true, true) => bail!(
+            "there are two Workers here: say which with --data-dir {} or --data-dir {}",
+            daemon.display(),
+            solo.display()
+        ),
+        (false, false) => bail!("no Worker has run here: say where its data is with --data-dir"),
+    }
+}
+
+fn list(devices: &[Device], json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(devices)?);
+    } else if devices.is_empty() {
+        println!("No device has been here yet.");
+    } else {
+        println!(
+            "{:<36}  {:<8}  {:<14}  USER",
+            "DEVICE", "STATE", "HOW IT CAME"
+        );
+        devices.iter().for_each(line);
+    }
+    Ok(())
+}
+
+fn line(device: &Device) {
+    let state = match device.state() {
+        DeviceState::Trusted => "trusted",
+        DeviceState::Waiting => "waiting",
+        DeviceState::Unspecified => "unknown",
+    };
+    println!(
+        "{:<36}  {state:<8}  {:<14}  {}",
+        device.fingerprint, device.label, device.user_id
+    );
+}

@@ -1,0 +1,274 @@
+//! From a Hub's address to an open channel: parameters, pin, handshake, claim, pin kept.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use channel_actors::{
+    client::{CallError, Channel, ConnectError, ConnectParts, RejectChanges, Session},
+    endpoint::Failure,
+    limits::Limits,
+};
+use crypto::{Mode, Pin, PinVerdict, PublicKey};
+use futures_util::{SinkExt as _, StreamExt as _, TryStreamExt as _, future};
+use rand::{Rng as _, SeedableRng as _};
+use schema::{
+    ids::{ChannelId, UserId, WorkerId},
+    wire::{
+        EncryptionMode, GetHandshakeParametersRequest, GetHandshakeParametersResponse,
+        ListWorkersRequest, ListWorkersResponse, WhoAmIRequest, WhoAmIResponse,
+    },
+};
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::{
+    device,
+    folder::Folder,
+    hub::{Hub, RelaySocket},
+    pins::{Entry, Pins},
+    registrations,
+};
+
+/// What the Hub says of a Worker, which is believed only as far as the pin allows.
+struct Offer {
+    worker: WorkerId,
+    key: PublicKey,
+    mode: Mode,
+    /// Whether a secret that the Hub never saw vouches for the key.
+    verified: bool,
+}
+
+/// An open channel, and the connection that carries it.
+pub(crate) struct Open {
+    session: Session,
+    /// The channel.
+    pub(crate) channel: Channel,
+}
+
+impl Open {
+    /// Says goodbye and gives it a moment to arrive.
+    pub(crate) async fn close(self) {
+        drop(self.channel);
+        self.session.end(GOODBYE).await;
+    }
+}
+
+/// Longest wait for a goodbye to be written.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Opens a channel to the named Worker, or to the only one there is.
+///
+/// # Errors
+///
+/// Each says what to do next; a changed key names the command that clears its pin.
+pub(crate) async fn open(hub: &Hub, folder: &Folder, worker: Option<&str>) -> anyhow::Result<Open> {
+    let me: WhoAmIResponse = hub.call("AccountService/WhoAmI", &WhoAmIRequest {}).await?;
+    if !me.signed_in {
+        bail!(
+            "the Hub wants a login: run 'leapmux remote login --hub {}'",
+            hub.address().key()
+        );
+    }
+    let worker = choose(hub, worker).await?;
+    let offer = offer(hub, folder, worker).await?;
+    let pins = Pins::new(folder);
+    let (verdict, entry) = pins.judge(offer.worker.as_str(), &offer.key, offer.mode, now()?)?;
+    if verdict.stops() {
+        return Err(refusal(&offer, entry.as_ref(), verdict));
+    }
+    let pinned = entry.as_ref().map(Entry::pin).transpose()?;
+    let open = connect(hub, folder, &offer, pinned, &me).await?;
+    pins.keep(
+        offer.worker.as_str(),
+        &offer.key,
+        offer.mode,
+        offer.verified,
+        now()?,
+    )?;
+    Ok(open)
+}
+
+async fn choose(hub: &Hub, wanted: Option<&str>) -> anyhow::Result<WorkerId> {
+    let listed: ListWorkersResponse = hub
+        .call("WorkerService/ListWorkers", &ListWorkersRequest {})
+        .await?;
+    let mut found = listed
+        .workers
+        .iter()
+        .filter(|one| wanted.is_none_or(|id| id == one.worker_id));
+    match (found.next(), found.next()) {
+        (Some(only), None) if only.online => Ok(WorkerId::parse(&only.worker_id)?),
+        (Some(only), None) => bail!(
+            "the Worker {} is offline",
+            WorkerId::parse(&only.worker_id)?
+        ),
+        (Some(_), Some(_)) => bail!(
+            "there are several Workers: choose one with --worker-id (see 'leapmux remote worker list')"
+        ),
+        (None, _) => bail!("there is no such Worker: see 'leapmux remote worker list'"),
+    }
+}
+
+async fn offer(hub: &Hub, folder: &Folder, worker: WorkerId) -> anyhow::Result<Offer> {
+    let request = GetHandshakeParametersRequest {
+        worker_id: worker.as_str().to_owned(),
+    };
+    let said: GetHandshakeParametersResponse = hub
+        .call("WorkerService/GetHandshakeParameters", &request)
+        .await?;
+    let key = PublicKey::from_bytes(&said.public_key)
+        .context("the Hub offers a Worker key that is none")?;
+    let mode = match said.encryption_mode() {
+        EncryptionMode::Classic => Mode::Classic,
+        EncryptionMode::PostQuantum => Mode::PostQuantum,
+        EncryptionMode::Unspecified => {
+            bail!("the Worker's encryption mode is not known; is it online?")
+        }
+    };
+    let verified = vouched(folder, &said, &key)?;
+    Ok(Offer {
+        worker,
+        key,
+        mode,
+        verified,
+    })
+}
+
+/// Checks the Worker's tag when its registration key was made here; a wrong one is never ignored.
+fn vouched(
+    folder: &Folder,
+    said: &GetHandshakeParametersResponse,
+    key: &PublicKey,
+) -> anyhow::Result<bool> {
+    let Some(secret) = registrations::secret(folder, &said.registration_id)? else {
+        return Ok(false);
+    };
+    let tag = &said.registration_tag;
+    crypto::verify_worker_tag(&secret, &said.registration_id, key.as_bytes(), tag).ok().context(
+        "the key that the Hub offers is not the one of the Worker that was registered with your \
+         registration key: do not trust this Hub",
+    )?;
+    Ok(true)
+}
+
+fn refusal(offer: &Offer, entry: Option<&Entry>, verdict: PinVerdict) -> anyhow::Error {
+    let (worker, mode) = (&offer.worker, offer.mode.as_str());
+    let remedy = format!(
+        "if you expected this, run 'leapmux remote worker pins remove --worker-id={worker}'"
+    );
+    let pinned = entry.map_or("unknown", |entry| entry.mode.as_str());
+    if verdict == PinVerdict::ModeWeaker {
+        return anyhow::anyhow!(
+            "the worker {worker} offers {mode} where {pinned} is pinned; {remedy}"
+        );
+    }
+    let expected = entry.map_or("unknown", |entry| entry.fingerprint.as_str());
+    let actual = crypto::fingerprint(offer.key.as_bytes());
+    anyhow::anyhow!(
+        "the public key for worker {worker} has changed since the last connection \
+         (expected {expected} in mode {pinned}, actual {actual} in mode {mode}); verify the \
+         worker's identity, and {remedy}"
+    )
+}
+
+async fn connect(
+    hub: &Hub,
+    folder: &Folder,
+    offer: &Offer,
+    pinned: Option<Pin>,
+    me: &WhoAmIResponse,
+) -> anyhow::Result<Open> {
+    let session = session(hub.relay().await?);
+    let mut channel = [0; 16];
+    rand::rng().fill_bytes(&mut channel);
+    let parts = ConnectParts {
+        worker: offer.worker.clone(),
+        worker_key: offer.key.clone(),
+        mode: offer.mode,
+        pinned,
+        trust: Arc::new(RejectChanges),
+        user: UserId::parse(&me.user_id)?,
+        device: Arc::new(device::load(folder)?),
+        certificates: Vec::new(),
+        workspaces: Vec::new(),
+        channel: ChannelId::from_bytes(channel),
+    };
+    let connected = session
+        .connect(parts)
+        .await
+        .map_err(|error| explain(&error))?;
+    Ok(Open {
+        session,
+        channel: connected.channel,
+    })
+}
+
+/// The relay's socket as a transport: binary messages in, binary messages out.
+fn session(socket: RelaySocket) -> Session {
+    let (sink, stream) = socket.split();
+    let outgoing = sink
+        .with(|bytes: Bytes| future::ready(Ok::<_, tungstenite::Error>(Message::Binary(bytes))));
+    let incoming = stream.try_filter_map(|message| {
+        future::ready(Ok(match message {
+            Message::Binary(bytes) => Some(bytes),
+            // Pings are answered by the library; text has no meaning here.
+            Message::Text(_)
+            | Message::Ping(_)
+            | Message::Pong(_)
+            | Message::Close(_)
+            | Message::Frame(_) => None,
+        }))
+    });
+    Session::start(
+        incoming,
+        outgoing,
+        Arc::new(Limits::default()),
+        Box::new(rand::rngs::StdRng::from_rng(&mut rand::rng())),
+    )
+}
+
+fn explain(error: &ConnectError) -> anyhow::Error {
+    match error {
+        ConnectError::Failed(Failure::DeviceNotTrusted { fingerprint }) => anyhow::anyhow!(
+            "device not trusted: this device is {fingerprint}; approve it in the page of a device \
+             that is, or on the Worker with 'leapmux worker devices approve {fingerprint}'"
+        ),
+        ConnectError::Refused(refusal) if !refusal.retry_after.is_zero() => anyhow::anyhow!(
+            "{error}; try again in {} s",
+            refusal.retry_after.as_secs().max(1)
+        ),
+        other => anyhow::anyhow!("{other}"),
+    }
+}
+
+/// What a call failed with, in the Worker's words where it has some.
+pub(crate) fn worker_said(error: CallError) -> anyhow::Error {
+    match error {
+        CallError::Worker(said) if !said.message.is_empty() => {
+            anyhow::anyhow!("{}", plain(&said.message))
+        }
+        CallError::Worker(_) | CallError::Send(_) | CallError::Closed(_) | CallError::Timeout => {
+            anyhow::anyhow!("{error}")
+        }
+    }
+}
+
+/// Text from elsewhere on our terminal: nothing in it may move the cursor.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn now() -> anyhow::Result<u64> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command line is a shell: here the clock is read"
+    )]
+    let now = SystemTime::now();
+    Ok(now
+        .duration_since(UNIX_EPOCH)
+        .context("the clock stands before 1970")?
+        .as_secs())
+}

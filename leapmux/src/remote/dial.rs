@@ -1,0 +1,84 @@
+//! The way to a Hub: TCP, TLS or a Unix socket, all with a deadline.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, UnixStream},
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+
+use super::address::Address;
+
+/// Any byte stream to a Hub.
+pub(crate) trait Pipe: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Pipe for T {}
+
+/// Longest wait for a connection, TLS included.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connects; an `https` address really speaks TLS and checks the certificate.
+///
+/// # Errors
+///
+/// Names the Hub, and what to look at.
+pub(crate) async fn dial(address: &Address) -> anyhow::Result<Box<dyn Pipe>> {
+    let dialled = timeout(DIAL_TIMEOUT, connect(address)).await;
+    let within = dialled.with_context(|| {
+        format!(
+            "no answer from {} within {} s",
+            address.key(),
+            DIAL_TIMEOUT.as_secs()
+        )
+    })?;
+    within.with_context(|| {
+        format!(
+            "the Hub at {} cannot be reached; is it running, and is --hub right?",
+            address.key()
+        )
+    })
+}
+
+async fn connect(address: &Address) -> anyhow::Result<Box<dyn Pipe>> {
+    match address {
+        Address::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+        Address::Tcp { tls, host, port } => {
+            let stream = TcpStream::connect((host.as_str(), *port)).await?;
+            stream.set_nodelay(true)?;
+            if *tls {
+                wrap(stream, host).await
+            } else {
+                Ok(Box::new(stream))
+            }
+        }
+    }
+}
+
+async fn wrap(stream: TcpStream, host: &str) -> anyhow::Result<Box<dyn Pipe>> {
+    let name = ServerName::try_from(host.to_owned()).context("not a name that TLS can check")?;
+    let connector = TlsConnector::from(Arc::new(tls_config()?));
+    Ok(Box::new(connector.connect(name, stream).await?))
+}
+
+fn tls_config() -> anyhow::Result<ClientConfig> {
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    if let Some(path) = crate::paths::variable("SSL_CERT_FILE") {
+        let path = std::path::PathBuf::from(path);
+        let read = rustls::pki_types::CertificateDer::pem_file_iter(&path);
+        let certificates = read.with_context(|| format!("SSL_CERT_FILE {}", path.display()))?;
+        for certificate in certificates {
+            roots.add(certificate.with_context(|| format!("SSL_CERT_FILE {}", path.display()))?)?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+use rustls::pki_types::pem::PemObject as _;

@@ -1,0 +1,163 @@
+//! What the command line asks of a Hub: Connect unary calls in protobuf, and the relay's WebSocket.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{client::IntoClientRequest as _, protocol::WebSocketConfig},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    address::Address,
+    dial::{Pipe, dial},
+};
+
+/// One Hub and the credential that is shown to it.
+pub(crate) struct Hub {
+    address: Address,
+    access_token: Option<Zeroizing<String>>,
+}
+
+/// The relay's socket.
+pub(crate) type RelaySocket = WebSocketStream<Box<dyn Pipe>>;
+
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+const ANSWER_MAX: usize = 4 * 1024 * 1024;
+/// The largest outer message, a control message of 128 KiB, and its kind byte.
+const SOCKET_MESSAGE_MAX: usize = 128 * 1024 + 1;
+/// Bytes that may wait for the socket before sending waits.
+const SOCKET_WRITE_MAX: usize = 1024 * 1024;
+
+impl Hub {
+    /// No connection is made yet.
+    pub(crate) fn new(address: Address, access_token: Option<Zeroizing<String>>) -> Self {
+        Self {
+            address,
+            access_token,
+        }
+    }
+
+    /// The Hub's address.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// One unary call, `method` as `Service/Method`.
+    ///
+    /// # Errors
+    ///
+    /// In the Hub's own words, or with what to do about a login.
+    pub(crate) async fn call<Q, A>(&self, method: &str, question: &Q) -> anyhow::Result<A>
+    where
+        Q: prost::Message,
+        A: prost::Message + Default,
+    {
+        let answered = timeout(
+            CALL_TIMEOUT,
+            self.exchange(method, question.encode_to_vec()),
+        )
+        .await;
+        let (status, body) = answered
+            .with_context(|| format!("{} did not answer {method} in time", self.address.key()))??;
+        if status == StatusCode::OK {
+            return A::decode(body).with_context(|| {
+                format!("{method}: the answer is no protobuf; is this a LeapMux Hub?")
+            });
+        }
+        Err(self.explain(method, status, &body))
+    }
+
+    async fn exchange(&self, method: &str, body: Vec<u8>) -> anyhow::Result<(StatusCode, Bytes)> {
+        let stream = dial(&self.address).await?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let mut request = Request::post(format!("/leapmux.v1.{method}"))
+            .header(header::HOST, self.address.authority())
+            .header(header::CONTENT_TYPE, "application/proto")
+            .header("connect-protocol-version", "1");
+        if let Some(token) = &self.access_token {
+            request = request.header(header::AUTHORIZATION, bearer(token)?);
+        }
+        let answer = sender.send_request(request.body(Full::new(Bytes::from(body)))?);
+        let (answer, _) = tokio::join!(async { read(answer.await?).await }, connection);
+        answer
+    }
+
+    fn explain(&self, method: &str, status: StatusCode, body: &[u8]) -> anyhow::Error {
+        let said: Option<ConnectError> = serde_json::from_slice(body).ok();
+        match said {
+            Some(said) if said.code == "unauthenticated" => anyhow::anyhow!(
+                "the Hub wants a login: run 'leapmux remote login --hub {}'",
+                self.address.key()
+            ),
+            Some(said) => anyhow::anyhow!("{method}: {} ({})", said.message, said.code),
+            None => anyhow::anyhow!("{method}: the Hub answered {status}"),
+        }
+    }
+
+    /// The relay's WebSocket, ready for outer messages.
+    pub(crate) async fn relay(&self) -> anyhow::Result<RelaySocket> {
+        let stream = dial(&self.address).await?;
+        let mut request =
+            format!("ws://{}/ws/relay", self.address.authority()).into_client_request()?;
+        let headers = request.headers_mut();
+        headers.insert(
+            header::SEC_WEBSOCKET_PROTOCOL,
+            http::HeaderValue::from_static("leapmux.relay.v1"),
+        );
+        if let Some(token) = &self.access_token {
+            headers.insert(header::AUTHORIZATION, bearer(token)?);
+        }
+        let mut config = WebSocketConfig::default();
+        config.max_message_size = Some(SOCKET_MESSAGE_MAX);
+        config.max_frame_size = Some(SOCKET_MESSAGE_MAX);
+        config.max_write_buffer_size = SOCKET_WRITE_MAX;
+        let upgraded = timeout(
+            CALL_TIMEOUT,
+            tokio_tungstenite::client_async_with_config(request, stream, Some(config)),
+        );
+        match upgraded
+            .await
+            .context("the Hub did not open the relay in time")?
+        {
+            Ok((socket, _)) => Ok(socket),
+            Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(self.explain(
+                "relay",
+                answer.status(),
+                answer.body().as_deref().unwrap_or_default(),
+            )),
+            Err(error) => bail!("the relay cannot be opened: {error}"),
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct ConnectError {
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+async fn read(
+    answer: http::Response<hyper::body::Incoming>,
+) -> anyhow::Result<(StatusCode, Bytes)> {
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
+    let body = body.map_err(|_| anyhow::anyhow!("the Hub's answer broke off or is too large"))?;
+    Ok((status, body.to_bytes()))
+}
+
+fn bearer(token: &str) -> anyhow::Result<http::HeaderValue> {
+    let text = Zeroizing::new(format!("Bearer {token}"));
+    let mut value =
+        http::HeaderValue::from_str(&text).context("the access token has odd characters")?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,11 @@
+//! The command line as a client: the same channel as the page's, from a shell.
+
+pub(crate) mod address;
+pub(crate) mod channel;
+pub(crate) mod device;
+pub(crate) mod dial;
+pub(crate) mod folder;
+pub(crate) mod hub;
+pub(crate) mod login;
+pub(crate) mod pins;
+pub(crate) mod registrations;
