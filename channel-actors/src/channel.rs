@@ -3,7 +3,7 @@
 //! It lives between two sockets and belongs to neither, so that no socket can stop what it does:
 //! limits, time and revocation hold also when a browser has stopped reading.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use actix::{
     Actor, ActorContext as _, Addr, ArbiterHandle, AsyncContext as _, Context, Handler, Recipient,
@@ -11,7 +11,7 @@ use actix::{
 };
 use schema::{
     frame::Frame,
-    ids::{ChannelId, CredentialId, UserId, WorkerId},
+    ids::ChannelId,
     wire::{self, control::Body},
 };
 
@@ -20,82 +20,38 @@ use crate::{
     fence::{Fence, Lane, Passing},
     figures::{self, Counted},
     guard::{Guard, Passed},
-    limits::Limits,
     messages::{
-        AnnounceAccess, Close, ControlFromBrowser, ControlFromWorker, ControlToBrowser,
-        ControlToWorker, FromBrowser, FromWorker, MeetBrowser, MeetWorker, ToBrowser, ToWorker,
+        AnnounceAccess, Close, ControlToBrowser, ControlToWorker, FromBrowser, FromWorker,
+        MeetBrowser, MeetWorker, ToBrowser, ToWorker,
     },
+    parts::ChannelParts,
     post::{Kept, Overrun, tell},
-    refusal::{self, RefusalReason},
-    relay::{Dropped, Ending, Relay, Side, Verdict},
+    refusal,
+    relay::{Ending, Relay, Side, Verdict},
 };
-
-/// What a Channel is made of. The Registry has it all in hand when an open is authorised.
-pub struct ChannelParts {
-    /// The channel.
-    pub channel: ChannelId,
-    /// Its Worker.
-    pub worker: WorkerId,
-    /// Its user.
-    pub user: UserId,
-    /// What it stands or falls with.
-    pub credential: CredentialId,
-    /// What is announced to the Worker, as it is.
-    pub incoming: wire::Incoming,
-    /// The Session.
-    pub browser: BrowserSide,
-    /// The Link.
-    pub link: LinkSide,
-    /// Reports its end.
-    pub guard: Guard,
-    /// The Registry keeps the same fence, and lets it fall before it says anything.
-    pub fence: Fence,
-    /// The numbers.
-    pub limits: Arc<Limits>,
-}
-
-/// How a Channel speaks to its Session.
-pub struct BrowserSide {
-    /// Frames.
-    pub frames: Recipient<ToBrowser>,
-    /// Control messages.
-    pub control: Recipient<ControlToBrowser>,
-    /// The introduction.
-    pub meet: Recipient<MeetBrowser>,
-}
-
-/// How a Channel speaks to its Link.
-pub struct LinkSide {
-    /// Frames.
-    pub frames: Recipient<ToWorker>,
-    /// Control messages.
-    pub control: Recipient<ControlToWorker>,
-    /// The introduction.
-    pub meet: Recipient<MeetWorker>,
-}
 
 /// The Hub's half of one channel.
 pub struct Channel {
     id: ChannelId,
-    relay: Relay,
-    browser: Outlet<ToBrowser, ControlToBrowser>,
-    link: Outlet<ToWorker, ControlToWorker>,
+    pub(crate) relay: Relay,
+    pub(crate) browser: Outlet<ToBrowser, ControlToBrowser>,
+    pub(crate) link: Outlet<ToWorker, ControlToWorker>,
     introductions: Option<Introductions>,
-    fence: Fence,
+    pub(crate) fence: Fence,
     timer: Option<(Instant, SpawnHandle)>,
-    span: tracing::Span,
-    counted: Counted,
-    guard: Guard,
+    pub(crate) span: tracing::Span,
+    pub(crate) counted: Counted,
+    pub(crate) guard: Guard,
 }
 
-struct Outlet<F, C>
+pub(crate) struct Outlet<F, C>
 where
     F: actix::Message<Result = ()> + Send,
     C: actix::Message<Result = ()> + Send,
 {
     frames: Kept<F>,
     lane: Lane,
-    control: Recipient<C>,
+    pub(crate) control: Recipient<C>,
 }
 
 struct Introductions {
@@ -197,84 +153,11 @@ impl Channel {
         *sum += bytes;
     }
 
-    fn control_from_worker(&mut self, body: Body, ctx: &mut Context<Self>) {
-        match body {
-            Body::Opened(opened) => self.opened(opened, ctx),
-            Body::Refused(refused) => self.refused(refused, ctx),
-            Body::Renewed(renewed) => self.renewed(renewed, ctx),
-            Body::Close(close) => self.closed_by(Side::Worker, &close, ctx),
-            Body::AccessAcknowledged(_) => {}
-            Body::Open(_)
-            | Body::Incoming(_)
-            | Body::Renew(_)
-            | Body::AccessChanged(_)
-            | Body::Goodbye(_) => self.breach(Side::Worker, ctx),
-        }
-    }
-
-    fn opened(&mut self, opened: wire::Opened, ctx: &mut Context<Self>) {
-        if self.fence.is_down() {
-            return figures::dropped(Dropped::Revoked);
-        }
-        if self.relay.opened(opened.max_message_bytes).is_err() {
-            return self.breach(Side::Worker, ctx);
-        }
-        self.counted.live();
-        self.guard.report().opened = true;
-        tracing::info!(parent: &self.span, "opened");
-        tell(
-            &self.browser.control,
-            ControlToBrowser(Body::Opened(opened)),
-        );
-        self.rearm(ctx);
-    }
-
-    fn refused(&mut self, refused: wire::Refused, ctx: &mut Context<Self>) {
-        let reason = RefusalReason::from_wire(refused.reason);
-        match reason {
-            // A refused renewal changes nothing.
-            Some(_) if !self.relay.is_opening() && refused.serial != 0 => {
-                tell(
-                    &self.browser.control,
-                    ControlToBrowser(Body::Refused(refused)),
-                );
-            }
-            Some(reason) if self.relay.is_opening() => {
-                tell(
-                    &self.browser.control,
-                    ControlToBrowser(Body::Refused(refused)),
-                );
-                self.finish(Ending::Refused(reason), None);
-                ctx.stop();
-            }
-            _ => self.breach(Side::Worker, ctx),
-        }
-    }
-
-    fn renewed(&mut self, renewed: wire::Renewed, ctx: &mut Context<Self>) {
-        match self.relay.renewed(renewed.serial) {
-            Ok(()) => tell(
-                &self.browser.control,
-                ControlToBrowser(Body::Renewed(renewed)),
-            ),
-            Err(_) => self.breach(Side::Worker, ctx),
-        }
-    }
-
-    fn closed_by(&mut self, side: Side, close: &wire::Close, ctx: &mut Context<Self>) {
-        if !self.relay.heeds_close(close.epoch) {
-            return figures::dropped(Dropped::StaleEpoch);
-        }
-        let reason = Relay::reason_of_an_end(close.reason);
-        self.end(Ending::Closed(reason), None, ctx);
-        tracing::debug!(parent: &self.span, by = side.label(), "an end closed it");
-    }
-
-    fn breach(&mut self, side: Side, ctx: &mut Context<Self>) {
+    pub(crate) fn breach(&mut self, side: Side, ctx: &mut Context<Self>) {
         self.end(Ending::Closed(CloseReason::ProtocolError), Some(side), ctx);
     }
 
-    fn end(&mut self, ending: Ending, offender: Option<Side>, ctx: &mut Context<Self>) {
+    pub(crate) fn end(&mut self, ending: Ending, offender: Option<Side>, ctx: &mut Context<Self>) {
         if !self.relay.is_closed() {
             self.say_goodbye(ending);
         }
@@ -298,7 +181,7 @@ impl Channel {
         tell(&self.link.control, ControlToWorker(to_worker));
     }
 
-    fn finish(&mut self, ending: Ending, offender: Option<Side>) {
+    pub(crate) fn finish(&mut self, ending: Ending, offender: Option<Side>) {
         if !self.relay.close() {
             return;
         }
@@ -323,7 +206,7 @@ impl Channel {
 
     /// Sets the one timer, unless it fires early enough as it is: a chunk moves the deadline
     /// later, and a timer that fires too soon asks again.
-    fn rearm(&mut self, ctx: &mut Context<Self>) {
+    pub(crate) fn rearm(&mut self, ctx: &mut Context<Self>) {
         let Some(deadline) = self.relay.deadline() else {
             return;
         };
@@ -413,33 +296,6 @@ impl Handler<AnnounceAccess> for Channel {
             &self.link.control,
             ControlToWorker(Body::AccessChanged(changed)),
         );
-    }
-}
-
-impl Handler<ControlFromBrowser> for Channel {
-    type Result = ();
-
-    fn handle(&mut self, ControlFromBrowser(body): ControlFromBrowser, ctx: &mut Context<Self>) {
-        match body {
-            Body::Close(close) => self.closed_by(Side::Client, &close, ctx),
-            Body::Open(_)
-            | Body::Incoming(_)
-            | Body::Opened(_)
-            | Body::Refused(_)
-            | Body::Renew(_)
-            | Body::Renewed(_)
-            | Body::AccessChanged(_)
-            | Body::AccessAcknowledged(_)
-            | Body::Goodbye(_) => self.breach(Side::Client, ctx),
-        }
-    }
-}
-
-impl Handler<ControlFromWorker> for Channel {
-    type Result = ();
-
-    fn handle(&mut self, ControlFromWorker(body): ControlFromWorker, ctx: &mut Context<Self>) {
-        self.control_from_worker(body, ctx);
     }
 }
 

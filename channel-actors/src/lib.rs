@@ -19,12 +19,14 @@
 pub mod channel;
 pub mod chunks;
 pub mod close;
+mod control;
 pub mod fence;
 pub mod figures;
 pub mod guard;
 pub mod limits;
 pub mod messages;
 pub mod mux;
+mod parts;
 pub mod post;
 pub mod refusal;
 pub mod relay;
@@ -36,7 +38,8 @@ pub mod endpoint;
 #[cfg(feature = "client")]
 pub mod client;
 
-pub use channel::{BrowserSide, Channel, ChannelParts, LinkSide};
+pub use channel::Channel;
 pub use close::CloseReason;
 pub use limits::Limits;
+pub use parts::{BrowserSide, ChannelParts, LinkSide};
 pub use refusal::{Refusal, RefusalReason};

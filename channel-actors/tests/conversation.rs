@@ -89,7 +89,7 @@ fn any_altered_byte_of_a_frame_closes_both_ends() {
 }
 
 #[test]
-fn a_frame_of_an_older_epoch_is_dropped_and_of_a_newer_one_closes() {
+fn a_frame_of_an_epoch_that_has_not_begun_closes_both_ends() {
     let wire = call_through(|frame| vec![rebuilt(&frame, |raw| raw[20] = 1)]);
     assert_both_closed(&wire, CloseReason::ProtocolError);
 }
@@ -289,7 +289,7 @@ fn past_the_soft_limit_the_client_wants_renewal_and_past_the_hard_one_all_ends()
 }
 
 #[test]
-fn a_close_of_an_older_epoch_is_not_heeded_and_an_unknown_reason_is_a_breach() {
+fn a_close_with_an_unknown_reason_is_a_breach() {
     let mut wire = Wire::classic();
     let close = schema::wire::Close {
         reason: 999,

@@ -8,6 +8,7 @@ mod channel;
 mod session;
 mod slot;
 mod stream;
+mod task;
 mod trust;
 
 pub use channel::{Channel, Pending};

@@ -1,41 +1,25 @@
-//! One connection to a Hub and the task that owns it.
-//!
-//! Frames are sealed only when the writer has a place for them, so that sealing and queueing stay
-//! one step; and the writer runs beside the reader, so that a Hub which cannot write to us because
-//! we cannot write to it does not stop either.
+//! One connection to a Hub, as its user sees it.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use crypto::{DeviceKey, Mode, Pin, PinVerdict, PublicKey};
-use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
+use crypto::{DeviceKey, Mode, Pin, PublicKey};
+use futures_util::{Sink, Stream};
 use rand_core::CryptoRng;
 use schema::{
-    frame::Outer,
     ids::{ChannelId, UserId, WorkerId, WorkspaceId},
-    wire::{self, RpcError, control::Body},
+    wire::{self, RpcError},
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, oneshot},
     task::JoinHandle,
-    time::{sleep_until, timeout},
+    time::timeout,
 };
 
 use super::{
-    CallError, ConnectError, PinQuestion, Received, TrustDecision,
-    channel::{Channel, Farewell, Way},
-    slot::{ConnectAnswer, Connecting, Slot},
+    CallError, ConnectError, Received, TrustDecision, channel::Channel, slot::ConnectAnswer, task,
 };
-use crate::{
-    close::{self, CloseReason},
-    endpoint::{Initiator, OpenParts, SendError},
-    limits::Limits,
-};
+use crate::{endpoint::SendError, limits::Limits};
 
 /// A connection to a Hub. Dropping it, and all channels, ends it.
 pub struct Session {
@@ -117,16 +101,6 @@ pub(super) enum Order {
     End,
 }
 
-struct Task {
-    slots: BTreeMap<ChannelId, Slot>,
-    limits: Arc<Limits>,
-    rng: Box<dyn CryptoRng + Send>,
-    /// Control messages that belong to no endpoint.
-    control: Vec<Body>,
-    orders: mpsc::WeakSender<Order>,
-    farewells: mpsc::UnboundedSender<Farewell>,
-}
-
 impl Session {
     /// Takes a transport of outer messages and starts the task that owns it.
     #[expect(
@@ -145,21 +119,13 @@ impl Session {
         E: Send + 'static,
     {
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let (farewells, left) = mpsc::unbounded_channel();
-        let task = Task {
-            slots: BTreeMap::new(),
+        let running = task::run(
+            incoming,
+            outgoing,
             limits,
             rng,
-            control: Vec::new(),
-            orders: orders.downgrade(),
-            farewells,
-        };
-        let (queue, queued) = mpsc::channel(WRITES);
-        let running = async move {
-            let reading = task.run(incoming, ordered, left, queue);
-            let writing = write(queued, outgoing);
-            tokio::join!(reading, writing);
-        };
+            (orders.downgrade(), ordered),
+        );
         Self {
             orders,
             task: tokio::spawn(running),
@@ -204,269 +170,6 @@ impl Session {
     }
 }
 
-impl Task {
-    async fn run<T, E>(
-        mut self,
-        mut incoming: T,
-        mut orders: mpsc::Receiver<Order>,
-        mut farewells: mpsc::UnboundedReceiver<Farewell>,
-        queue: mpsc::Sender<Bytes>,
-    ) where
-        T: Stream<Item = Result<Bytes, E>> + Unpin,
-    {
-        loop {
-            let waits = self.fill(&queue);
-            self.slots.retain(|_, slot| !slot.is_over());
-            let deadline = self.deadline();
-            tokio::select! {
-                permit = queue.reserve(), if waits => {
-                    // The place is given back and taken by `fill`.
-                    let Ok(_) = permit else { break };
-                }
-                message = incoming.next() => {
-                    let Some(Ok(raw)) = message else { break };
-                    if !self.message(raw) {
-                        break;
-                    }
-                }
-                Some(farewell) = farewells.recv() => self.farewell(&farewell),
-                order = orders.recv() => match order {
-                    None | Some(Order::End) => {
-                        self.say_goodbye(&queue).await;
-                        break;
-                    }
-                    Some(order) => self.order(order),
-                },
-                () = sleep_until(deadline.into()) => self.expire(),
-            }
-            self.events();
-        }
-        self.slots.values_mut().for_each(Slot::lost);
-    }
-
-    /// Seals and queues as long as there is place; true when something may be left.
-    fn fill(&mut self, queue: &mpsc::Sender<Bytes>) -> bool {
-        for body in std::mem::take(&mut self.control) {
-            let Ok(permit) = queue.try_reserve() else {
-                self.control.push(body);
-                continue;
-            };
-            permit.send(Outer::Control(body).encode());
-        }
-        let mut more = !self.control.is_empty();
-        // Channels take turns frame by frame.
-        let mut busy: Vec<ChannelId> = self.slots.keys().copied().collect();
-        while !busy.is_empty() {
-            busy.retain(|channel| {
-                let Some(slot) = self.slots.get_mut(channel) else {
-                    return false;
-                };
-                let Ok(permit) = queue.try_reserve() else {
-                    more = true;
-                    return false;
-                };
-                match slot.outgoing(now()) {
-                    Some(outer) => permit.send(outer.encode()),
-                    None => return false,
-                }
-                true
-            });
-        }
-        self.events();
-        more
-    }
-
-    /// Takes one outer message; false when it cannot be read.
-    fn message(&mut self, raw: Bytes) -> bool {
-        match Outer::parse(raw) {
-            Ok(Outer::Frame(frame)) => {
-                let slot = self.slots.get_mut(&frame.channel());
-                if let Some(endpoint) = slot.and_then(Slot::endpoint) {
-                    endpoint.receive(frame, now());
-                }
-                true
-            }
-            Ok(Outer::Control(Body::Goodbye(_))) | Err(_) => false,
-            Ok(Outer::Control(body)) => {
-                let slot = channel_of(&body).and_then(|id| self.slots.get_mut(&id));
-                if let Some(slot) = slot {
-                    let answer = slot.control(&body, &mut *self.rng, now());
-                    self.control.extend(answer);
-                }
-                true
-            }
-        }
-    }
-
-    fn order(&mut self, order: Order) {
-        let channel = match order {
-            Order::Connect { parts, answer } => return self.connect(*parts, answer),
-            Order::End => return,
-            Order::Call { channel, .. }
-            | Order::Send { channel, .. }
-            | Order::EndStream { channel, .. }
-            | Order::Consumed { channel, .. }
-            | Order::Ping { channel, .. } => channel,
-        };
-        // What is dropped unanswered tells its handle that the channel is over.
-        if let Some(slot) = self.slots.get_mut(&channel) {
-            slot.order(order);
-        }
-    }
-
-    fn connect(&mut self, parts: ConnectParts, answer: ConnectAnswer) {
-        let opened = self.open(parts);
-        match opened {
-            Ok((initiator, pin)) => self.insert(initiator, pin, answer),
-            // Who asked may have gone.
-            Err(error) => {
-                let _ = answer.send(Err(error));
-            }
-        }
-    }
-
-    fn open(&mut self, parts: ConnectParts) -> Result<(Box<Initiator>, Option<Pin>), ConnectError> {
-        let pin = judged(&parts)?;
-        if self.slots.contains_key(&parts.channel) {
-            return Err(ConnectError::Taken);
-        }
-        let open = OpenParts {
-            mode: parts.mode,
-            worker_key: &parts.worker_key,
-            channel: parts.channel,
-            worker: parts.worker,
-            user: parts.user,
-            device: parts.device,
-            certificates: parts.certificates,
-            workspaces: parts.workspaces,
-            limits: self.limits.clone(),
-        };
-        let (initiator, body) = Initiator::open(open, &mut *self.rng, now())?;
-        self.control.push(body);
-        Ok((Box::new(initiator), pin))
-    }
-
-    fn insert(&mut self, initiator: Box<Initiator>, pin: Option<Pin>, answer: ConnectAnswer) {
-        let Some(orders) = self.orders.upgrade() else {
-            return;
-        };
-        let farewells = self.farewells.clone();
-        let channel = initiator.channel();
-        let (closed, watched) = watch::channel(None);
-        let way = Way {
-            channel,
-            orders,
-            farewells,
-            closed: watched,
-        };
-        let slot = Slot::opening(initiator, Connecting { way, pin, answer }, closed);
-        self.slots.insert(channel, slot);
-    }
-
-    fn farewell(&mut self, farewell: &Farewell) {
-        match farewell {
-            Farewell::Call(channel, id) => {
-                if let Some(slot) = self.slots.get_mut(channel) {
-                    slot.cancel(*id);
-                }
-            }
-            Farewell::Channel(channel) => {
-                if let Some(slot) = self.slots.get_mut(channel) {
-                    slot.close();
-                }
-            }
-        }
-    }
-
-    fn deadline(&self) -> Instant {
-        let next = self.slots.values().filter_map(Slot::deadline).min();
-        next.unwrap_or_else(|| now() + IDLE)
-    }
-
-    fn expire(&mut self) {
-        for (channel, slot) in &mut self.slots {
-            slot.expire(now());
-            if slot.is_over() {
-                let given_up = close::close(*channel, 0, CloseReason::ClosedByClient);
-                self.control.push(given_up);
-            }
-        }
-    }
-
-    fn events(&mut self) {
-        self.slots.values_mut().for_each(Slot::events);
-    }
-
-    /// Closes every channel, and waits for the writer as long as it takes anything.
-    async fn say_goodbye(&mut self, queue: &mpsc::Sender<Bytes>) {
-        self.slots.values_mut().for_each(Slot::close);
-        while self.fill(queue) {
-            let place = timeout(WRITE_TIMEOUT, queue.reserve()).await;
-            let Ok(Ok(_)) = place else { return };
-        }
-    }
-}
-
-/// The pin to store, if it may go on.
-fn judged(parts: &ConnectParts) -> Result<Option<Pin>, ConnectError> {
-    let key = parts.worker_key.as_bytes();
-    let verdict = crypto::judge(parts.pinned.as_ref(), key, parts.mode);
-    let question = PinQuestion {
-        worker: &parts.worker,
-        verdict,
-        pinned: parts.pinned.as_ref(),
-        offered_key: key,
-        offered_mode: parts.mode,
-    };
-    if verdict.stops() && !parts.trust.accepts(&question) {
-        return Err(ConnectError::NotTrusted(verdict));
-    }
-    let pin = || Pin {
-        public_key: key.to_vec(),
-        mode: parts.mode,
-    };
-    Ok((verdict != PinVerdict::Match).then(pin))
-}
-
-fn channel_of(body: &Body) -> Option<ChannelId> {
-    let bytes = match body {
-        Body::Opened(opened) => &opened.channel_id,
-        Body::Refused(refused) => &refused.channel_id,
-        Body::Renewed(renewed) => &renewed.channel_id,
-        Body::Close(close) => &close.channel_id,
-        Body::Open(_)
-        | Body::Incoming(_)
-        | Body::Renew(_)
-        | Body::AccessChanged(_)
-        | Body::AccessAcknowledged(_)
-        | Body::Goodbye(_) => return None,
-    };
-    ChannelId::try_from(&**bytes).ok()
-}
-
-/// Writes until there is nothing more to write, or the other side takes nothing.
-async fn write<S>(mut queued: mpsc::Receiver<Bytes>, mut outgoing: S)
-where
-    S: Sink<Bytes> + Unpin,
-{
-    while let Some(raw) = queued.recv().await {
-        let written = timeout(WRITE_TIMEOUT, outgoing.send(raw)).await;
-        if !matches!(written, Ok(Ok(()))) {
-            return;
-        }
-    }
-    // The connection ends here, with a goodbye of the transport or without.
-    let _ = timeout(WRITE_TIMEOUT, outgoing.close()).await;
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a shell reads the clock for its brains"
-)]
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
@@ -477,9 +180,3 @@ impl fmt::Debug for Session {
 
 /// Orders that may wait for the task.
 const ORDERS: usize = 256;
-/// Sealed messages that may wait for the transport: 16 of 64 KiB.
-const WRITES: usize = 16;
-/// A transport that takes nothing for so long is gone.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the task sleeps when nothing is due.
-const IDLE: Duration = Duration::from_secs(3_600);

@@ -11,7 +11,7 @@
 //! | `outbox` | whose turn it is: no keystroke waits behind a file |
 //! | `window` | what is sent and not acknowledged; when to acknowledge |
 //! | `calls`, `streams` | requests, and streams with their credit |
-//! | [`trust`] | which devices a Worker believes |
+//! | [`trust`] | which devices a Worker believes; `devices` and `certificates` are its words and proofs |
 //! | [`admission`] | how many handshakes a Worker takes on, and whose is next |
 //!
 //! Nothing here does I/O. An input (a frame, a control message, the time, a call of the
@@ -24,7 +24,9 @@ pub mod access;
 pub mod admission;
 mod arrivals;
 mod calls;
+mod certificates;
 pub mod claim;
+mod devices;
 mod event;
 mod gate;
 pub mod initiator;

@@ -1,7 +1,9 @@
 //! Whom a Worker believes, row by row.
 
-use crypto::{DeviceKey, Mode};
+use crypto::{DeviceKey, Label, Mode};
+use prost::Message as _;
 use rand::SeedableRng as _;
+use schema::wire::{self, Role};
 
 use super::*;
 use crate::endpoint::claim::to_wire;
