@@ -62,7 +62,7 @@ export class Client {
 
   #close(workerId: string): void {
     this.#channels.get(workerId)?.close();
-    if (![...this.#channels.values()].some((channel) => channel.wanted)) this.#socket.stop();
+    if (![...this.#channels.values()].some((channel) => channel.isWanted)) this.#socket.stop();
   }
 
   #ask(message: Extract<ToThread, { kind: 'call' | 'stream' }>, opensStream: boolean): void {

@@ -2,15 +2,15 @@
 
 import { fullFingerprint } from '../crypto/fingerprint';
 import type { Mode } from '../crypto/mode';
-import type { Bytes } from '../crypto/wire';
 import type { ChannelStatus } from './door';
+import type { Parameters } from './parameters';
 import type { Surroundings } from './surroundings';
 
 export type Facts = Pick<ChannelStatus,
   'mode' | 'words' | 'fullFingerprint' | 'verified' | 'firstSeen' | 'lastUsed' | 'deviceWords' | 'pinDropped'>;
 
 /** Of a Worker whose claim was accepted, read from the pin that was just written. */
-export async function factsOf(surroundings: Surroundings, workerId: string, key: Bytes, mode: Mode): Promise<Facts> {
+export async function factsOf(surroundings: Surroundings, workerId: string, { publicKey: key, mode }: Parameters): Promise<Facts> {
   const store = await surroundings.pins();
   const pin = (await store.all()).find((entry) => entry.workerId === workerId);
   return {

@@ -6,29 +6,24 @@ import type { Surroundings } from './surroundings';
 const PING_EVERY_MS = 15_000;
 const PONG_WITHIN_MS = 10_000;
 
-export interface Beating {
-  ping(): void;
-  dead(): void;
-}
-
 export class Heartbeat {
   #callOff: (() => void) | undefined;
-  #heardAt = 0;
+  #hasHeard = false;
 
   constructor(private readonly surroundings: Surroundings) {}
 
   /** Anything at all that came from the Worker. */
   heard(): void {
-    this.#heardAt = this.surroundings.now();
+    this.#hasHeard = true;
   }
 
-  start(beating: Beating): void {
+  start(ping: () => void, dead: () => void): void {
     this.stop();
-    const asked = this.surroundings.now();
-    beating.ping();
+    this.#hasHeard = false;
+    ping();
     this.#callOff = this.surroundings.after(PONG_WITHIN_MS, () => {
-      if (this.#heardAt < asked) return beating.dead();
-      this.#callOff = this.surroundings.after(PING_EVERY_MS - PONG_WITHIN_MS, () => this.start(beating));
+      if (!this.#hasHeard) return dead();
+      this.#callOff = this.surroundings.after(PING_EVERY_MS - PONG_WITHIN_MS, () => this.start(ping, dead));
     });
   }
 

@@ -16,9 +16,10 @@ import type { Surroundings } from './surroundings';
 
 export type TrustReason = 'key_changed' | 'mode_weaker' | 'key_and_mode' | 'storage_failed';
 
+/** `agreed` is the pin that may be replaced. */
+export interface TrustGo { go: true; pin?: Pin; agreed?: Pin; rotationSerial: number; dropped: boolean }
 export type TrustVerdict =
-  /** `agreed` is the pin that may be replaced. */
-  | { go: true; pin?: Pin; agreed?: Pin; rotationSerial: number; dropped: boolean }
+  | TrustGo
   | { go: false; reason: TrustReason; pin?: Pin };
 
 export class Trust {
@@ -42,6 +43,17 @@ export class Trust {
     if (rotationSerial > 0) return { go: true, pin, agreed: pin, rotationSerial, dropped };
     if (await this.#answer(offer, verdict, pin)) return { go: true, pin, agreed: pin, rotationSerial: 0, dropped };
     return { go: false, reason: REASONS[verdict], pin };
+  }
+
+  /**
+   * The Worker has accepted the claim: now, and only now, the pin is written. False if another tab has
+   * pinned another key meanwhile; rejects if the storage fails.
+   */
+  async confirm(workerId: string, offered: Parameters, verdict: TrustGo): Promise<boolean> {
+    const { pins, now, words } = this.surroundings;
+    const { publicKey, mode } = offered;
+    const known = (!verdict.agreed && verdict.pin?.words) || words(publicKey);
+    return (await pins()).confirm({ workerId, publicKey, mode }, now(), known, verdict.agreed, verdict.rotationSerial);
   }
 
   /** An offer is put to a person once: who asks again meanwhile, or later, gets the same answer. */

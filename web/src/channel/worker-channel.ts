@@ -4,31 +4,26 @@ import { parsePublicKey } from '../crypto/public-key';
 import { Alarm } from './alarm';
 import { Backoff } from './backoff';
 import type { ChannelState, ChannelStatus } from './door';
-import { awaitsApproval, failureOf, isFinal } from './endings';
+import { approvalBackoff, awaitsApproval, failureOf, isFinal } from './endings';
 import { type Facts, deviceWords, factsOf } from './facts';
 import { Heartbeat } from './heartbeat';
 import type { Parameters } from './parameters';
-import type { Offer } from './pins';
 import { CloseReason } from './reasons';
 import { type Ending, Session, type SessionEvent } from './session';
 import type { Socket } from './socket';
 import { type Surroundings, draw } from './surroundings';
 import { LOST, Traffic } from './traffic';
-import { Trust, type TrustVerdict } from './trust';
-
-/** Asked again sooner than anything else: a person is waiting before two screens. */
-const APPROVAL_FIRST_MS = 4_000;
-const APPROVAL_MOST_MS = 15_000;
+import { Trust, type TrustGo } from './trust';
 
 /** What an attempt rests on. */
-interface Basis { offered: Parameters; verdict: Extract<TrustVerdict, { go: true }> }
+interface Basis { offered: Parameters; verdict: TrustGo }
 
 export class WorkerChannel {
   readonly traffic: Traffic;
   readonly #trust: Trust;
   readonly #heartbeat: Heartbeat;
   readonly #backoff = new Backoff();
-  readonly #approval = new Backoff(APPROVAL_FIRST_MS, APPROVAL_MOST_MS);
+  readonly #approval = approvalBackoff();
   #status: ChannelStatus;
   #facts: Facts = {};
   #session: Session | undefined;
@@ -50,7 +45,7 @@ export class WorkerChannel {
     this.traffic = new Traffic((message, transfer) => surroundings.tell(message, transfer));
   }
 
-  get wanted(): boolean {
+  get isWanted(): boolean {
     return this.#wanted;
   }
 
@@ -77,10 +72,7 @@ export class WorkerChannel {
   close(): void {
     if (!this.#wanted) return;
     this.#wanted = false;
-    this.#callOff();
-    this.#drop(CloseReason.CLOSED_BY_CLIENT);
-    this.traffic.end(LOST);
-    this.#tell('closed', { reason: 'closed_by_client' });
+    this.#stop('closed', 'closed_by_client');
   }
 
   onSocketOpen(): void {
@@ -104,13 +96,10 @@ export class WorkerChannel {
 
   /** The page changed the pin. */
   async refresh(): Promise<void> {
-    const session = this.#session;
-    if (this.#status.state !== 'ready' || !session) return;
+    if (this.#status.state !== 'ready') return;
     await this.#learnFacts();
-    if (this.#session === session) this.#tell('ready', { rttMs: this.#status.rttMs });
+    if (this.#status.state === 'ready') this.#tell('ready', { rttMs: this.#status.rttMs });
   }
-
-  // One attempt.
 
   #begin(): void {
     if (this.#session || this.#trying) return;
@@ -137,7 +126,7 @@ export class WorkerChannel {
     const workerKey = parsePublicKey(offered.publicKey);
     const verdict = await this.#trust.judge(workerId, offered);
     if (!isCurrent()) return;
-    if (!verdict.go) return this.#block(verdict.reason);
+    if (!verdict.go) return this.#stop('blocked', verdict.reason);
     this.#basis = { offered, verdict };
     if (verdict.dropped) this.#facts = { pinDropped: true };
     const { now, random } = surroundings;
@@ -172,7 +161,10 @@ export class WorkerChannel {
       case 'sign': return void this.#prove(session, event);
       case 'ready': return void this.#confirm(session);
       case 'pong': return this.#tell('ready', { rttMs: Math.round(event.rtt) });
-      case 'renewal-due': return this.#renew();
+      case 'renewal-due':
+        // Keys of an hour: a new channel takes the place of the old one at once.
+        this.traffic.end(LOST);
+        return this.#again();
       case 'closed': return this.#ended(session, event.ending);
       default: return this.traffic.heed(event);
     }
@@ -186,26 +178,20 @@ export class WorkerChannel {
       const signed = await device.sign(mode, 'leapmux user claim v1', event.context, event.body, this.surroundings.random(32));
       session.prove(signed, [], this.surroundings.now());
     } catch {
-      if (this.#session === session) return this.#block('storage_failed');
+      if (this.#session === session) return this.#stop('blocked', 'storage_failed');
     }
     this.pump();
   }
 
-  /** The claim was accepted: now, and only now, the pin is written. */
   async #confirm(session: Session): Promise<void> {
-    const { surroundings, workerId } = this;
     const { offered, verdict } = this.#basis!;
-    const offer: Offer = { workerId, publicKey: offered.publicKey, mode: offered.mode };
     const isCurrent = () => this.#session === session && session.phase === 'ready';
     try {
-      const words = (!verdict.agreed && verdict.pin?.words) || surroundings.words(offered.publicKey);
-      const store = await surroundings.pins();
-      const kept = await store.confirm(offer, surroundings.now(), words, verdict.agreed, verdict.rotationSerial);
-      // Another tab has pinned another key meanwhile: compare anew.
+      const kept = await this.#trust.confirm(this.workerId, offered, verdict);
       if (!kept) return isCurrent() ? this.#again() : undefined;
       await this.#learnFacts();
     } catch {
-      return this.#session === session ? this.#block('storage_failed') : undefined;
+      return this.#session === session ? this.#stop('blocked', 'storage_failed') : undefined;
     }
     if (isCurrent()) this.#serve(session);
   }
@@ -216,22 +202,16 @@ export class WorkerChannel {
     this.#approval.reset();
     this.traffic.begin(session.mux);
     this.#tell('ready', {});
-    this.#heartbeat.start({
-      ping: () => {
-        session.ping();
-        this.pump();
-      },
-      dead: () => this.socket.abandon(),
-    });
+    this.#heartbeat.start(() => {
+      session.ping();
+      this.pump();
+    }, () => this.socket.abandon());
   }
 
   async #learnFacts(): Promise<void> {
-    const { publicKey, mode } = this.#basis!.offered;
-    const facts = await factsOf(this.surroundings, this.workerId, publicKey, mode);
+    const facts = await factsOf(this.surroundings, this.workerId, this.#basis!.offered);
     this.#facts = { ...facts, pinDropped: this.#facts.pinDropped };
   }
-
-  // Endings.
 
   #ended(session: Session, ending: Ending): void {
     this.socket.detach(session.channelId);
@@ -260,7 +240,7 @@ export class WorkerChannel {
     void deviceWords(this.surroundings, mode).then((words) => {
       this.#facts = { ...this.#facts, deviceWords: words };
       if (this.#status.reason === reason) this.#tell('blocked', { reason, detail, mode, retryAt: this.#status.retryAt });
-    }).catch(() => this.#block('storage_failed'));
+    }).catch(() => this.#stop('blocked', 'storage_failed'));
   }
 
   #retryIn(wait: number, state: ChannelState, facts: Partial<ChannelStatus>): void {
@@ -268,31 +248,25 @@ export class WorkerChannel {
     this.#retry.set(wait, () => this.#begin());
   }
 
-  /** Until a person reviews it. */
-  #block(reason: string): void {
+  /** Blocked: until a person reviews it. */
+  #stop(state: 'blocked' | 'closed', reason: string): void {
     this.#callOff();
-    this.#drop(CloseReason.CLOSED_BY_CLIENT);
+    this.#drop();
     this.traffic.end(LOST);
-    this.#tell('blocked', { reason });
+    this.#tell(state, { reason });
   }
 
   #again(): void {
-    this.#drop(CloseReason.CLOSED_BY_CLIENT);
+    this.#drop();
     this.#begin();
   }
 
-  /** Keys of an hour: a new channel takes the place of the old one at once. */
-  #renew(): void {
-    this.traffic.end(LOST);
-    this.#again();
-  }
-
   /** Ends the session without consequences. */
-  #drop(reason: CloseReason): void {
+  #drop(): void {
     const session = this.#session;
     this.#session = undefined;
     this.#heartbeat.stop();
-    session?.close(reason);
+    session?.close(CloseReason.CLOSED_BY_CLIENT);
     if (session) this.socket.detach(session.channelId);
   }
 
@@ -304,8 +278,9 @@ export class WorkerChannel {
     const session = this.#session;
     const deadline = session?.deadline;
     if (!session || deadline === undefined) return this.#deadline.clear();
-    this.#deadline.set(deadline - this.surroundings.now(), () => {
-      session.expire(this.surroundings.now());
+    const { now } = this.surroundings;
+    this.#deadline.set(deadline - now(), () => {
+      session.expire(now());
       this.pump();
     });
   }
