@@ -7,7 +7,7 @@ const PLACEHOLDER: &str = "<!doctype html><html lang=en><meta charset=utf-8><tit
 again; <code>make run</code> does both.\n";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let built = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../web/dist");
+    let built = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../web/dist");
     println!("cargo::rerun-if-changed=../web/dist");
     println!("cargo::rerun-if-changed=../migrations/hub");
     let folder = if built.join("index.html").exists() {
@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn placeholder() -> Result<PathBuf, Box<dyn Error>> {
-    let folder = PathBuf::from(env::var("OUT_DIR")?).join("placeholder");
+    let folder =
+        PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo gives OUT_DIR")?).join("placeholder");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("index.html"), PLACEHOLDER)?;
     Ok(folder)

@@ -402,7 +402,7 @@ impl Directory {
             Side::Worker => {
                 let link = self.links.get_mut(&entry.worker)?;
                 link.offences += 1;
-                (link.offences >= OFFENCES_MAX).then(|| Offender::Link(entry.worker, link.id))
+                (link.offences >= OFFENCES_MAX).then_some(Offender::Link(entry.worker, link.id))
             }
         }
     }

@@ -45,8 +45,8 @@ pub(crate) fn app(
 > {
     App::new()
         .app_data(web::Data::from(state))
-        .route("/ws/relay", web::get().to(session::relay))
-        .route("/ws/events", web::get().to(session::events))
+        .route("/ws/relay", web::get().to(session::open_relay))
+        .route("/ws/events", web::get().to(session::open_events))
         .route(
             "/{service:leapmux\\.v1\\.[A-Za-z]+}/{method}",
             web::to(call),

@@ -24,10 +24,12 @@
 
 mod accounts;
 mod admin;
+mod arbiters;
 mod assembly;
 mod caller;
 mod clock;
 mod config;
+mod departure;
 mod directory;
 mod drain;
 mod edge;
@@ -45,6 +47,7 @@ mod liveness;
 mod messages;
 mod names;
 mod origin;
+mod outbox;
 mod page;
 mod presence;
 mod private_file;

@@ -5,54 +5,43 @@
 //! slow Worker, holds no more than the windows of its channels.
 
 use std::{
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Context as TaskContext, Poll},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use actix::{
-    Actor, ActorContext as _, ActorFutureExt as _, ArbiterHandle, AsyncContext as _, Context,
-    Handler, Recipient, StreamHandler, WrapFuture as _,
+    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler, Recipient,
+    StreamHandler, WrapFuture as _,
 };
+use actix_rt::ArbiterHandle;
 use bytes::Bytes;
 use channel_actors::{
-    CloseReason, close,
-    fence::Passage,
+    close,
     messages::{ControlFromWorker, ControlToWorker, FromWorker, MeetWorker, ToWorker},
     mux::{Mux, Route},
     post::{Kept, tell, tell_addr},
 };
-use futures_util::Stream;
 use schema::{
     frame::{Frame, Outer},
     ids::ChannelId,
-    wire::{
-        self, FromWorker as Upstream, LinkGoodbyeReason, ToWorker as Downstream, control::Body,
-        from_worker, to_worker,
-    },
+    wire::{self, FromWorker as Upstream, control::Body, from_worker, to_worker},
 };
-use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
 use crate::{
     clock,
     config::ms,
+    departure,
     limiter::{Limiter, Rate},
     liveness::{Liveness, Silence},
     messages::{ChannelOverrun, DepartLink, LinkGuard, MeetLink},
-    session::ended,
+    outbox::{self, Outbox, Outgoing},
     state::{State, ask},
     store::workers::{self as rows, Worker},
     telemetry::{self, LinkConnect, LinkEnd},
     workers,
 };
 
-/// Control messages that may wait for the Worker to read; one that reads holds none for long.
-const CONTROLS_MAX: usize = 8_192;
 /// Control messages that a Worker may send at once, and how often one more.
 const CONTROL_RATE: Rate = Rate {
     burst: 4_096,
@@ -91,76 +80,6 @@ struct WorkerRoute {
     control: Recipient<ControlFromWorker>,
 }
 
-/// The queue towards tonic.
-struct Outbox {
-    queue: mpsc::UnboundedSender<Parcel>,
-    controls: Arc<AtomicUsize>,
-}
-
-/// One message on its way out, and what it holds until tonic takes it.
-struct Parcel {
-    message: Downstream,
-    _hold: Hold,
-}
-
-enum Hold {
-    Frame { _passage: Passage },
-    Control(Arc<AtomicUsize>),
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if let Self::Control(waiting) = self {
-            waiting.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
-}
-
-/// The Worker reads too slowly, or is gone.
-struct Stuck;
-
-impl Outbox {
-    /// Frames are bounded by their passages, the rest by count.
-    fn frame(&self, raw: Bytes, passage: Passage) -> Result<(), Stuck> {
-        let message = Downstream {
-            body: Some(to_worker::Body::Relay(raw)),
-        };
-        let parcel = Parcel {
-            message,
-            _hold: Hold::Frame { _passage: passage },
-        };
-        self.queue.send(parcel).map_err(|_| Stuck)
-    }
-
-    fn say(&self, body: to_worker::Body) -> Result<(), Stuck> {
-        if self.controls.fetch_add(1, Ordering::AcqRel) >= CONTROLS_MAX {
-            self.controls.fetch_sub(1, Ordering::AcqRel);
-            return Err(Stuck);
-        }
-        let hold = Hold::Control(Arc::clone(&self.controls));
-        let parcel = Parcel {
-            message: Downstream { body: Some(body) },
-            _hold: hold,
-        };
-        self.queue.send(parcel).map_err(|_| Stuck)
-    }
-}
-
-/// What tonic sends to the Worker; it ends when the Link does.
-pub(crate) struct Outgoing {
-    queue: mpsc::UnboundedReceiver<Parcel>,
-}
-
-impl Stream for Outgoing {
-    type Item = Result<Downstream, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
-        self.queue
-            .poll_recv(cx)
-            .map(|parcel| parcel.map(|parcel| Ok(parcel.message)))
-    }
-}
-
 /// Starts the actor of a Worker whose token was right.
 pub(crate) fn start(
     arbiter: &ArbiterHandle,
@@ -168,20 +87,13 @@ pub(crate) fn start(
     worker: Worker,
     incoming: Streaming<Upstream>,
 ) -> Outgoing {
-    let (queue, outgoing) = mpsc::unbounded_channel();
+    let (outbox, outgoing) = outbox::pair();
     let _link = Link::start_in_arbiter(arbiter, move |ctx: &mut Context<Link>| {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.add_stream(incoming);
-        Link::new(
-            state,
-            worker,
-            Outbox {
-                queue,
-                controls: Arc::default(),
-            },
-        )
+        Link::new(state, worker, outbox)
     });
-    Outgoing { queue: outgoing }
+    outgoing
 }
 
 impl Link {
@@ -208,7 +120,7 @@ impl Link {
         if let Phase::Nameless { until } = self.phase {
             if until <= now {
                 telemetry::link_connect(LinkConnect::Hello);
-                self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+                self.leave(LinkEnd::Protocol, ctx);
             }
             return;
         }
@@ -245,7 +157,7 @@ impl Link {
         if !matches!(self.phase, Phase::Nameless { .. }) || !is_known || !is_sound {
             telemetry::link_connect(LinkConnect::Hello);
             tracing::warn!(worker = %self.worker.id, is_known, is_sound, "a Hello was refused");
-            return self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+            return self.leave(LinkEnd::Protocol, ctx);
         }
         self.phase = Phase::Meeting;
         self.worker.encryption_mode = hello.encryption_mode;
@@ -268,7 +180,7 @@ impl Link {
             Ok(Ok(guard)) => link.welcome(guard, ctx),
             Ok(Err(_)) => {
                 telemetry::link_connect(LinkConnect::Draining);
-                link.leave(LinkEnd::Draining, LinkGoodbyeReason::Draining, ctx);
+                link.leave(LinkEnd::Draining, ctx);
             }
             Err(_) => {
                 telemetry::link_connect(LinkConnect::Error);
@@ -318,14 +230,14 @@ impl Link {
 
     fn outer(&mut self, raw: Bytes, ctx: &mut Context<Self>) {
         if !matches!(self.phase, Phase::Linked(_)) {
-            return self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+            return self.leave(LinkEnd::Protocol, ctx);
         }
         match Outer::parse(raw) {
             Ok(Outer::Frame(frame)) => self.frame(frame, ctx),
             Ok(Outer::Control(body)) => self.control(body, ctx),
             Err(malformed) => {
                 tracing::warn!(worker = %self.worker.id, %malformed, "an undecodable message");
-                self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+                self.leave(LinkEnd::Protocol, ctx);
             }
         }
     }
@@ -340,7 +252,7 @@ impl Link {
             }
             Route::Late => {}
             Route::Foreign => tracing::debug!(worker = %self.worker.id, "a foreign frame"),
-            Route::Offender => self.leave(LinkEnd::Offender, LinkGoodbyeReason::Offender, ctx),
+            Route::Offender => self.leave(LinkEnd::Offender, ctx),
         }
     }
 
@@ -357,18 +269,18 @@ impl Link {
             | Body::Renew(_)
             | Body::AccessChanged(_)
             | Body::Goodbye(_) => {
-                return self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+                return self.leave(LinkEnd::Protocol, ctx);
             }
         };
         let now = clock::now();
         let (Ok(channel), Ok(())) = (ChannelId::try_from(&id[..]), self.controls.take(&(), now))
         else {
-            return self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx);
+            return self.leave(LinkEnd::Protocol, ctx);
         };
         match self.mux.route(&channel, now) {
             Route::To(route) => tell(&route.control, ControlFromWorker(body)),
             Route::Late | Route::Foreign => {}
-            Route::Offender => self.leave(LinkEnd::Offender, LinkGoodbyeReason::Offender, ctx),
+            Route::Offender => self.leave(LinkEnd::Offender, ctx),
         }
     }
 
@@ -379,11 +291,10 @@ impl Link {
         }
     }
 
-    fn leave(&mut self, end: LinkEnd, reason: LinkGoodbyeReason, ctx: &mut Context<Self>) {
+    fn leave(&mut self, end: LinkEnd, ctx: &mut Context<Self>) {
         self.depart(
-            end,
             DepartLink {
-                reason,
+                end,
                 reconnect_after: Duration::ZERO,
             },
             ctx,
@@ -391,22 +302,19 @@ impl Link {
     }
 
     /// Says why, and goes: the queue is sent out, then the stream ends.
-    fn depart(&mut self, end: LinkEnd, depart: DepartLink, ctx: &mut Context<Self>) {
-        self.end = end;
-        let reason = match depart.reason {
-            LinkGoodbyeReason::Draining => CloseReason::Draining,
-            _ => CloseReason::ConnectionLost,
-        };
-        // Said here, since a Channel's own word could come when the link has gone.
-        for (channel, _) in self.mux.drain().collect::<Vec<_>>() {
-            self.say_control(close::close(channel, 0, reason), ctx);
+    fn depart(&mut self, depart: DepartLink, ctx: &mut Context<Self>) {
+        let (reason, of_channels) = departure::of_a_link(depart.end);
+        // Said here, since a Channel's own word could come when this actor has gone.
+        for (channel, _) in self.mux.drain() {
+            self.say_control(close::close(channel, 0, of_channels), ctx);
         }
+        let after = depart.reconnect_after.as_millis();
         let goodbye = wire::LinkGoodbye {
-            reason: depart.reason.into(),
-            reconnect_after_ms: u32::try_from(depart.reconnect_after.as_millis())
-                .unwrap_or(u32::MAX),
+            reason: reason.into(),
+            reconnect_after_ms: u32::try_from(after).unwrap_or(u32::MAX),
         };
         self.say(to_worker::Body::Goodbye(goodbye), ctx);
+        self.end = depart.end;
         self.close_phase();
         ctx.stop();
     }
@@ -468,7 +376,7 @@ impl Handler<ControlToWorker> for Link {
     type Result = ();
 
     fn handle(&mut self, ControlToWorker(body): ControlToWorker, ctx: &mut Context<Self>) {
-        if let Some(channel) = ended(&body) {
+        if let Some(channel) = departure::ended(&body) {
             self.mux.remove(&channel, clock::now());
         }
         self.say_control(body, ctx);
@@ -479,14 +387,7 @@ impl Handler<DepartLink> for Link {
     type Result = ();
 
     fn handle(&mut self, depart: DepartLink, ctx: &mut Context<Self>) {
-        let end = match depart.reason {
-            LinkGoodbyeReason::Draining => LinkEnd::Draining,
-            LinkGoodbyeReason::Replaced => LinkEnd::Replaced,
-            LinkGoodbyeReason::Offender => LinkEnd::Offender,
-            LinkGoodbyeReason::ProtocolError => LinkEnd::Protocol,
-            LinkGoodbyeReason::Deregistered | LinkGoodbyeReason::Unspecified => LinkEnd::Error,
-        };
-        self.depart(end, depart, ctx);
+        self.depart(depart, ctx);
     }
 }
 
@@ -499,7 +400,7 @@ impl StreamHandler<Result<Upstream, Status>> for Link {
             Ok(Some(from_worker::Body::Heartbeat(heartbeat))) => {
                 self.heartbeat(heartbeat.nonce, ctx);
             }
-            Ok(None) => self.leave(LinkEnd::Protocol, LinkGoodbyeReason::ProtocolError, ctx),
+            Ok(None) => self.leave(LinkEnd::Protocol, ctx),
             Err(status) => {
                 tracing::debug!(worker = %self.worker.id, code = ?status.code(), "a link broke");
                 ctx.stop();

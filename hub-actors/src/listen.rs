@@ -103,9 +103,13 @@ pub(crate) fn open_tcp(listen: &str) -> Result<(TcpListener, SocketAddr), Listen
         .to_socket_addrs()
         .map_err(|_| ListenError::NotAnAddress)?;
     let address = addresses.next().ok_or(ListenError::NotAnAddress)?;
-    let listener = TcpListener::bind(address).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => ListenError::PortTaken,
-        _ => ListenError::Io(error),
+    let listener = TcpListener::bind(address).map_err(|error| {
+        let is_taken = error.kind() == ErrorKind::AddrInUse;
+        if is_taken {
+            ListenError::PortTaken
+        } else {
+            ListenError::Io(error)
+        }
     })?;
     listener.set_nonblocking(true)?;
     let bound = listener.local_addr()?;
@@ -175,9 +179,13 @@ fn nursery(path: &Path) -> Result<PathBuf, ListenError> {
 
 fn bind_private(nursery: &Path, path: &Path) -> Result<UnixListener, ListenError> {
     let inside = nursery.join("s");
-    let listener = UnixListener::bind(&inside).map_err(|error| match error.kind() {
-        ErrorKind::InvalidInput => ListenError::PathTooLong,
-        _ => ListenError::Io(error),
+    let listener = UnixListener::bind(&inside).map_err(|error| {
+        let is_long = error.kind() == ErrorKind::InvalidInput;
+        if is_long {
+            ListenError::PathTooLong
+        } else {
+            ListenError::Io(error)
+        }
     })?;
     fs::set_permissions(&inside, fs::Permissions::from_mode(0o600))?;
     fs::rename(&inside, path)?;

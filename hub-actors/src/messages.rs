@@ -7,15 +7,12 @@ use std::{fmt, time::Duration};
 use actix::{Addr, Message, Recipient};
 use bytes::Bytes;
 use channel_actors::{
-    CloseReason, Refusal,
+    Refusal,
     guard::ChannelReport,
     messages::{ControlToBrowser, ControlToWorker, MeetBrowser, MeetWorker, ToBrowser, ToWorker},
     post::Kept,
 };
-use schema::{
-    ids::{ChannelId, CredentialId, UserId, WorkerId},
-    wire,
-};
+use schema::ids::{ChannelId, CredentialId, UserId, WorkerId};
 
 use crate::{
     directory::NoSession,
@@ -204,7 +201,7 @@ pub(crate) enum About {
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "()")]
 pub(crate) struct Depart {
-    pub(crate) reason: CloseReason,
+    pub(crate) end: SessionEnd,
     pub(crate) reconnect_after: Duration,
 }
 
@@ -212,7 +209,7 @@ pub(crate) struct Depart {
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "()")]
 pub(crate) struct DepartLink {
-    pub(crate) reason: wire::LinkGoodbyeReason,
+    pub(crate) end: LinkEnd,
     pub(crate) reconnect_after: Duration,
 }
 

@@ -12,7 +12,9 @@ use schema::ids::{CredentialId, OrganisationId, UserId, WorkspaceId};
 use tokio::sync::watch;
 
 use crate::{
-    accounts, clock,
+    accounts,
+    arbiters::Arbiters,
+    clock,
     config::{HubConfig, Mode, ms},
     error::{Fault, Refusal},
     folder::{Folder, FolderError},
@@ -22,7 +24,7 @@ use crate::{
     origin::{self, Names},
     presence::Presence,
     private_file::{self, PrivateFileError},
-    registry::{Arbiters, Registry, RegistryParts},
+    registry::{Registry, RegistryParts},
     state::State,
     store::{
         Store,

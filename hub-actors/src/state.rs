@@ -14,12 +14,13 @@ use channel_actors::Limits;
 use schema::ids::CredentialId;
 
 use crate::{
+    arbiters::Arbiters,
     config::HubConfig,
     error::Fault,
     limiter::Limiter,
     origin::Names,
     presence::Presence,
-    registry::{Arbiters, Registry},
+    registry::Registry,
     store::{Store, users::User},
     token::Pepper,
 };

@@ -64,7 +64,7 @@ labels! {
     #[doc = "Why a WebSocket ended."]
     SessionEnd {
         Client = "client", Silent = "silent", Protocol = "protocol", Offender = "offender",
-        Revoked = "revoked", Draining = "draining", Slow = "slow", Error = "error",
+        Foreign = "foreign_channel", Revoked = "revoked", Draining = "draining", Slow = "slow", Error = "error",
     }
     #[doc = "How a Worker's attempt to link ended."]
     LinkConnect {

@@ -82,11 +82,11 @@ pub(crate) fn find_live(
     row.map(credential).transpose()
 }
 
+/// The one live credential of its kind, and the hash of its secret, if it has one.
+pub(crate) type Sole = (Credential, Option<Vec<u8>>);
+
 /// The live credential of a kind that has only one, if it is there.
-pub(crate) fn find_sole(
-    conn: &mut SqliteConnection,
-    kind: Kind,
-) -> Result<Option<(Credential, Option<Vec<u8>>)>, Fault> {
+pub(crate) fn find_sole(conn: &mut SqliteConnection, kind: Kind) -> Result<Option<Sole>, Fault> {
     let row = credentials::table
         .filter(credentials::kind.eq(kind as i16))
         .filter(credentials::revoked_ms.is_null())

@@ -27,17 +27,17 @@ async fn stage() -> Stage {
 }
 
 async fn refusal(browser: &mut Browser) -> RefusalReason {
-    match browser.control().await {
-        Body::Refused(refused) => refused.reason(),
-        other => panic!("not refused: {other:?}"),
-    }
+    let Body::Refused(refused) = browser.control().await else {
+        panic!("not refused")
+    };
+    refused.reason()
 }
 
 async fn closed(browser: &mut Browser) -> CloseReason {
-    match browser.control().await {
-        Body::Close(close) => close.reason(),
-        other => panic!("not closed: {other:?}"),
-    }
+    let Body::Close(close) = browser.control().await else {
+        panic!("not closed")
+    };
+    close.reason()
 }
 
 #[tokio::test]

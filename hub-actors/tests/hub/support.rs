@@ -115,20 +115,6 @@ impl TestHub {
         raw(addr, request.as_bytes()).await
     }
 
-    /// One value of the metrics.
-    pub(crate) async fn metric(&self, series: &str) -> f64 {
-        let text = self.admin("/metrics").await.text();
-        let line = text
-            .lines()
-            .find(|line| line.starts_with(&format!("{series} ")));
-        let value = line
-            .and_then(|line| line.rsplit(' ').next())
-            .map(str::parse);
-        value
-            .unwrap_or_else(|| panic!("{series} is not there"))
-            .unwrap()
-    }
-
     pub(crate) async fn call(&self, method: &str, json: &str) -> Answer {
         self.call_with(method, json, &[]).await
     }
@@ -362,7 +348,7 @@ impl Browser {
                 Message::Close(said) => {
                     return (goodbye, said.map(|CloseFrame { code, .. }| code.into()));
                 }
-                _ => {}
+                Message::Text(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             }
         }
         (goodbye, None)

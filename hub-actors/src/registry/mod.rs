@@ -2,50 +2,40 @@
 //!
 //! One per Hub and permanent: its death ends the Hub. No frame passes through it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, MessageResult,
-    Recipient, ResponseActFuture, WrapFuture as _,
+    Actor, Addr, AsyncContext as _, Context, Handler, MessageResult, Recipient, WrapFuture as _,
 };
-use actix_rt::{Arbiter, ArbiterHandle};
 use channel_actors::{
-    BrowserSide, Channel, ChannelParts, CloseReason, Limits, LinkSide, Refusal, RefusalReason,
+    Channel, CloseReason, Limits, RefusalReason,
     fence::Fence,
-    guard::Guard,
     messages::{
         Close, ControlToBrowser, ControlToWorker, MeetBrowser, MeetWorker, ToBrowser, ToWorker,
     },
     post::{Kept, tell, tell_addr},
     relay::Ending,
 };
-use schema::{
-    ids::{ChannelId, UserId, WorkerId},
-    wire::{self, LinkGoodbyeReason},
-};
+use schema::ids::{ChannelId, UserId, WorkerId};
 use tokio::sync::watch;
 
 use crate::{
+    arbiters::Arbiters,
     clock,
     config::Quotas,
-    directory::{Asked, Directory, NoSession, Offender, Reservation},
+    directory::{Directory, NoSession, Offender},
     events::{EventLog, Missed},
     messages::{
         About, AdmitSession, Census, ChannelGone, ChannelOverrun, CredentialRevoked, Depart,
-        DepartLink, LinkGone, LinkGuard, LinkId, MeetLink, MeetSession, Notice, OpenChannel,
-        RefuseNew, SendAway, SessionGone, SessionGuard, SessionId, SessionWays, TakeCensus,
+        DepartLink, LinkGone, LinkGuard, LinkId, MeetLink, MeetSession, Notice, RefuseNew,
+        SendAway, SessionGone, SessionGuard, SessionId, SessionWays, TakeCensus,
     },
     presence::{Live, Presence},
-    store::{Store, credentials},
-    telemetry,
+    store::Store,
+    telemetry::{self, LinkEnd, SessionEnd},
 };
+
+mod open;
 
 /// What a Registry is made of.
 pub(crate) struct RegistryParts {
@@ -58,33 +48,6 @@ pub(crate) struct RegistryParts {
     pub(crate) alive: watch::Sender<()>,
     /// Where this life's event cursors begin.
     pub(crate) first_cursor: u64,
-}
-
-/// The threads that links and channels share.
-#[derive(Clone)]
-pub(crate) struct Arbiters {
-    handles: Arc<[ArbiterHandle]>,
-    next: Arc<AtomicUsize>,
-}
-
-impl Arbiters {
-    /// Starts so many; they end with the actix system that this is called in.
-    pub(crate) fn start(count: usize) -> Self {
-        let handles = (0..count.max(1)).map(|_| Arbiter::new().handle()).collect();
-        Self {
-            handles,
-            next: Arc::default(),
-        }
-    }
-
-    /// The next in turn.
-    pub(crate) fn next(&self) -> &ArbiterHandle {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let at = turn % self.handles.len();
-        self.handles
-            .get(at)
-            .expect("the remainder is below the length, which start made 1")
-    }
 }
 
 /// The supervisor of one Hub.
@@ -162,12 +125,12 @@ impl Registry {
         }
     }
 
-    fn depart(&self, session: SessionId, reason: CloseReason, reconnect_after: Duration) {
+    fn depart(&self, session: SessionId, end: SessionEnd, reconnect_after: Duration) {
         if let Some(known) = self.sessions.get(&session) {
             tell(
                 &known.depart,
                 Depart {
-                    reason,
+                    end,
                     reconnect_after,
                 },
             );
@@ -204,7 +167,7 @@ impl Registry {
             return;
         };
         if notices.offer(notice).is_err() {
-            self.depart(session, CloseReason::TooSlow, Duration::ZERO);
+            self.depart(session, SessionEnd::Slow, Duration::ZERO);
         }
     }
 
@@ -233,96 +196,24 @@ impl Registry {
         }
     }
 
-    /// Introduces the two sides of a channel that has passed its last check.
-    fn start_channel(
-        &mut self,
-        reservation: Reservation,
-        order: OpenChannel,
-        me: Addr<Self>,
-    ) -> Result<(), RefusalReason> {
-        let link = self.directory.commit(reservation)?;
-        let sides = self.sides(order.session, order.grant.worker(), link);
-        let Some((browser, link)) = sides else {
-            self.directory.release(reservation);
-            return Err(RefusalReason::WorkerOffline);
-        };
-        let (channel, fence) = (order.channel, Fence::new());
-        let gone = move |report| tell_addr(&me, ChannelGone(report));
-        let parts = ChannelParts {
-            channel,
-            worker: order.grant.worker().clone(),
-            user: order.grant.user().clone(),
-            credential: order.grant.credential().clone(),
-            incoming: incoming(&order),
-            browser,
-            link,
-            guard: Guard::new(channel, gone),
-            fence: fence.clone(),
-            limits: Arc::clone(&self.parts.limits),
-        };
-        let addr = Channel::start_on(self.parts.arbiters.next(), parts);
-        self.channels.insert(channel, KnownChannel { addr, fence });
-        Ok(())
-    }
-
-    fn sides(
-        &self,
-        session: SessionId,
-        worker: &WorkerId,
-        link: LinkId,
-    ) -> Option<(BrowserSide, LinkSide)> {
-        let Ways::Relay {
-            frames,
-            control,
-            meet,
-        } = &self.sessions.get(&session)?.ways
-        else {
-            return None;
-        };
-        let known = self.links.get(worker).filter(|known| known.id == link)?;
-        let browser = BrowserSide {
-            frames: frames.clone(),
-            control: control.clone(),
-            meet: meet.clone(),
-        };
-        let link = LinkSide {
-            frames: known.frames.clone(),
-            control: known.control.clone(),
-            meet: known.meet.clone(),
-        };
-        Some((browser, link))
-    }
-
     fn punish(&self, offender: Offender) {
         match offender {
             Offender::Session(session) => {
-                self.depart(session, CloseReason::ProtocolError, OFFENDER_RETRY);
+                self.depart(session, SessionEnd::Offender, OFFENDER_RETRY);
             }
             Offender::Link(worker, id) => {
-                let reason = LinkGoodbyeReason::Offender;
+                let end = LinkEnd::Offender;
                 let reconnect_after = OFFENDER_RETRY;
                 self.depart_link(
                     &worker,
                     id,
                     DepartLink {
-                        reason,
+                        end,
                         reconnect_after,
                     },
                 );
             }
         }
-    }
-}
-
-fn incoming(order: &OpenChannel) -> wire::Incoming {
-    wire::Incoming {
-        channel_id: order.channel.as_bytes().to_vec().into(),
-        user_id: order.grant.user().as_str().to_owned(),
-        organisation_id: order.grant.organisation().as_str().to_owned(),
-        workspaces: order.grant.workspaces().to_vec(),
-        noise: order.noise.clone(),
-        max_message_bytes: order.max_message_bytes,
-        certificates: Vec::new(),
     }
 }
 
@@ -378,9 +269,9 @@ impl Handler<MeetLink> for Registry {
         let admitted = self.directory.admit_link(meet.worker.clone())?;
         if let Some((old, channels)) = admitted.replaced {
             self.close(&channels, CloseReason::ConnectionLost);
-            let reason = LinkGoodbyeReason::Replaced;
+            let end = LinkEnd::Replaced;
             let goodbye = DepartLink {
-                reason,
+                end,
                 reconnect_after: Duration::ZERO,
             };
             self.depart_link(&meet.worker, old, goodbye);
@@ -405,7 +296,7 @@ impl Handler<MeetLink> for Registry {
             worker: meet.worker,
             owner: meet.owner,
             id: admitted.link,
-            reason: telemetry::LinkEnd::Error,
+            reason: LinkEnd::Error,
             registry: ctx.address(),
         })
     }
@@ -422,57 +313,13 @@ impl Handler<AdmitSession> for Registry {
         } = order;
         let id = self.directory.admit_session(user, credential, kind)?;
         telemetry::session_began(kind);
-        let reason = telemetry::SessionEnd::Error;
+        let reason = SessionEnd::Error;
         Ok(SessionGuard {
             id,
             kind,
             reason,
             registry: ctx.address(),
         })
-    }
-}
-
-impl Handler<OpenChannel> for Registry {
-    type Result = ResponseActFuture<Self, Result<(), Refusal>>;
-
-    /// Registers first and looks at the credential second: a revocation that comes in between
-    /// finds the entry, one that came before leaves a row, or a tombstone, that is found here.
-    fn handle(&mut self, order: OpenChannel, _: &mut Context<Self>) -> Self::Result {
-        let asked = Asked {
-            channel: order.channel,
-            session: order.session,
-            worker: order.grant.worker().clone(),
-            user: order.grant.user().clone(),
-            credential: order.grant.credential().clone(),
-        };
-        let reservation = match self.directory.reserve(asked, clock::now()) {
-            Ok(reservation) => reservation,
-            Err(denied) => {
-                denied.quota.into_iter().for_each(telemetry::quota_refusal);
-                return Box::pin(actix::fut::ready(Err(denied.refusal)));
-            }
-        };
-        let store = self.parts.store.clone();
-        let credential = order.grant.credential().clone();
-        let question = async move {
-            store
-                .run(move |conn| credentials::is_live(conn, &credential, clock::unix_ms()))
-                .await
-        };
-        Box::pin(question.into_actor(self).map(move |answer, registry, ctx| {
-            let refused = match answer {
-                Ok(true) => {
-                    return Ok(registry.start_channel(reservation, order, ctx.address())?);
-                }
-                Ok(false) => RefusalReason::Credential,
-                Err(fault) => {
-                    tracing::error!(error = &fault as &dyn std::error::Error, "an open failed");
-                    RefusalReason::Busy
-                }
-            };
-            registry.directory.release(reservation);
-            Err(refused.into())
-        }))
     }
 }
 
@@ -494,16 +341,16 @@ impl Handler<SendAway> for Registry {
         let (reason, reconnect_after) = (CloseReason::Draining, order.reconnect_after);
         for session in leavers.sessions {
             self.close(&self.directory.channels_of(session), reason);
-            self.depart(session, reason, reconnect_after);
+            self.depart(session, SessionEnd::Draining, reconnect_after);
         }
         for (worker, id) in leavers.links {
             self.close(&self.directory.channels_over(&worker), reason);
-            let reason = LinkGoodbyeReason::Draining;
+            let end = LinkEnd::Draining;
             self.depart_link(
                 &worker,
                 id,
                 DepartLink {
-                    reason,
+                    end,
                     reconnect_after,
                 },
             );
@@ -625,7 +472,7 @@ impl Handler<CredentialRevoked> for Registry {
         telemetry::revocation(clock::now().saturating_duration_since(began));
         self.close(&revoked.channels, CloseReason::Revoked);
         for session in revoked.sessions {
-            self.depart(session, CloseReason::Revoked, Duration::ZERO);
+            self.depart(session, SessionEnd::Revoked, Duration::ZERO);
         }
     }
 }

@@ -1,0 +1,73 @@
+//! BRAIN: what the end of a connection is called, towards its peer and towards its channels.
+
+use channel_actors::CloseReason;
+use schema::{
+    ids::ChannelId,
+    wire::{LinkGoodbyeReason, control::Body},
+};
+
+use crate::telemetry::{LinkEnd, SessionEnd};
+
+/// What a browser is told.
+pub(crate) const fn of_a_session(end: SessionEnd) -> CloseReason {
+    match end {
+        SessionEnd::Client => CloseReason::ClosedByClient,
+        SessionEnd::Silent => CloseReason::ConnectionLost,
+        SessionEnd::Protocol | SessionEnd::Offender => CloseReason::ProtocolError,
+        SessionEnd::Foreign => CloseReason::ForeignChannel,
+        SessionEnd::Revoked => CloseReason::Revoked,
+        SessionEnd::Draining => CloseReason::Draining,
+        SessionEnd::Slow => CloseReason::TooSlow,
+        SessionEnd::Error => CloseReason::Internal,
+    }
+}
+
+/// What the end of a session is to each of its channels: whose fault it was is not theirs.
+pub(crate) const fn of_its_channels(end: SessionEnd) -> CloseReason {
+    match end {
+        SessionEnd::Revoked => CloseReason::Revoked,
+        SessionEnd::Draining => CloseReason::Draining,
+        SessionEnd::Client
+        | SessionEnd::Silent
+        | SessionEnd::Protocol
+        | SessionEnd::Offender
+        | SessionEnd::Foreign
+        | SessionEnd::Slow
+        | SessionEnd::Error => CloseReason::ConnectionLost,
+    }
+}
+
+/// What a Worker is told of its link's end, and what the end is to each of its channels.
+pub(crate) const fn of_a_link(end: LinkEnd) -> (LinkGoodbyeReason, CloseReason) {
+    match end {
+        LinkEnd::Replaced => (LinkGoodbyeReason::Replaced, CloseReason::ConnectionLost),
+        LinkEnd::Draining => (LinkGoodbyeReason::Draining, CloseReason::Draining),
+        LinkEnd::Offender => (LinkGoodbyeReason::Offender, CloseReason::ConnectionLost),
+        LinkEnd::Protocol => (
+            LinkGoodbyeReason::ProtocolError,
+            CloseReason::ConnectionLost,
+        ),
+        LinkEnd::Worker | LinkEnd::Silent | LinkEnd::Slow | LinkEnd::Error => {
+            (LinkGoodbyeReason::Unspecified, CloseReason::ConnectionLost)
+        }
+    }
+}
+
+/// The channel that is no more after this message.
+pub(crate) fn ended(body: &Body) -> Option<ChannelId> {
+    let id = match body {
+        Body::Close(close) => &close.channel_id,
+        // A refused renewal changes nothing.
+        Body::Refused(refused) if refused.serial == 0 => &refused.channel_id,
+        Body::Refused(_)
+        | Body::Open(_)
+        | Body::Incoming(_)
+        | Body::Opened(_)
+        | Body::Renew(_)
+        | Body::Renewed(_)
+        | Body::AccessChanged(_)
+        | Body::AccessAcknowledged(_)
+        | Body::Goodbye(_) => return None,
+    };
+    ChannelId::try_from(&id[..]).ok()
+}

@@ -1,0 +1,198 @@
+//! ACTORS Session and Watcher: a browser's two WebSockets. Only this folder knows
+//! actix-web-actors.
+//!
+//! A WebSocket actor is not polled while its browser does not read. So nothing that must happen
+//! is decided here: limits, expiry and revocation live in the Channel, and the edge ends sockets
+//! that stall.
+//!
+//! | file | holds |
+//! |---|---|
+//! | this one | the two upgrades, and who is let in |
+//! | [`relay`] | Session: a mux and a parser |
+//! | [`watcher`] | Watcher: what changed, in JSON |
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, AsyncContext as _};
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web_actors::ws::{CloseCode, WebsocketContext, WsResponseBuilder};
+use channel_actors::limits::WEBSOCKET_MESSAGE_MAX;
+
+use self::{relay::Session, watcher::Watcher};
+use crate::{
+    caller::Caller,
+    clock,
+    config::ms,
+    directory::NoSession,
+    error::{Fault, Quota, Refusal},
+    http,
+    liveness::Liveness,
+    messages::{AdmitSession, SessionGuard},
+    state::{State, ask},
+    store::credentials,
+    telemetry::{self, SessionConnect, SessionEnd, SessionKind},
+};
+
+mod relay;
+mod watcher;
+
+/// What a client of the relay has to speak; the version of the outer message.
+const SUBPROTOCOL: &str = "leapmux.relay.v1";
+/// A watcher has nothing to say; its own pings and closes are small.
+const WATCHER_MESSAGE_MAX: usize = 4 * 1024;
+
+/// `GET /ws/relay`
+pub(crate) async fn open_relay(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    if !offers(&request, SUBPROTOCOL) {
+        telemetry::session_connect(SessionConnect::Protocol);
+        return HttpResponse::BadRequest()
+            .content_type("text/plain; charset=utf-8")
+            .body(format!("offer the WebSocket subprotocol {SUBPROTOCOL}\n"));
+    }
+    let state = state.into_inner();
+    let (caller, guard) = match admit(&request, &state, SessionKind::Relay).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
+    let actor = Session::new(Arc::clone(&state), caller, guard);
+    let answer = WsResponseBuilder::new(actor, &request, payload)
+        .protocols(&[SUBPROTOCOL])
+        .frame_size(WEBSOCKET_MESSAGE_MAX)
+        .start();
+    upgraded(answer)
+}
+
+/// `GET /ws/events?cursor=N`
+pub(crate) async fn open_events(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let state = state.into_inner();
+    let (caller, guard) = match admit(&request, &state, SessionKind::Events).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
+    let cursor = cursor(request.query_string());
+    let actor = Watcher::new(state, caller, guard, cursor);
+    let answer = WsResponseBuilder::new(actor, &request, payload)
+        .frame_size(WATCHER_MESSAGE_MAX)
+        .start();
+    upgraded(answer)
+}
+
+fn upgraded(answer: Result<HttpResponse, actix_web::Error>) -> HttpResponse {
+    let result = match &answer {
+        Ok(_) => SessionConnect::Ok,
+        Err(_) => SessionConnect::Protocol,
+    };
+    telemetry::session_connect(result);
+    answer.unwrap_or_else(HttpResponse::from_error)
+}
+
+fn offers(request: &HttpRequest, subprotocol: &str) -> bool {
+    let mut offers = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    offers.any(|offer| {
+        offer
+            .to_str()
+            .is_ok_and(|list| list.split(',').any(|one| one.trim() == subprotocol))
+    })
+}
+
+fn cursor(query: &str) -> Option<u64> {
+    query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("cursor="))?
+        .parse()
+        .ok()
+}
+
+fn liveness(state: &State) -> Liveness {
+    let times = &state.config.timeouts;
+    Liveness::new(
+        ms(times.ping_after_ms),
+        ms(times.session_dead_ms),
+        clock::now(),
+    )
+}
+
+/// Finds out who it is, takes a place in the directory, and looks at the credential once more: a
+/// revocation in between finds the place.
+async fn admit(
+    request: &HttpRequest,
+    state: &Arc<State>,
+    kind: SessionKind,
+) -> Result<(Caller, SessionGuard), HttpResponse> {
+    let failed = |fault: Fault| {
+        telemetry::session_connect(SessionConnect::Error);
+        http::fault(fault)
+    };
+    let caller = state
+        .caller(http::presented(request, state))
+        .await
+        .map_err(failed)?;
+    let Some(caller) = caller else {
+        return Err(refused(SessionConnect::Credential, Refusal::NotSignedIn));
+    };
+    let order = AdmitSession {
+        user: caller.user.clone(),
+        credential: caller.credential.clone(),
+        kind,
+    };
+    let guard = match ask(&state.registry, order).await.map_err(failed)? {
+        Ok(guard) => guard,
+        Err(NoSession::Revoked) => {
+            return Err(refused(SessionConnect::Credential, Refusal::NotSignedIn));
+        }
+        Err(NoSession::Quota) => {
+            telemetry::quota_refusal(Quota::Sessions);
+            let quota = Refusal::Quota(Quota::Sessions, Duration::from_secs(5));
+            return Err(refused(SessionConnect::Quota, quota));
+        }
+        Err(NoSession::Draining) => {
+            let draining = Refusal::Draining(Duration::from_secs(1));
+            return Err(refused(SessionConnect::Draining, draining));
+        }
+    };
+    let credential = caller.credential.clone();
+    let live = state
+        .store
+        .run(move |conn| credentials::is_live(conn, &credential, clock::unix_ms()));
+    if live.await.map_err(failed)? {
+        Ok((caller, guard))
+    } else {
+        Err(refused(SessionConnect::Credential, Refusal::NotSignedIn))
+    }
+}
+
+fn refused(result: SessionConnect, refusal: Refusal) -> HttpResponse {
+    telemetry::session_connect(result);
+    http::refusal(refusal)
+}
+
+/// Calls `look` four times in each `period`.
+fn tick<A>(
+    ctx: &mut WebsocketContext<A>,
+    period: Duration,
+    look: impl Fn(&mut A, &mut WebsocketContext<A>) + 'static,
+) where
+    A: Actor<Context = WebsocketContext<A>>,
+{
+    ctx.run_interval((period / 4).max(Duration::from_millis(5)), look);
+}
+
+/// The WebSocket close code that fits (RFC 6455, 7.4).
+const fn code(end: SessionEnd) -> CloseCode {
+    match end {
+        SessionEnd::Client | SessionEnd::Silent => CloseCode::Normal,
+        SessionEnd::Protocol | SessionEnd::Offender => CloseCode::Protocol,
+        SessionEnd::Foreign | SessionEnd::Revoked => CloseCode::Policy,
+        SessionEnd::Draining => CloseCode::Restart,
+        SessionEnd::Slow => CloseCode::Again,
+        SessionEnd::Error => CloseCode::Error,
+    }
+}

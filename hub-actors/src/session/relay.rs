@@ -1,0 +1,370 @@
+//! ACTOR Session: a browser's or command line's channels. A mux and a parser.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{
+    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Handler, Recipient,
+    StreamHandler, WrapFuture as _,
+};
+use actix_http::ws::Item;
+use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
+use bytes::Bytes;
+use channel_actors::{
+    Refusal, RefusalReason, close,
+    limits::WEBSOCKET_MESSAGE_MAX,
+    messages::{ControlFromBrowser, ControlToBrowser, FromBrowser, MeetBrowser, ToBrowser},
+    mux::{Mux, Route},
+    post::{Kept, tell, tell_addr},
+    refusal,
+};
+use schema::{
+    frame::{Frame, Outer},
+    ids::{ChannelId, WorkerId},
+    wire::{self, control::Body},
+};
+
+use super::{code, tick};
+use crate::{
+    assembly::{Assembly, Fragment},
+    caller::Caller,
+    clock,
+    config::ms,
+    departure,
+    error::Fault,
+    grant,
+    liveness::{Liveness, Silence},
+    messages::{
+        ChannelOverrun, Depart, MeetSession, OpenChannel, SessionGuard, SessionId, SessionWays,
+    },
+    state::{State, ask},
+    telemetry::{self, SessionEnd},
+};
+
+/// Opens of one session that may be under way in the Hub.
+const OPENING_MAX: usize = 64;
+/// Mailbox places: frames are counted by their channels' windows, the rest is few.
+const MAILBOX: usize = 1 << 30;
+
+/// A browser's or command line's channels.
+pub(crate) struct Session {
+    state: Arc<State>,
+    caller: Caller,
+    guard: SessionGuard,
+    mux: Mux<BrowserRoute>,
+    assembly: Assembly,
+    liveness: Liveness,
+    opening: usize,
+}
+
+struct BrowserRoute {
+    frames: Kept<FromBrowser>,
+    control: Recipient<ControlFromBrowser>,
+}
+
+impl Session {
+    pub(super) fn new(state: Arc<State>, caller: Caller, guard: SessionGuard) -> Self {
+        Self {
+            mux: Mux::new(&state.limits),
+            assembly: Assembly::new(WEBSOCKET_MESSAGE_MAX),
+            liveness: super::liveness(&state),
+            opening: 0,
+            state,
+            caller,
+            guard,
+        }
+    }
+
+    fn outer(&mut self, raw: Bytes, ctx: &mut WebsocketContext<Self>) {
+        match Outer::parse(raw) {
+            Ok(Outer::Frame(frame)) => self.frame(frame, ctx),
+            Ok(Outer::Control(body)) => self.control(body, ctx),
+            Err(malformed) => {
+                tracing::debug!(session = %self.guard.id, %malformed, "an undecodable message");
+                self.leave(SessionEnd::Protocol, ctx);
+            }
+        }
+    }
+
+    fn frame(&mut self, frame: Frame, ctx: &mut WebsocketContext<Self>) {
+        let channel = frame.channel();
+        match self.mux.route(&channel, clock::now()) {
+            Route::To(route) => {
+                if route.frames.offer(FromBrowser(frame)).is_err() {
+                    tell_addr(&self.state.registry, ChannelOverrun { channel });
+                }
+            }
+            Route::Late => {}
+            Route::Foreign => tracing::debug!(session = %self.guard.id, "a foreign frame"),
+            Route::Offender => self.leave(SessionEnd::Foreign, ctx),
+        }
+    }
+
+    fn control(&mut self, body: Body, ctx: &mut WebsocketContext<Self>) {
+        match body {
+            Body::Open(open) => self.open(open, ctx),
+            Body::Renew(renew) => self.renew(&renew, ctx),
+            Body::Close(close) => self.close(close, ctx),
+            Body::Incoming(_)
+            | Body::Opened(_)
+            | Body::Refused(_)
+            | Body::Renewed(_)
+            | Body::AccessChanged(_)
+            | Body::AccessAcknowledged(_)
+            | Body::Goodbye(_) => {
+                self.leave(SessionEnd::Protocol, ctx);
+            }
+        }
+    }
+
+    fn open(&mut self, open: wire::Open, ctx: &mut WebsocketContext<Self>) {
+        let Ok(channel) = ChannelId::try_from(&open.channel_id[..]) else {
+            return self.leave(SessionEnd::Protocol, ctx);
+        };
+        let Ok(worker) = WorkerId::parse(&open.worker_id) else {
+            // Whatever is no id is no Worker either.
+            return refuse(channel, RefusalReason::NotFound.into(), ctx);
+        };
+        if self.opening >= OPENING_MAX {
+            let retry_after = Duration::from_secs(1);
+            return refuse(
+                channel,
+                Refusal {
+                    reason: RefusalReason::Busy,
+                    retry_after,
+                },
+                ctx,
+            );
+        }
+        self.opening += 1;
+        let (state, caller) = (Arc::clone(&self.state), self.caller.clone());
+        let session = self.guard.id;
+        let opened =
+            async move { open_channel(&state, caller, session, channel, worker, open).await };
+        ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| {
+            session.opening -= 1;
+            if let Err(refusal) = opened {
+                refuse(channel, refusal, ctx);
+            }
+        }));
+    }
+
+    /// A renewal needs a path that this Hub does not keep: the client opens a channel anew.
+    fn renew(&mut self, renew: &wire::Renew, ctx: &mut WebsocketContext<Self>) {
+        match ChannelId::try_from(&renew.channel_id[..]) {
+            Ok(channel) => {
+                let stale = RefusalReason::Stale.into();
+                say(refusal::refused_renewal(channel, stale, renew.serial), ctx);
+            }
+            Err(_) => self.leave(SessionEnd::Protocol, ctx),
+        }
+    }
+
+    fn close(&mut self, close: wire::Close, ctx: &mut WebsocketContext<Self>) {
+        let Ok(channel) = ChannelId::try_from(&close.channel_id[..]) else {
+            return self.leave(SessionEnd::Protocol, ctx);
+        };
+        match self.mux.route(&channel, clock::now()) {
+            Route::To(route) => tell(&route.control, ControlFromBrowser(Body::Close(close))),
+            Route::Late | Route::Foreign => {}
+            Route::Offender => self.leave(SessionEnd::Foreign, ctx),
+        }
+    }
+
+    fn leave(&mut self, end: SessionEnd, ctx: &mut WebsocketContext<Self>) {
+        self.depart(
+            Depart {
+                end,
+                reconnect_after: Duration::ZERO,
+            },
+            ctx,
+        );
+    }
+
+    /// Says why, and goes. Whoever is not polled any more is ended by the edge.
+    fn depart(&mut self, depart: Depart, ctx: &mut WebsocketContext<Self>) {
+        self.guard.reason = depart.end;
+        // Said here, since a Channel's own word could come when this actor has gone.
+        for (channel, _) in self.mux.drain() {
+            say(
+                close::close(channel, 0, departure::of_its_channels(depart.end)),
+                ctx,
+            );
+        }
+        let reason = departure::of_a_session(depart.end);
+        let after = depart.reconnect_after.as_millis();
+        let goodbye = wire::Goodbye {
+            reason: reason.to_wire().into(),
+            reconnect_after_ms: u32::try_from(after).unwrap_or(u32::MAX),
+        };
+        say(Body::Goodbye(goodbye), ctx);
+        ctx.close(Some((code(depart.end), reason.label()).into()));
+        ctx.stop();
+    }
+}
+
+async fn open_channel(
+    state: &State,
+    caller: Caller,
+    session: SessionId,
+    channel: ChannelId,
+    worker: WorkerId,
+    open: wire::Open,
+) -> Result<(), Refusal> {
+    let busy = |fault: Fault| {
+        tracing::error!(error = &fault as &dyn std::error::Error, "an open failed");
+        Refusal {
+            reason: RefusalReason::Busy,
+            retry_after: Duration::from_secs(1),
+        }
+    };
+    let grant = grant::authorise(&state.store, caller, worker, open.workspaces);
+    let grant = grant.await.map_err(busy)??;
+    let order = OpenChannel {
+        grant,
+        session,
+        channel,
+        noise: open.noise,
+        max_message_bytes: open.max_message_bytes,
+    };
+    ask(&state.registry, order).await.map_err(busy)?
+}
+
+fn say<A>(body: Body, ctx: &mut WebsocketContext<A>)
+where
+    A: Actor<Context = WebsocketContext<A>>,
+{
+    ctx.binary(Outer::from(body).encode());
+}
+
+/// Before a channel has an actor, its refusal is counted here.
+fn refuse(channel: ChannelId, refusal: Refusal, ctx: &mut WebsocketContext<Session>) {
+    telemetry::open_refused(refusal.reason);
+    say(refusal::refused(channel, refusal), ctx);
+}
+
+impl Actor for Session {
+    type Context = WebsocketContext<Self>;
+
+    fn started(&mut self, ctx: &mut WebsocketContext<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        tick(
+            ctx,
+            ms(self.state.config.timeouts.ping_after_ms),
+            |session, ctx| match session.liveness.judge(clock::now()) {
+                Silence::Fine => {}
+                Silence::Ask => ctx.ping(b""),
+                Silence::Dead => {
+                    session.leave(SessionEnd::Silent, ctx);
+                }
+            },
+        );
+        let me = ctx.address();
+        let ways = SessionWays::Relay {
+            frames: me.clone().recipient(),
+            control: me.clone().recipient(),
+            meet: me.clone().recipient(),
+        };
+        let meet = MeetSession {
+            id: self.guard.id,
+            ways,
+            depart: me.recipient(),
+        };
+        let state = Arc::clone(&self.state);
+        let met = async move { ask(&state.registry, meet).await };
+        // Nothing is read before the Registry knows the way back.
+        ctx.wait(met.into_actor(self).map(|met, session, ctx| match met {
+            Ok(true) => {}
+            Ok(false) => session.leave(SessionEnd::Revoked, ctx),
+            Err(_) => session.leave(SessionEnd::Error, ctx),
+        }));
+    }
+}
+
+impl Handler<MeetBrowser> for Session {
+    type Result = ();
+
+    fn handle(&mut self, meet: MeetBrowser, _: &mut WebsocketContext<Self>) {
+        let MeetBrowser {
+            channel,
+            frames,
+            control,
+        } = meet;
+        if self
+            .mux
+            .insert(channel, BrowserRoute { frames, control })
+            .is_err()
+        {
+            // The directory gives an id out once.
+            tracing::error!(%channel, "a channel was introduced twice");
+        }
+    }
+}
+
+impl Handler<ToBrowser> for Session {
+    type Result = ();
+
+    fn handle(&mut self, ToBrowser(passing): ToBrowser, ctx: &mut WebsocketContext<Self>) {
+        if let Some((frame, _passage)) = passing.pass() {
+            ctx.binary(frame.into_bytes());
+        }
+    }
+}
+
+impl Handler<ControlToBrowser> for Session {
+    type Result = ();
+
+    fn handle(
+        &mut self,
+        ControlToBrowser(body): ControlToBrowser,
+        ctx: &mut WebsocketContext<Self>,
+    ) {
+        if let Some(channel) = departure::ended(&body) {
+            self.mux.remove(&channel, clock::now());
+        }
+        say(body, ctx);
+    }
+}
+
+impl Handler<Depart> for Session {
+    type Result = ();
+
+    fn handle(&mut self, depart: Depart, ctx: &mut WebsocketContext<Self>) {
+        self.depart(depart, ctx);
+    }
+}
+
+impl StreamHandler<Result<Message, ProtocolError>> for Session {
+    fn handle(
+        &mut self,
+        message: Result<Message, ProtocolError>,
+        ctx: &mut WebsocketContext<Self>,
+    ) {
+        self.liveness.heard(clock::now());
+        let fragment = match message {
+            Ok(Message::Binary(raw)) => return self.outer(raw, ctx),
+            Ok(Message::Continuation(Item::FirstBinary(bytes))) => Fragment::First(bytes),
+            Ok(Message::Continuation(Item::Continue(bytes))) => Fragment::Next(bytes),
+            Ok(Message::Continuation(Item::Last(bytes))) => Fragment::Last(bytes),
+            Ok(Message::Ping(bytes)) => return ctx.pong(&bytes),
+            Ok(Message::Pong(_) | Message::Nop) => return,
+            Ok(Message::Close(_)) => {
+                self.guard.reason = SessionEnd::Client;
+                ctx.close(None);
+                return ctx.stop();
+            }
+            Ok(Message::Text(_) | Message::Continuation(Item::FirstText(_))) | Err(_) => {
+                return self.leave(SessionEnd::Protocol, ctx);
+            }
+        };
+        match self.assembly.add(fragment) {
+            Ok(None) => {}
+            Ok(Some(whole)) => self.outer(whole, ctx),
+            Err(_) => self.leave(SessionEnd::Protocol, ctx),
+        }
+    }
+
+    fn finished(&mut self, ctx: &mut WebsocketContext<Self>) {
+        self.guard.reason = SessionEnd::Client;
+        ctx.stop();
+    }
+}

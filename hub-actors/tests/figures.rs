@@ -1,0 +1,93 @@
+//! The sums that must come out, in a process of their own: the recorder is the process's.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    dead_code,
+    reason = "the support of the other tests holds more than this one needs"
+)]
+
+#[path = "hub/support.rs"]
+mod support;
+
+use hub_actors::Mode;
+use schema::wire::control::Body;
+
+use support::{Browser, TestHub, TestWorker, frame, open};
+
+/// The sum over all series of a metric that have this text in their labels.
+fn sum(text: &str, metric: &str, label: &str) -> f64 {
+    let series = text.lines().filter(|line| {
+        let rest = line.strip_prefix(metric);
+        rest.is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(label)
+    });
+    series
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum()
+}
+
+#[tokio::test]
+async fn opened_is_live_plus_all_that_closed() {
+    let hub = TestHub::with(Mode::Solo, |config| config.quotas.channels_per_user = 5).await;
+    let bundled = hub.bundled().await;
+    let id = bundled.worker_id.as_str();
+    let mut worker = TestWorker::link(&hub, bundled.worker_token.expose()).await;
+    let mut browser = Browser::open(&hub).await;
+    for channel in 0..5 {
+        open(&mut browser, &mut worker, channel, id).await;
+    }
+    browser.send(frame(0, 1, &[0; 100])).await;
+    worker.frame().await;
+    // One by a breach; one refused for the quota before that.
+    browser.ask(9, id).await;
+    let Body::Refused(_) = browser.control().await else {
+        panic!("not refused")
+    };
+    browser.send(frame(1, 1, &[0; 16])).await;
+    let Body::Close(_) = browser.control().await else {
+        panic!("not closed")
+    };
+    hub.until(|census| census.channels == 4).await;
+
+    let text = hub.admin("/metrics").await.text();
+    let opened = sum(&text, "leapmux_hub_channel_opens_total", "\"ok\"");
+    let live = sum(&text, "leapmux_hub_channels", "\"live\"");
+    let closed = sum(&text, "leapmux_hub_channel_closes_total", "");
+    assert_eq!((opened, live, closed), (5.0, 4.0, 1.0));
+    assert_eq!(
+        sum(&text, "leapmux_hub_channel_closes_total", "\"frame_size\""),
+        1.0
+    );
+    assert_eq!(
+        sum(&text, "leapmux_hub_channel_opens_total", "\"quota\""),
+        1.0
+    );
+    assert_eq!(
+        sum(&text, "leapmux_hub_quota_refusals_total", "\"channels\""),
+        1.0
+    );
+    assert_eq!(
+        sum(&text, "leapmux_hub_relay_messages_total", "\"to_worker\""),
+        1.0
+    );
+    assert_eq!(
+        sum(&text, "leapmux_hub_relay_bytes_total", "\"to_worker\""),
+        100.0
+    );
+    let lines = text.lines().count();
+
+    drop(browser);
+    drop(worker);
+    hub.until(|census| census.is_empty()).await;
+    let text = hub.admin("/metrics").await.text();
+    assert_eq!(sum(&text, "leapmux_hub_channels", ""), 0.0);
+    assert_eq!(sum(&text, "leapmux_hub_channel_closes_total", ""), 5.0);
+    assert_eq!(sum(&text, "leapmux_hub_sessions", ""), 0.0);
+    assert_eq!(sum(&text, "leapmux_hub_links", ""), 0.0);
+    assert_eq!(sum(&text, "leapmux_hub_session_disconnects_total", ""), 1.0);
+    assert_eq!(sum(&text, "leapmux_hub_link_disconnects_total", ""), 1.0);
+    assert_eq!(
+        text.lines().count(),
+        lines,
+        "series came into being while it ran"
+    );
+}
