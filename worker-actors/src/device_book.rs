@@ -86,12 +86,7 @@ impl DeviceBook {
 
     /// All devices but the removed ones.
     pub(crate) async fn list(&self, this_one: Bytes) -> Result<wire::DeviceList, StoreError> {
-        let devices = self
-            .0
-            .parts
-            .store
-            .run(|connection| devices::all(connection))
-            .await?;
+        let devices = self.0.parts.store.run(devices::all).await?;
         let here = devices.iter().filter(|device| device.state != REMOVED);
         Ok(wire::DeviceList {
             devices: here.map(|device| device.shown(&this_one)).collect(),

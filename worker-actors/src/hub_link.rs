@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, Addr, ArbiterHandle, AsyncContext as _, Context,
-    Handler, Recipient, StreamHandler, WrapFuture as _,
+    Handler, Recipient, ResponseActFuture, StreamHandler, WrapFuture as _,
 };
 use channel_actors::{
     close::{self, CloseReason},
@@ -483,17 +483,33 @@ impl Handler<ChannelGone> for HubLink {
 }
 
 impl Handler<Stop> for HubLink {
-    type Result = ();
+    type Result = ResponseActFuture<Self, ()>;
 
-    fn handle(&mut self, Stop: Stop, ctx: &mut Ctx) {
+    fn handle(&mut self, Stop: Stop, _ctx: &mut Ctx) -> Self::Result {
         for (channel, line) in std::mem::take(&mut self.channels) {
             // By the control queue: the actor may have no time left to say it itself.
             self.say_control(close::close(channel, 0, CloseReason::ClosedByWorker));
             tell(&line.lost, LinkLost);
         }
+        self.generation += 1;
         self.report(LinkState::Ended(EndReason::Stopped));
-        // The queue is sent before its sender is gone.
-        self.live = None;
-        ctx.stop();
+        let said = self.live.take().map(|live| said(live.open.control));
+        let leaving = async move {
+            if let Some(said) = said {
+                // Who does not take it in time is told nothing.
+                let _ = tokio::time::timeout(FAREWELL, said).await;
+            }
+        };
+        Box::pin(leaving.into_actor(self).map(|(), _, ctx| ctx.stop()))
     }
 }
+
+/// Waits until everything in the queue is on its way.
+async fn said(queue: mpsc::Sender<wire::FromWorker>) {
+    while queue.capacity() < queue.max_capacity() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// How long saying goodbye may take.
+const FAREWELL: Duration = Duration::from_millis(500);

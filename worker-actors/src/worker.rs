@@ -6,7 +6,6 @@ use std::{
 };
 
 use actix::{Actor as _, Addr, Arbiter};
-use channel_actors::post::tell_addr;
 use crypto::{Identity, Mode, PublicKey};
 use schema::{ids::UserId, wire};
 use thiserror::Error;
@@ -202,7 +201,8 @@ async fn life(birth: Birth, started: Started, stopping: oneshot::Receiver<()>) {
 
 impl Household {
     async fn stop(self) {
-        tell_addr(&self.link, Stop);
+        // It may have ended by itself.
+        let _ = self.link.send(Stop).await;
         self.follower.abort();
         self.roster.stop(clock::unix_ms()).await;
         for arbiter in self.arbiters {
@@ -248,6 +248,10 @@ async fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartErro
         first_use: credentials.first_use,
         local_device_file: config.local_device_file.clone(),
     })?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the household owns it and ends it in stop"
+    )]
     let follower = tokio::task::spawn(book.clone().follow(config.timings.devices));
     let info = info(&config, &roster, mode);
     let grace = config.timings.grace;

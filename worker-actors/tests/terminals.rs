@@ -346,3 +346,26 @@ async fn a_login_shell_is_the_persons_own_and_starts_at_home() {
     assert_eq!(client.summary.title, "sh");
     roster.stop(2).await;
 }
+
+#[tokio::test]
+async fn fifty_megabytes_of_output_pass_with_bounded_memory_and_the_end_is_seen() {
+    let folder = tempdir().expect("a folder");
+    let roster = roster(folder.path());
+    let script =
+        "yes 'a line of some length, as logs have them' | head -c 50000000; echo; echo finished";
+    let terminal = roster
+        .open(id("t"), None, sh(script), 1)
+        .expect("a terminal");
+    let mut client = Client::at(&terminal);
+    client.until_shown("finished").await;
+    assert_eq!(client.until_ended().await, 0);
+    // Some hundred thousand line feeds came to it as carriage return and line feed.
+    assert!(client.sequence > 50_000_000);
+    let resident = std::fs::read_to_string("/proc/self/statm").expect("memory");
+    let pages: usize = resident
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .expect("pages");
+    assert!(pages * 4096 < 300 << 20, "{pages} pages");
+}

@@ -43,7 +43,7 @@ impl Boundary {
     /// Takes the next byte of the stream.
     pub fn step(&mut self, byte: u8) -> Fate {
         match self.state {
-            State::Ground => self.from_ground(byte),
+            State::Ground => self.on_ground(byte),
             State::Character(left) => self.in_character(byte, left),
             State::Escape => self.in_escape(byte),
             State::Control => self.in_control(byte),
@@ -64,11 +64,16 @@ impl Boundary {
     pub const fn begun_character(&self) -> usize {
         match self.state {
             State::Character(_) => self.tail.len(),
-            _ => 0,
+            State::Ground
+            | State::Escape
+            | State::Control
+            | State::SystemCommand
+            | State::DeviceString
+            | State::Discarded => 0,
         }
     }
 
-    fn from_ground(&mut self, byte: u8) -> Fate {
+    fn on_ground(&mut self, byte: u8) -> Fate {
         match byte {
             ESCAPE => self.begin(State::Escape, byte),
             0xc2..=0xdf => self.begin(State::Character(1), byte),
@@ -81,7 +86,7 @@ impl Boundary {
     fn in_character(&mut self, byte: u8, left: u8) -> Fate {
         if !(0x80..=0xbf).contains(&byte) {
             self.end();
-            return self.from_ground(byte);
+            return self.on_ground(byte);
         }
         match left {
             1 => self.end(),

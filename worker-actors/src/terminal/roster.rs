@@ -98,6 +98,10 @@ impl Roster {
             person,
             keeper: Mutex::new(None),
         }));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the roster owns it and ends it in stop"
+        )]
         let keeping = tokio::task::spawn(keep_for_ever(roster.clone()));
         *roster
             .0

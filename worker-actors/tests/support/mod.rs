@@ -7,6 +7,8 @@
     reason = "every test file uses its own part"
 )]
 
+pub mod hub;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use prost::Message as _;

@@ -1,0 +1,344 @@
+//! A Hub that a test plays: it welcomes or does not, beats or is silent, and carries one client.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use channel_actors::{
+    client::{Channel, ConnectError, ConnectParts, RejectChanges, Session},
+    limits::Limits,
+};
+use crypto::{DeviceKey, Mode, PublicKey};
+use futures_util::sink;
+use prost::Message;
+use rand_core::{Rng as _, UnwrapErr};
+use schema::{
+    frame::Outer,
+    ids::{ChannelId, UserId, WorkerId},
+    wire::{
+        self, FromWorker, RegisterRequest, RegisterResponse, ToWorker, control, from_worker,
+        to_worker,
+        worker_link_server::{WorkerLink, WorkerLinkServer},
+        worker_registration_server::{WorkerRegistration, WorkerRegistrationServer},
+    },
+};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::{Request, Response, Status, Streaming, transport::Server};
+use worker_actors::{Credentials, Timings, Worker, WorkerConfig};
+use zeroize::Zeroizing;
+
+use super::PATIENCE;
+
+pub const OWNER: &str = "ada";
+pub const WORKER: &str = "worker-1";
+pub const TOKEN: &str = "a token";
+
+/// What the Hub answers to a registration.
+pub type Registrar = Box<dyn Fn(RegisterRequest) -> Result<RegisterResponse, Status> + Send + Sync>;
+
+pub struct TestHub {
+    pub url: String,
+    links: mpsc::UnboundedReceiver<Link>,
+    server: JoinHandle<()>,
+}
+
+/// One Worker's stream, as the Hub has it.
+pub struct Link {
+    pub hello: wire::WorkerHello,
+    pub authorization: String,
+    pub to: mpsc::Sender<Result<ToWorker, Status>>,
+    pub from: Streaming<FromWorker>,
+}
+
+struct Service {
+    links: mpsc::UnboundedSender<Link>,
+}
+
+struct Registration(Registrar);
+
+#[tonic::async_trait]
+impl WorkerLink for Service {
+    type ConnectStream = ReceiverStream<Result<ToWorker, Status>>;
+
+    async fn connect(
+        &self,
+        request: Request<Streaming<FromWorker>>,
+    ) -> Result<Response<Self::ConnectStream>, Status> {
+        let authorization = request.metadata().get("authorization");
+        let authorization = authorization
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let authorization = authorization.to_owned();
+        let mut from = request.into_inner();
+        let first = from.message().await?.and_then(|message| message.body);
+        let Some(from_worker::Body::Hello(hello)) = first else {
+            return Err(Status::invalid_argument("no hello"));
+        };
+        let (to, out) = mpsc::channel(64);
+        let _ = self.links.send(Link {
+            hello,
+            authorization,
+            to,
+            from,
+        });
+        Ok(Response::new(ReceiverStream::new(out)))
+    }
+}
+
+#[tonic::async_trait]
+impl WorkerRegistration for Registration {
+    async fn register(
+        &self,
+        request: Request<RegisterRequest>,
+    ) -> Result<Response<RegisterResponse>, Status> {
+        (self.0)(request.into_inner()).map(Response::new)
+    }
+}
+
+impl TestHub {
+    pub async fn start() -> Self {
+        Self::registering(Box::new(|_| Err(Status::not_found("no such key")))).await
+    }
+
+    pub async fn registering(registrar: Registrar) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (sender, links) = mpsc::unbounded_channel();
+        let serving = Server::builder()
+            .add_service(WorkerLinkServer::new(Service { links: sender }))
+            .add_service(WorkerRegistrationServer::new(Registration(registrar)))
+            .serve_with_incoming(TcpListenerStream::new(listener));
+        #[expect(clippy::disallowed_methods, reason = "ended by drop")]
+        let server = tokio::task::spawn(async { serving.await.expect("a server") });
+        Self { url, links, server }
+    }
+
+    pub fn config(&self, folder: &std::path::Path) -> WorkerConfig {
+        WorkerConfig {
+            hub: self.url.clone(),
+            data_dir: folder.to_owned(),
+            encryption_mode: "classic".into(),
+            shell: Some("/bin/sh".into()),
+            timings: quick(),
+            ..WorkerConfig::default()
+        }
+    }
+
+    /// The next stream that a Worker opens.
+    pub async fn link(&mut self) -> Link {
+        timeout(PATIENCE, self.links.recv())
+            .await
+            .expect("a link in time")
+            .expect("a link")
+    }
+
+    /// The next stream, welcomed.
+    pub async fn welcomed(&mut self) -> Link {
+        let link = self.link().await;
+        link.welcome().await;
+        link
+    }
+
+    /// A Worker whose owner is known, and its link.
+    pub async fn worker(&mut self, config: WorkerConfig) -> (Worker, Link) {
+        let worker = Worker::start(config, credentials())
+            .await
+            .expect("a worker");
+        (worker, self.welcomed().await)
+    }
+}
+
+impl Drop for TestHub {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Link {
+    pub async fn say(&self, body: to_worker::Body) {
+        self.to
+            .send(Ok(ToWorker { body: Some(body) }))
+            .await
+            .expect("a worker that listens");
+    }
+
+    pub async fn welcome(&self) {
+        self.say(to_worker::Body::Welcome(wire::WorkerWelcome {
+            worker_id: WORKER.into(),
+            owner_user_id: OWNER.into(),
+            ..Default::default()
+        }))
+        .await;
+    }
+
+    pub async fn goodbye(&self, reason: wire::LinkGoodbyeReason, after: Duration) {
+        let reconnect_after_ms = u32::try_from(after.as_millis()).expect("a short delay");
+        let goodbye = wire::LinkGoodbye {
+            reason: reason.into(),
+            reconnect_after_ms,
+        };
+        self.say(to_worker::Body::Goodbye(goodbye)).await;
+    }
+
+    /// What the Worker says next; None = it hung up.
+    pub async fn hear(&mut self) -> Option<from_worker::Body> {
+        let heard = timeout(PATIENCE, self.from.message())
+            .await
+            .expect("a word in time");
+        heard.ok().flatten().and_then(|message| message.body)
+    }
+
+    /// Carries a client's messages from now on, as a Hub would, for this user.
+    pub fn carry(self, user: &str, workspaces: Vec<wire::WorkspaceAccess>) -> Carried {
+        let (into_client, from_worker) = mpsc::channel::<Result<Bytes, ()>>(1024);
+        let (from_client, mut to_carry) = mpsc::channel::<Bytes>(1024);
+        let (orders, mut ordered) = mpsc::channel::<control::Body>(16);
+        let user_id = user.to_owned();
+        let Self {
+            to,
+            mut from,
+            hello,
+            ..
+        } = self;
+        let carrying = async move {
+            loop {
+                let message = tokio::select! {
+                    message = to_carry.recv() => message.map(|bytes| announce(bytes, &user_id, &workspaces)),
+                    order = ordered.recv() => order.map(|body| Outer::Control(body).encode()),
+                    heard = from.message() => {
+                        let Ok(Some(FromWorker { body })) = heard else { break };
+                        if let Some(from_worker::Body::Relay(bytes)) = body
+                            && into_client.send(Ok(bytes)).await.is_err() { break }
+                        continue;
+                    }
+                };
+                let Some(bytes) = message else { break };
+                let relayed = ToWorker {
+                    body: Some(to_worker::Body::Relay(bytes)),
+                };
+                if to.send(Ok(relayed)).await.is_err() {
+                    break;
+                }
+            }
+        };
+        #[expect(clippy::disallowed_methods, reason = "ended by drop")]
+        let task = tokio::task::spawn(carrying);
+        let sending = sink::unfold(from_client, |queue, bytes| async move {
+            queue.send(bytes).await.map(|()| queue).map_err(|_| ())
+        });
+        let limits = Arc::new(Limits::default());
+        let incoming = ReceiverStream::new(from_worker);
+        let session = Session::start(incoming, Box::pin(sending), limits, Box::new(rng()));
+        Carried {
+            session,
+            orders,
+            hello,
+            user: user.to_owned(),
+            task,
+        }
+    }
+}
+
+/// A client behind the Hub.
+pub struct Carried {
+    pub session: Session,
+    /// Control messages of the Hub itself.
+    pub orders: mpsc::Sender<control::Body>,
+    hello: wire::WorkerHello,
+    user: String,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Carried {
+    pub async fn connect(&self, device: &Arc<DeviceKey>) -> Result<Channel, ConnectError> {
+        let mode = match self.hello.encryption_mode() {
+            wire::EncryptionMode::Classic => Mode::Classic,
+            wire::EncryptionMode::PostQuantum | wire::EncryptionMode::Unspecified => {
+                Mode::PostQuantum
+            }
+        };
+        let mut channel = [0; 16];
+        rng().fill_bytes(&mut channel);
+        let connecting = self.session.connect(ConnectParts {
+            worker: WorkerId::parse(WORKER).expect("an id"),
+            worker_key: PublicKey::from_bytes(&self.hello.public_key).expect("a key"),
+            mode,
+            pinned: None,
+            trust: Arc::new(RejectChanges),
+            user: UserId::parse(&self.user).expect("an id"),
+            device: Arc::clone(device),
+            certificates: Vec::new(),
+            workspaces: Vec::new(),
+            channel: ChannelId::from_bytes(channel),
+        });
+        let connected = timeout(PATIENCE, connecting)
+            .await
+            .expect("an answer in time")?;
+        Ok(connected.channel)
+    }
+}
+
+pub fn rng() -> UnwrapErr<getrandom::SysRng> {
+    UnwrapErr(getrandom::SysRng)
+}
+
+pub fn device() -> Arc<DeviceKey> {
+    Arc::new(DeviceKey::generate(&mut rng()))
+}
+
+pub fn credentials() -> Credentials {
+    Credentials {
+        worker_id: WorkerId::parse(WORKER).expect("an id"),
+        token: Zeroizing::new(TOKEN.to_owned()),
+        owner: UserId::parse(OWNER).ok(),
+        first_use: true,
+    }
+}
+
+/// Time scales of a test.
+pub fn quick() -> Timings {
+    let ms = Duration::from_millis;
+    let mut timings = Timings::default();
+    timings.back_off.first = ms(20);
+    timings.back_off.longest = ms(2_000);
+    timings.rhythm.tick = ms(50);
+    timings.rhythm.silence = ms(200);
+    timings.rhythm.dead = ms(600);
+    timings.devices = ms(20);
+    timings.keep = ms(20);
+    timings.grace = ms(300);
+    timings
+}
+
+pub async fn ask<A: Message + Default>(
+    channel: &Channel,
+    method: &str,
+    request: &impl Message,
+) -> Result<A, channel_actors::client::CallError> {
+    let payload = request.encode_to_vec().into();
+    let answer = channel.call(method, payload, None, PATIENCE).await?;
+    Ok(A::decode(answer).expect("an answer"))
+}
+
+/// What a Hub does to an Open; everything else passes as it is.
+fn announce(bytes: Bytes, user_id: &str, workspaces: &[wire::WorkspaceAccess]) -> Bytes {
+    let Ok(Outer::Control(control::Body::Open(open))) = Outer::parse(bytes.clone()) else {
+        return bytes;
+    };
+    let incoming = wire::Incoming {
+        channel_id: open.channel_id,
+        user_id: user_id.to_owned(),
+        organisation_id: "o".into(),
+        workspaces: workspaces.to_vec(),
+        noise: open.noise,
+        max_message_bytes: open.max_message_bytes,
+        certificates: Vec::new(),
+    };
+    Outer::Control(control::Body::Incoming(incoming)).encode()
+}
