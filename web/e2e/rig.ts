@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, test as base, type BrowserContext, type Locator, type Page } from '@playwright/test';
@@ -21,6 +21,8 @@ export class Solo {
 
   static async start(): Promise<Solo> {
     const solo = new Solo(await mkdtemp(join(tmpdir(), 'leapmux-e2e-')));
+    // A prompt that is the same for every user.
+    await writeFile(join(solo.dataDir, '.bashrc'), "PS1='$ '\n");
     await solo.run([]);
     return solo;
   }
@@ -29,7 +31,7 @@ export class Solo {
   async run(flags: string[]): Promise<void> {
     const port = this.url === '' ? '0' : new URL(this.url).port;
     const args = ['solo', '--data-dir', this.dataDir, '--listen', `127.0.0.1:${port}`, '--admin-listen', '127.0.0.1:0', ...flags];
-    const env = { ...process.env, SHELL: '/bin/bash', PS1: '$ ', HOME: this.dataDir, LANG: 'C.UTF-8' };
+    const env = { ...process.env, SHELL: '/bin/bash', HOME: this.dataDir, LANG: 'C.UTF-8' };
     this.child = spawn(BINARY, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     await this.ready(this.child);
   }

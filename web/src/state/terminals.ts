@@ -22,6 +22,8 @@ import { toast } from './toasts';
 export const terminals = signal<ReadonlyMap<string, TerminalSummary[]>>(new Map());
 /** Tabs whose bell rang while nobody looked. */
 export const bells = signal<ReadonlySet<TabId>>(new Set());
+/** Tabs whose terminal the Worker no longer has after a reconnection. Their last screen stays. */
+export const gone = signal<ReadonlySet<TabId>>(new Set());
 /** Workers for which a terminal is being opened right now. */
 export const opening = signal<ReadonlySet<string>>(new Set());
 
@@ -42,21 +44,31 @@ export function titleOf(tab: TabId): string {
 
 /** Follows the list of each Worker whose channel becomes ready. */
 export function followTerminals(): void {
-  const settled = new Set<string>();
+  const known = new Set<string>();
   onReady((workerId) => {
+    let since: Since = known.has(workerId) ? 'reconnection' : 'page';
     watch(workerId, 'terminal.watch', TerminalListRequestSchema, TerminalListSchema, (list) => {
       terminals.value = new Map(terminals.peek()).set(workerId, list.terminals);
-      reconcile(workerId, list.terminals, !settled.has(workerId));
-      settled.add(workerId);
+      reconcile(workerId, list.terminals, since);
+      known.add(workerId);
+      since = 'list';
     });
   });
 }
 
-/** Drops tabs whose terminal is gone; at the first list, gives a person something to type in. */
-function reconcile(workerId: string, list: TerminalSummary[], first: boolean): void {
+/** What a list comes after: the opening of the page, a lost connection, or an earlier list. */
+type Since = 'page' | 'reconnection' | 'list';
+
+/**
+ * Drops the tabs of terminals that somebody closed, but not those that were lost while there was
+ * no connection; at the first list, gives a person something to type in.
+ */
+function reconcile(workerId: string, list: TerminalSummary[], since: Since): void {
   const alive = new Set(list.map((one) => tabId(workerId, one.terminalId)));
-  pruneTabs((tab) => tabParts(tab).workerId !== workerId || alive.has(tab));
-  if (!first || allTabs(tree.value).length > 0) return;
+  const missing = allTabs(tree.value).filter((tab) => tabParts(tab).workerId === workerId && !alive.has(tab));
+  if (since === 'reconnection') gone.value = new Set([...gone.value, ...missing]);
+  pruneTabs((tab) => !missing.includes(tab) || gone.value.has(tab));
+  if (since !== 'page' || allTabs(tree.value).length > 0) return;
   const running = list.filter((one) => one.state === TerminalState.RUNNING);
   if (running.length === 0) void openTerminal(workerId);
   for (const one of running.slice(-MAX_OPENED_AT_START)) {
@@ -94,6 +106,12 @@ async function start(workerId: string): Promise<TabId | undefined> {
   } finally {
     opening.value = new Set([...opening.value].filter((other) => other !== workerId));
   }
+}
+
+/** Whether the tab's terminal has no program any more. */
+export function isOver(tab: TabId): boolean {
+  const state = summaryOf(tab)?.state;
+  return state === TerminalState.ENDED || state === TerminalState.LOST || gone.value.has(tab);
 }
 
 /** Ends the terminal and takes its tab away. */
@@ -135,6 +153,10 @@ export function clearBell(tab: TabId): void {
 
 async function endTerminal(tab: TabId): Promise<void> {
   const { workerId, terminalId } = tabParts(tab);
+  if (gone.peek().has(tab)) {
+    gone.value = new Set([...gone.peek()].filter((one) => one !== tab));
+    return;
+  }
   try {
     await call(workerId, 'terminal.close', TerminalCloseSchema, { terminalId }, TerminalClosedSchema);
   } catch (error) {

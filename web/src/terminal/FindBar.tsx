@@ -1,5 +1,5 @@
 import { ArrowDown, ArrowUp, CaseSensitive, X } from 'lucide';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from '../ui/Icon';
 import type { TerminalSession } from './session';
 
@@ -8,7 +8,8 @@ export function FindBar({ session }: { session: TerminalSession }) {
   const [text, setText] = useState('');
   const [matchCase, setMatchCase] = useState(false);
   const { index, count } = session.found.value;
-  useEffect(() => field.current?.select(), []);
+  // Before the next key can be typed.
+  useLayoutEffect(() => field.current?.focus(), []);
   useEffect(() => session.search(text, 'previous', matchCase), [text, matchCase]);
 
   const onKey = (event: KeyboardEvent) => {

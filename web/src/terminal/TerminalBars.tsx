@@ -2,7 +2,7 @@ import { TerminalState } from '../gen/leapmux/v1/services_pb';
 import { statuses } from '../state/channels';
 import { tabParts, type TabId } from '../state/layout';
 import { speak } from '../state/status';
-import { restartTerminal, summaryOf } from '../state/terminals';
+import { gone, restartTerminal, summaryOf } from '../state/terminals';
 import { useNow } from '../screens/StatusLine';
 import type { TerminalSession } from './session';
 
@@ -27,6 +27,14 @@ export function TerminalBars({ tab, session }: { tab: TabId; session: TerminalSe
     return (
       <div class="bar" data-bar="lost" role="status">
         The Worker restarted under this terminal. This is its last screen.
+        <button class="link" onClick={() => void restartTerminal(tab)}>New terminal</button>
+      </div>
+    );
+  }
+  if (gone.value.has(tab)) {
+    return (
+      <div class="bar" data-bar="gone" role="status">
+        The Worker no longer has this terminal. This is its last screen.
         <button class="link" onClick={() => void restartTerminal(tab)}>New terminal</button>
       </div>
     );

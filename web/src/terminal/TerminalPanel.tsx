@@ -1,7 +1,6 @@
 /** One terminal on the page: its screen, and thin bars over it when there is something to say. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { TerminalState } from '../gen/leapmux/v1/services_pb';
 import { panelId, tabElementId } from '../layout/ids';
 import type { Rect } from '../layout/place';
 import { css } from '../layout/Tiling';
@@ -9,7 +8,7 @@ import { statuses } from '../state/channels';
 import { focusedTile, tabParts, type TabId } from '../state/layout';
 import { overlay } from '../state/overlays';
 import { route } from '../state/route';
-import { restartTerminal, summaryOf } from '../state/terminals';
+import { isOver, restartTerminal } from '../state/terminals';
 import { questions } from '../state/trust';
 import { WorkerNotice } from '../screens/WorkerNotice';
 import { FindBar } from './FindBar';
@@ -76,8 +75,7 @@ function Placeholder({ tab }: { tab: TabId }) {
 }
 
 function restartOnEnter(tab: TabId): boolean {
-  const state = summaryOf(tab)?.state;
-  if (state !== TerminalState.ENDED && state !== TerminalState.LOST) return false;
+  if (!isOver(tab)) return false;
   void restartTerminal(tab);
   return true;
 }
