@@ -31,7 +31,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The whole chain of causes on one line.
+/// The whole chain of causes on one line; a cause that its effect already tells is left out.
 fn one_line(error: &anyhow::Error) -> String {
-    format!("{error:#}").replace(['\r', '\n'], " ")
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.replace(['\r', '\n'], " ")
 }

@@ -86,8 +86,15 @@ impl Hub {
             request = request.header(header::AUTHORIZATION, bearer(token)?);
         }
         let answer = sender.send_request(request.body(Full::new(Bytes::from(body)))?);
-        let (answer, _) = tokio::join!(async { read(answer.await?).await }, connection);
-        answer
+        let answer = async { read(answer.await?).await };
+        // The connection has to be driven while its answer is read, and is let go of then.
+        tokio::select! {
+            answer = answer => answer,
+            ended = async { connection.await } => match ended {
+                Ok(()) => bail!("the Hub closed the connection without an answer"),
+                Err(error) => Err(error.into()),
+            },
+        }
     }
 
     fn explain(&self, method: &str, status: StatusCode, body: &[u8]) -> anyhow::Error {

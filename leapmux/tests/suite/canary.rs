@@ -276,8 +276,7 @@ fn register(binary: &str, home: &Path, data: &Path, recorders: &[Recorder; 2]) -
         state.as_os_str(),
     ]);
     let mut daemon = Daemon::spawn(binary, home, arguments);
-    let line = daemon.line();
-    assert!(line.starts_with("Worker is online: "), "{line}");
+    while !daemon.line().starts_with("Worker is online: ") {}
     daemon
 }
 

@@ -60,7 +60,7 @@ fn health_and_metrics_are_on_the_admin_door_only() {
 
 #[test]
 fn beyond_loopback_solo_warns_word_for_word() {
-    let mut solo = Solo::start(&["--listen", "0.0.0.0:0"]);
+    let mut solo = Solo::start_at("0.0.0.0:0", &[]);
     let log = solo.daemon.stop();
     let warning = "solo mode is binding to a non-loopback address \u{2014} every request is \
         auto-authenticated as the admin, so anyone who can reach this port has full admin access \

@@ -47,7 +47,7 @@ fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let listen = taken.local_addr().expect("bound").to_string();
     let arguments = ["solo", "--listen", &listen, "--admin-listen", ""];
-    assert_refused(home.path(), &arguments, &[&listen, "--listen"]);
+    assert_refused(home.path(), &arguments, &[&listen, "choose another"]);
 }
 
 #[test]

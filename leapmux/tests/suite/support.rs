@@ -209,10 +209,15 @@ pub(crate) struct Solo {
 }
 
 impl Solo {
-    /// Starts in a fresh home.
+    /// Starts in a fresh home, on loopback.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", arguments)
+    }
+
+    /// Starts in a fresh home, listening there.
+    pub(crate) fn start_at(listen: &str, arguments: &[&str]) -> Self {
         let home = tempfile::tempdir().expect("a folder");
-        let daemon = Self::daemon(home.path(), "127.0.0.1:0", arguments);
+        let daemon = Self::daemon(home.path(), listen, arguments);
         Self { home, daemon }
     }
 

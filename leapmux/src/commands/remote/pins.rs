@@ -42,9 +42,9 @@ fn list(context: &Context, pins: &Pins<'_>) -> anyhow::Result<()> {
     } else if all.is_empty() {
         println!("No Worker is pinned.");
     } else {
-        println!("{:<28}  {:<13}  FINGERPRINT", "WORKER", "MODE");
+        println!("{:<34}  {:<13}  FINGERPRINT", "WORKER", "MODE");
         for (worker, entry) in &all {
-            println!("{worker:<28}  {:<13}  {}", entry.mode, entry.fingerprint);
+            println!("{worker:<34}  {:<13}  {}", entry.mode, entry.fingerprint);
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ pub(super) async fn list(context: &Context) -> anyhow::Result<ExitCode> {
             context.hub.address().key()
         );
     } else {
-        println!("{:<28}  {:<8}  {:<13}  NAME", "WORKER", "STATE", "MODE");
+        println!("{:<34}  {:<8}  {:<13}  NAME", "WORKER", "STATE", "MODE");
         workers.iter().for_each(line);
     }
     Ok(ExitCode::SUCCESS)
@@ -39,7 +39,7 @@ fn line(worker: &Worker) {
         EncryptionMode::PostQuantum => "post-quantum",
     };
     println!(
-        "{:<28}  {state:<8}  {mode:<13}  {}",
+        "{:<34}  {state:<8}  {mode:<13}  {}",
         worker.worker_id,
         plain(&worker.name)
     );
