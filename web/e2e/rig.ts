@@ -15,6 +15,8 @@ const STOPS_WITHIN_MS = 15_000;
 export class Solo {
   url = '';
   admin = '';
+  /** `solo`, or a `hub` that asks for a token. */
+  private role: 'solo' | 'hub' = 'solo';
   private child: ChildProcess | undefined;
 
   private constructor(readonly dataDir: string) {}
@@ -27,10 +29,17 @@ export class Solo {
     return solo;
   }
 
+  static async startHub(): Promise<Solo> {
+    const hub = new Solo(await mkdtemp(join(tmpdir(), 'leapmux-e2e-')));
+    hub.role = 'hub';
+    await hub.run([]);
+    return hub;
+  }
+
   /** Starts on the same ports as before. */
   async run(flags: string[]): Promise<void> {
     const port = this.url === '' ? '0' : new URL(this.url).port;
-    const args = ['solo', '--data-dir', this.dataDir, '--listen', `127.0.0.1:${port}`, '--admin-listen', '127.0.0.1:0', ...flags];
+    const args = [this.role, '--data-dir', this.dataDir, '--listen', `127.0.0.1:${port}`, '--admin-listen', '127.0.0.1:0', ...flags];
     const env = { ...process.env, SHELL: '/bin/bash', HOME: this.dataDir, LANG: 'C.UTF-8' };
     this.child = spawn(BINARY, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     await this.ready(this.child);

@@ -6,7 +6,7 @@ import { currentWorker, requestClose } from '../state/commands';
 import { isReady } from '../state/channels';
 import { focusedTile, narrow, showTab, split, stepTab, tabParts } from '../state/layout';
 import { show } from '../state/overlays';
-import { bells, clearBell, openTerminal, summaryOf, titleOf } from '../state/terminals';
+import { bells, clearBell, isOver, openTerminal, summaryOf, titleOf } from '../state/terminals';
 import { terminalFor } from '../terminal/registry';
 import { Icon } from '../ui/Icon';
 import { dragTab } from './drag';
@@ -60,7 +60,7 @@ function Tab({ tab, active }: { tab: string; active: boolean }) {
   const title = titleOf(tab);
   const rang = bells.value.has(tab);
   const stale = !isReady(tabParts(tab).workerId);
-  const state = summary?.state === TerminalState.ENDED ? 'ended' : summary?.state === TerminalState.LOST ? 'lost' : 'running';
+  const state = summary?.state === TerminalState.ENDED ? 'ended' : isOver(tab) ? 'lost' : 'running';
   const choose = () => {
     showTab(tab);
     clearBell(tab);

@@ -1,6 +1,7 @@
 /** Moving a tab by pointer: into another place of a tab list, into a tile, or onto a tile's edge. */
 
 import { moveTab, narrow, split, tree } from '../state/layout';
+import { terminalFor } from '../terminal/registry';
 import { dropZone } from './place';
 import { dropTarget } from './Tiling';
 import { leafById, leafOf } from './tree';
@@ -73,6 +74,7 @@ function land(tab: string, { tile, at }: Landing): void {
   if (typeof at === 'number') moveTab(tab, tile, at);
   else if (at === 'middle') moveTab(tab, tile);
   else split(tile, at, tab);
+  requestAnimationFrame(() => terminalFor(tab)?.focus());
 }
 
 function inside(box: DOMRect, at: PointerEvent): boolean {

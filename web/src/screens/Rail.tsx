@@ -35,7 +35,8 @@ export function Rail() {
 function WorkerItem({ worker }: { worker: Worker }) {
   const { workerId } = worker;
   const status = statuses.value.get(workerId);
-  const state = speak(status, Date.now());
+  // Without the counting seconds, which the status line has.
+  const state = speak(status, Infinity);
   const offline = !worker.online && state.tone !== 'good';
   const list = terminals.value.get(workerId) ?? [];
   const name = workerName(workerId);

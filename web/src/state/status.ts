@@ -18,7 +18,7 @@ export function speak(status: ChannelStatus | undefined, now: number): Spoken {
     case 'idle':
       return { tone: 'off', short: 'Not connected', long: 'No channel to this Worker is open.' };
     case 'connecting':
-      return { tone: 'busy', short: 'Connecting…', long: 'Connecting to the Hub.' };
+      return { tone: 'busy', short: 'Connecting…', long: 'The Hub is being asked for this Worker.' };
     case 'securing':
       return {
         tone: 'busy',

@@ -22,8 +22,8 @@ import { toast } from './toasts';
 export const terminals = signal<ReadonlyMap<string, TerminalSummary[]>>(new Map());
 /** Tabs whose bell rang while nobody looked. */
 export const bells = signal<ReadonlySet<TabId>>(new Set());
-/** Tabs whose terminal the Worker no longer has after a reconnection. Their last screen stays. */
-export const gone = signal<ReadonlySet<TabId>>(new Set());
+/** Tabs whose terminal the Worker no longer has after a reconnection, with their last title. */
+export const gone = signal<ReadonlyMap<TabId, string>>(new Map());
 /** Workers for which a terminal is being opened right now. */
 export const opening = signal<ReadonlySet<string>>(new Set());
 
@@ -39,7 +39,7 @@ export function summaryOf(tab: TabId): TerminalSummary | undefined {
 }
 
 export function titleOf(tab: TabId): string {
-  return displayText(summaryOf(tab)?.title ?? '', 80) || 'Terminal';
+  return displayText(summaryOf(tab)?.title ?? gone.value.get(tab) ?? '', 80) || 'Terminal';
 }
 
 /** Follows the list of each Worker whose channel becomes ready. */
@@ -48,7 +48,6 @@ export function followTerminals(): void {
   onReady((workerId) => {
     let since: Since = known.has(workerId) ? 'reconnection' : 'page';
     watch(workerId, 'terminal.watch', TerminalListRequestSchema, TerminalListSchema, (list) => {
-      terminals.value = new Map(terminals.peek()).set(workerId, list.terminals);
       reconcile(workerId, list.terminals, since);
       known.add(workerId);
       since = 'list';
@@ -66,7 +65,10 @@ type Since = 'page' | 'reconnection' | 'list';
 function reconcile(workerId: string, list: TerminalSummary[], since: Since): void {
   const alive = new Set(list.map((one) => tabId(workerId, one.terminalId)));
   const missing = allTabs(tree.value).filter((tab) => tabParts(tab).workerId === workerId && !alive.has(tab));
-  if (since === 'reconnection') gone.value = new Set([...gone.value, ...missing]);
+  if (since === 'reconnection') {
+    gone.value = new Map([...gone.value, ...missing.map((tab) => [tab, titleOf(tab)] as const)]);
+  }
+  terminals.value = new Map(terminals.peek()).set(workerId, list);
   pruneTabs((tab) => !missing.includes(tab) || gone.value.has(tab));
   if (since !== 'page' || allTabs(tree.value).length > 0) return;
   const running = list.filter((one) => one.state === TerminalState.RUNNING);
@@ -154,7 +156,7 @@ export function clearBell(tab: TabId): void {
 async function endTerminal(tab: TabId): Promise<void> {
   const { workerId, terminalId } = tabParts(tab);
   if (gone.peek().has(tab)) {
-    gone.value = new Set([...gone.peek()].filter((one) => one !== tab));
+    gone.value = new Map([...gone.peek()].filter(([one]) => one !== tab));
     return;
   }
   try {

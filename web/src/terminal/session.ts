@@ -179,6 +179,10 @@ export class TerminalSession implements TerminalHandle, Screen {
     this.view?.focus();
   }
 
+  cursorIsHigh(): boolean {
+    return this.view?.cursorIsHigh ?? false;
+  }
+
   busy(): boolean {
     return this.typed || this.view?.fullScreen === true || !this.drawn.peek();
   }

@@ -159,6 +159,10 @@ export class TerminalView {
     return this.terminal.buffer.active.type === 'alternate';
   }
 
+  get cursorIsHigh(): boolean {
+    return this.terminal.buffer.active.cursorY < this.terminal.rows / 2;
+  }
+
   get brackets(): boolean {
     return this.terminal.modes.bracketedPasteMode;
   }
