@@ -21,6 +21,8 @@ pub(crate) struct Caller {
     pub(crate) organisation: OrganisationId,
     pub(crate) username: String,
     pub(crate) credential: CredentialId,
+    /// When the credential ends by itself, in milliseconds since 1970.
+    pub(crate) expires_ms: Option<i64>,
 }
 
 /// The secret that came with a request. Never printed.
@@ -75,6 +77,7 @@ impl State {
                     organisation: user.organisation,
                     username: user.username,
                     credential: credential.id,
+                    expires_ms: credential.expires_ms,
                 }))
             })
             .await
@@ -86,6 +89,7 @@ impl State {
             organisation: self.admin.organisation.clone(),
             username: self.admin.username.clone(),
             credential: self.solo_credential.clone(),
+            expires_ms: None,
         }
     }
 }

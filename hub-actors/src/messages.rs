@@ -85,6 +85,8 @@ pub(crate) struct MeetLink {
 pub(crate) struct AdmitSession {
     pub(crate) user: UserId,
     pub(crate) credential: CredentialId,
+    /// How much longer the credential is good; `None`: until it is revoked.
+    pub(crate) ends_in: Option<Duration>,
     pub(crate) kind: SessionKind,
 }
 

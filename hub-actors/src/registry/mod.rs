@@ -5,7 +5,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, Addr, AsyncContext as _, Context, Handler, MessageResult, Recipient, WrapFuture as _,
+    Actor, Addr, AsyncContext as _, Context, Handler, MessageResult, Recipient, SpawnHandle,
+    WrapFuture as _,
 };
 use channel_actors::{
     Channel, CloseReason, Limits, RefusalReason,
@@ -16,7 +17,7 @@ use channel_actors::{
     post::{Kept, tell, tell_addr},
     relay::Ending,
 };
-use schema::ids::{ChannelId, UserId, WorkerId};
+use schema::ids::{ChannelId, CredentialId, UserId, WorkerId};
 use tokio::sync::watch;
 
 use crate::{
@@ -56,6 +57,8 @@ pub(crate) struct Registry {
     sessions: BTreeMap<SessionId, KnownSession>,
     links: BTreeMap<WorkerId, KnownLink>,
     channels: BTreeMap<ChannelId, KnownChannel>,
+    /// Wakes at the end of a session's credential.
+    expiries: BTreeMap<SessionId, SpawnHandle>,
     events: EventLog,
     parts: Kit,
 }
@@ -105,6 +108,7 @@ impl Registry {
             sessions: BTreeMap::new(),
             links: BTreeMap::new(),
             channels: BTreeMap::new(),
+            expiries: BTreeMap::new(),
             events: EventLog::new(parts.first_cursor),
             parts: Kit {
                 store: parts.store,
@@ -309,9 +313,18 @@ impl Handler<AdmitSession> for Registry {
         let AdmitSession {
             user,
             credential,
+            ends_in,
             kind,
         } = order;
-        let id = self.directory.admit_session(user, credential, kind)?;
+        let id = self
+            .directory
+            .admit_session(user, credential.clone(), kind)?;
+        if let Some(ends_in) = ends_in {
+            let expire = move |registry: &mut Self, _: &mut Context<Self>| {
+                registry.revoke(credential);
+            };
+            self.expiries.insert(id, ctx.run_later(ends_in, expire));
+        }
         telemetry::session_began(kind);
         let reason = SessionEnd::Error;
         Ok(SessionGuard {
@@ -370,7 +383,10 @@ impl Handler<TakeCensus> for Registry {
 impl Handler<SessionGone> for Registry {
     type Result = ();
 
-    fn handle(&mut self, gone: SessionGone, _: &mut Context<Self>) {
+    fn handle(&mut self, gone: SessionGone, ctx: &mut Context<Self>) {
+        if let Some(expiry) = self.expiries.remove(&gone.id) {
+            ctx.cancel_future(expiry);
+        }
         let channels = self.directory.session_gone(gone.id);
         self.close(&channels, CloseReason::ConnectionLost);
         self.sessions.remove(&gone.id);
@@ -458,10 +474,16 @@ impl Handler<ChannelOverrun> for Registry {
 impl Handler<CredentialRevoked> for Registry {
     type Result = ();
 
-    /// Every fence falls before anybody is told anything.
     fn handle(&mut self, event: CredentialRevoked, _: &mut Context<Self>) {
+        self.revoke(event.credential);
+    }
+}
+
+impl Registry {
+    /// Every fence falls before anybody is told anything.
+    fn revoke(&mut self, credential: CredentialId) {
         let began = clock::now();
-        let revoked = self.directory.revoke(event.credential, began);
+        let revoked = self.directory.revoke(credential, began);
         for known in revoked
             .channels
             .iter()

@@ -141,6 +141,7 @@ async fn admit(
     let order = AdmitSession {
         user: caller.user.clone(),
         credential: caller.credential.clone(),
+        ends_in: caller.expires_ms.map(|at| left(at, clock::unix_ms())),
         kind,
     };
     let guard = match ask(&state.registry, order).await.map_err(failed)? {
@@ -167,6 +168,10 @@ async fn admit(
     } else {
         Err(refused(SessionConnect::Credential, Refusal::NotSignedIn))
     }
+}
+
+fn left(until_ms: i64, now_ms: i64) -> Duration {
+    ms(u64::try_from(until_ms.saturating_sub(now_ms)).unwrap_or_default())
 }
 
 fn refused(result: SessionConnect, refusal: Refusal) -> HttpResponse {

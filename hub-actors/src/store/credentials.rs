@@ -25,6 +25,8 @@ pub(crate) enum Kind {
 pub(crate) struct Credential {
     pub(crate) id: CredentialId,
     pub(crate) user: UserId,
+    /// When it ends by itself.
+    pub(crate) expires_ms: Option<i64>,
 }
 
 /// A credential to be stored.
@@ -76,8 +78,12 @@ pub(crate) fn find_live(
         .filter(credentials::secret_hash.eq(hash.as_bytes().as_slice()))
         .filter(credentials::kind.eq(kind as i16))
         .filter(live_at(now_ms))
-        .select((credentials::id, credentials::user_id))
-        .first::<(String, String)>(conn)
+        .select((
+            credentials::id,
+            credentials::user_id,
+            credentials::expires_ms,
+        ))
+        .first::<(String, String, Option<i64>)>(conn)
         .optional()?;
     row.map(credential).transpose()
 }
@@ -97,7 +103,7 @@ pub(crate) fn find_sole(conn: &mut SqliteConnection, kind: Kind) -> Result<Optio
         ))
         .first::<(String, String, Option<Vec<u8>>)>(conn)
         .optional()?;
-    row.map(|(id, user, hash)| Ok((credential((id, user))?, hash)))
+    row.map(|(id, user, hash)| Ok((credential((id, user, None))?, hash)))
         .transpose()
 }
 
@@ -145,11 +151,12 @@ fn live_at(now_ms: i64) -> _ {
     credentials::revoked_ms.is_null().and(unexpired)
 }
 
-fn credential((id, user): (String, String)) -> Result<Credential, Fault> {
+fn credential((id, user, expires_ms): (String, String, Option<i64>)) -> Result<Credential, Fault> {
     let user = UserId::parse(&user).map_err(|_| Fault::Row("credentials.user_id"))?;
     Ok(Credential {
         id: parse(&id)?,
         user,
+        expires_ms,
     })
 }
 

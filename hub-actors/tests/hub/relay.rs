@@ -1,7 +1,14 @@
 //! Channels through the real relay: opaque frames both ways, refusals, breaches.
 
+use hub_actors::Mode;
 use schema::wire::{self, CloseReason, LinkGoodbyeReason, RefusalReason, control::Body};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
+    },
+};
 
 use crate::support::{Browser, Stopwatch, TestHub, TestWorker, channel, frame, open};
 
@@ -392,7 +399,7 @@ async fn a_session_that_goes_takes_its_channels_along() {
 
 #[tokio::test]
 async fn quotas_name_themselves_and_when_to_come_back() {
-    let hub = TestHub::with(hub_actors::Mode::Solo, |config| {
+    let hub = TestHub::with(Mode::Solo, |config| {
         config.quotas.channels_per_user = 1;
         config.quotas.sessions_per_user = 2;
     })
@@ -440,4 +447,62 @@ async fn a_browser_that_stops_reading_loses_its_channel_and_the_hub_no_memory() 
         panic!("no Close")
     };
     assert_eq!(heard.reason(), CloseReason::TooSlow);
+}
+
+#[tokio::test]
+async fn a_message_in_fragments_is_one_message() {
+    let Stage {
+        hub: _hub,
+        mut worker,
+        worker_id,
+        mut browser,
+    } = stage().await;
+    open(&mut browser, &mut worker, 1, &worker_id).await;
+    let whole = frame(1, 1, &[3; 1_000]);
+    let raw = whole.as_bytes();
+    let part = |range: std::ops::Range<usize>, opcode, is_last| {
+        Message::Frame(Frame::message(
+            raw.slice(range),
+            OpCode::Data(opcode),
+            is_last,
+        ))
+    };
+    browser.send_raw(part(0..7, Data::Binary, false)).await;
+    browser.send_raw(part(7..400, Data::Continue, false)).await;
+    browser
+        .send_raw(part(400..raw.len(), Data::Continue, true))
+        .await;
+    assert_eq!(worker.frame().await, whole);
+}
+
+#[tokio::test]
+async fn a_socket_that_takes_no_byte_is_closed_by_the_edge() {
+    let hub = TestHub::with(Mode::Solo, |config| config.timeouts.write_stall_ms = 200).await;
+    let bundled = hub.bundled().await;
+    let mut worker = TestWorker::link(&hub, bundled.worker_token.expose()).await;
+    let mut browser = Browser::open(&hub).await;
+    open(&mut browser, &mut worker, 1, bundled.worker_id.as_str()).await;
+    // More than the sockets hold, less than the channel's window.
+    for correlation in 0..1_000 {
+        worker.send(frame(1, correlation, &[7; 16_384])).await;
+    }
+    hub.until(|census| census.sessions == 0 && census.channels == 0)
+        .await;
+    let Body::Close(heard) = worker.control().await else {
+        panic!("no Close")
+    };
+    assert_eq!(heard.reason(), CloseReason::ConnectionLost);
+}
+
+#[tokio::test]
+async fn a_browser_that_answers_no_ping_is_let_go() {
+    let hub = TestHub::with(Mode::Solo, |config| {
+        config.timeouts.ping_after_ms = 40;
+        config.timeouts.session_dead_ms = 200;
+    })
+    .await;
+    // It is not polled, so it answers nothing.
+    let _silent = Browser::open(&hub).await;
+    assert_eq!(hub.hub.census().await.sessions, 1);
+    hub.until(|census| census.sessions == 0).await;
 }

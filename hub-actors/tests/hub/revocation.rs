@@ -1,5 +1,6 @@
 //! What a credential carried ends with it.
 
+use hub_actors::Mode;
 use schema::wire::{CloseReason, control::Body};
 
 use crate::support::{Browser, TestHub, TestWorker, frame, open};
@@ -122,4 +123,32 @@ async fn a_revocation_beats_a_browser_that_has_stopped_reading() {
         }
     }
     assert!(got < 1_000, "all {got} frames passed a fallen fence");
+}
+
+#[tokio::test]
+async fn a_login_that_ends_by_itself_takes_its_channels_along() {
+    let hub = TestHub::with(Mode::Hub, |config| config.timeouts.login_ms = 500).await;
+    let (worker_id, mut worker) = worker(&hub).await;
+    let mine = signed_in(&hub).await;
+    let mut browser = Browser::open_with(&hub, &[("Cookie", &mine)])
+        .await
+        .ok()
+        .unwrap();
+    open(&mut browser, &mut worker, 1, &worker_id).await;
+    let Body::Close(heard) = worker.control().await else {
+        panic!("no Close")
+    };
+    assert_eq!(heard.reason(), CloseReason::Revoked);
+    assert_eq!(
+        browser.end().await,
+        (Some(CloseReason::Revoked), Some(1008))
+    );
+    assert_eq!(
+        Browser::open_with(&hub, &[("Cookie", &mine)])
+            .await
+            .err()
+            .unwrap()
+            .0,
+        401
+    );
 }

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use hub_actors::{Hub, HubConfig, Mode, StartError};
+use schema::wire::{WhoAmIRequest, account_service_client::AccountServiceClient};
 use tempfile::TempDir;
 use tokio::net::UnixStream;
 
@@ -103,6 +104,26 @@ async fn a_socket_file_can_be_the_only_door() {
     let stream = UnixStream::connect(&path).await.unwrap();
     let request = b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
     assert_eq!(exchange(stream, request).await.status, 421);
+    let socket = path.clone();
+    let connector = tower::service_fn(move |_: http::Uri| {
+        let socket = socket.clone();
+        async move {
+            UnixStream::connect(socket)
+                .await
+                .map(hyper_util::rt::TokioIo::new)
+        }
+    });
+    let endpoint = tonic::transport::Endpoint::from_static("http://localhost");
+    let channel = endpoint.connect_with_connector(connector).await.unwrap();
+    let mut client = AccountServiceClient::new(channel);
+    assert!(
+        client
+            .who_am_i(WhoAmIRequest {})
+            .await
+            .unwrap()
+            .into_inner()
+            .signed_in
+    );
     hub.drain().await;
     assert!(!path.exists());
 }

@@ -200,6 +200,7 @@ pub(crate) async fn raw(addr: SocketAddr, bytes: &[u8]) -> Answer {
     exchange(stream, bytes).await
 }
 
+/// Writes, and reads one whole answer, or all until the Hub closes.
 pub(crate) async fn exchange(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     bytes: &[u8],
@@ -207,10 +208,27 @@ pub(crate) async fn exchange(
     // A Hub that refuses early may close before all is written.
     let _refused = stream.write_all(bytes).await;
     let mut answer = Vec::new();
-    let _reset = timeout(PATIENCE, stream.read_to_end(&mut answer))
-        .await
-        .unwrap();
+    let reading = async {
+        while !is_whole(&answer)
+            && stream
+                .read_buf(&mut answer)
+                .await
+                .is_ok_and(|read| read > 0)
+        {}
+    };
+    timeout(PATIENCE, reading).await.unwrap();
     parse(&answer)
+}
+
+/// Whether a body of announced length is there; others end with the connection.
+fn is_whole(answer: &[u8]) -> bool {
+    let parsed = parse(answer);
+    let length = parsed
+        .header("content-length")
+        .and_then(|length| length.parse().ok());
+    length
+        .is_some_and(|length: usize| answer.ends_with(&parsed.body) && parsed.body.len() >= length)
+        && answer.windows(4).any(|window| window == b"\r\n\r\n")
 }
 
 fn parse(answer: &[u8]) -> Answer {
