@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{Algorithm, Mode};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use schema::wire::{self, from_worker, to_worker};
 use support::{
     PATIENCE,
     hub::{OWNER, TOKEN, TestHub, WORKER, credentials, device, quick},
 };
 use tempfile::tempdir;
-use tonic::Status;
+use tonic::{Status, transport::Identity};
 use worker_actors::{
     Credentials, EndReason, LinkState, StartError, Worker, WorkerConfig, devices, registration,
 };
@@ -141,12 +142,8 @@ async fn the_bundled_worker_learns_its_owner_from_the_welcome_and_keeps_it() {
         owner: None,
         ..credentials()
     };
-    let starting = tokio::task::spawn(Worker::start(config, bundled));
-    let first = hub.welcomed().await;
-    let worker = tokio::time::timeout(PATIENCE, starting)
-        .await
-        .expect("in time");
-    let worker = worker.expect("a task").expect("a worker");
+    let (worker, first) = tokio::join!(Worker::start(config, bundled), hub.welcomed());
+    let worker = worker.expect("a worker");
     drop(first);
     let _second = hub.welcomed().await;
     let kept = registration::stored(folder.path())
@@ -156,6 +153,63 @@ async fn the_bundled_worker_learns_its_owner_from_the_welcome_and_keeps_it() {
         kept.owner.map(|owner| owner.as_str().to_owned()),
         Some(OWNER.to_owned())
     );
+    worker.stop().await;
+}
+
+/// A certificate authority's PEM, and a certificate of it for `localhost`.
+fn certificates() -> (String, Identity) {
+    let mut about = CertificateParams::new(Vec::new()).expect("parameters");
+    about.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let authority = about.self_signed(&key).expect("an authority");
+    let issuer = Issuer::new(about, key);
+    let leaf_key = KeyPair::generate().expect("a key");
+    let leaf = CertificateParams::new(vec!["localhost".into()]).expect("parameters");
+    let leaf = leaf.signed_by(&leaf_key, &issuer).expect("a certificate");
+    (
+        authority.pem(),
+        Identity::from_pem(leaf.pem(), leaf_key.serialize_pem()),
+    )
+}
+
+#[tokio::test]
+async fn tls_holds_with_the_right_authority_and_with_no_other() {
+    let folder = tempdir().expect("a folder");
+    let (authority, identity) = certificates();
+    let (stranger, _) = certificates();
+    let mut hub = TestHub::with_tls(identity).await;
+    let file = folder.path().join("authorities.pem");
+    let config = || WorkerConfig {
+        ca_file: Some(file.clone()),
+        ..hub.config(folder.path())
+    };
+    let refused = [Some(stranger.as_str()), None];
+    for pem in refused {
+        let config = WorkerConfig {
+            ca_file: pem.map(|_| file.clone()),
+            ..config()
+        };
+        std::fs::write(&file, pem.unwrap_or_default()).expect("a file");
+        let worker = Worker::start(config, credentials())
+            .await
+            .expect("a worker");
+        until(&worker, |state| matches!(state, LinkState::Waiting { .. })).await;
+        worker.stop().await;
+    }
+    std::fs::write(&file, authority).expect("a file");
+    let config = config();
+    let (worker, _link) = hub.worker(config).await;
+    until(&worker, |state| state == LinkState::Connected).await;
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_hub_on_a_unix_socket_is_reached_without_any_port() {
+    let folder = tempdir().expect("a folder");
+    let mut hub = TestHub::on_socket(&folder.path().join("hub.sock"));
+    let config = hub.config(&folder.path().join("worker"));
+    let (worker, _link) = hub.worker(config).await;
+    until(&worker, |state| state == LinkState::Connected).await;
     worker.stop().await;
 }
 

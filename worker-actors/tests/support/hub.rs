@@ -21,9 +21,18 @@ use schema::{
         worker_registration_server::{WorkerRegistration, WorkerRegistrationServer},
     },
 };
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
-use tonic::{Request, Response, Status, Streaming, transport::Server};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener},
+    sync::mpsc,
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream};
+use tonic::{
+    Request, Response, Status, Streaming,
+    transport::{Identity, Server, ServerTlsConfig, server::Connected},
+};
 use worker_actors::{Credentials, Timings, Worker, WorkerConfig};
 use zeroize::Zeroizing;
 
@@ -97,17 +106,57 @@ impl WorkerRegistration for Registration {
 
 impl TestHub {
     pub async fn start() -> Self {
-        Self::registering(Box::new(|_| Err(Status::not_found("no such key")))).await
+        Self::registering(Box::new(refuse)).await
     }
 
     pub async fn registering(registrar: Registrar) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
+        Self::serving(
+            url,
+            Server::builder(),
+            TcpListenerStream::new(listener),
+            registrar,
+        )
+    }
+
+    /// Behind TLS, with a certificate for this name.
+    pub async fn with_tls(identity: Identity) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let tls = ServerTlsConfig::new().identity(identity);
+        let server = Server::builder().tls_config(tls).expect("a certificate");
+        let url = format!("https://localhost:{port}");
+        Self::serving(
+            url,
+            server,
+            TcpListenerStream::new(listener),
+            Box::new(refuse),
+        )
+    }
+
+    /// On a Unix socket.
+    pub fn on_socket(path: &std::path::Path) -> Self {
+        let listener = UnixListener::bind(path).expect("a socket");
+        let url = format!("unix:{}", path.display());
+        Self::serving(
+            url,
+            Server::builder(),
+            UnixListenerStream::new(listener),
+            Box::new(refuse),
+        )
+    }
+
+    fn serving<S, I>(url: String, mut server: Server, incoming: S, registrar: Registrar) -> Self
+    where
+        S: futures_util::Stream<Item = std::io::Result<I>> + Send + 'static,
+        I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
         let (sender, links) = mpsc::unbounded_channel();
-        let serving = Server::builder()
+        let serving = server
             .add_service(WorkerLinkServer::new(Service { links: sender }))
             .add_service(WorkerRegistrationServer::new(Registration(registrar)))
-            .serve_with_incoming(TcpListenerStream::new(listener));
+            .serve_with_incoming(incoming);
         #[expect(clippy::disallowed_methods, reason = "ended by drop")]
         let server = tokio::task::spawn(async { serving.await.expect("a server") });
         Self { url, links, server }
@@ -207,8 +256,21 @@ impl Link {
                     order = ordered.recv() => order.map(|body| Outer::Control(body).encode()),
                     heard = from.message() => {
                         let Ok(Some(FromWorker { body })) = heard else { break };
-                        if let Some(from_worker::Body::Relay(bytes)) = body
-                            && into_client.send(Ok(bytes)).await.is_err() { break }
+                        match body {
+                            Some(from_worker::Body::Relay(bytes)) => {
+                                if into_client.send(Ok(bytes)).await.is_err() {
+                                    break;
+                                }
+                            }
+                            Some(from_worker::Body::Heartbeat(asked)) => {
+                                let nonce = asked.nonce + 1;
+                                let beat = to_worker::Body::Heartbeat(wire::Heartbeat { nonce });
+                                if to.send(Ok(ToWorker { body: Some(beat) })).await.is_err() {
+                                    break;
+                                }
+                            }
+                            Some(from_worker::Body::Hello(_)) | None => {}
+                        }
                         continue;
                     }
                 };
@@ -282,6 +344,10 @@ impl Carried {
             .expect("an answer in time")?;
         Ok(connected.channel)
     }
+}
+
+fn refuse(_: RegisterRequest) -> Result<RegisterResponse, Status> {
+    Err(Status::not_found("no such key"))
 }
 
 pub fn rng() -> UnwrapErr<getrandom::SysRng> {
