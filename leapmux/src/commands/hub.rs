@@ -30,7 +30,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
         data_dir: paths::data_dir("hub")?,
         ..HubConfig::default()
     };
-    let (log, config) = layers.merge_over(&defaults)?;
+    let (log, config) = serve::merge_hub(&layers, defaults)?;
     if options.daemon.print_config {
         return serve::print_config(&log, &config);
     }

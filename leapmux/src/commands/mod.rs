@@ -10,8 +10,7 @@ mod serve;
 mod solo;
 mod worker;
 
-/// Drive terminals and agents on your own machines from a browser, through a server you need not
-/// trust.
+/// Drive terminals on your own machines from a browser, through a server you need not trust.
 #[derive(Parser)]
 #[command(
     name = "leapmux",

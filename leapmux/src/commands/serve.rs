@@ -9,7 +9,7 @@ use hub_actors::{Hub, HubConfig};
 use serde::Serialize;
 
 use crate::{
-    layers::{self, LogConfig, LogFormat, set},
+    layers::{self, Layers, LogConfig, LogFormat, set},
     lifecycle::Signals,
 };
 
@@ -39,7 +39,7 @@ pub(super) struct Listening {
     /// ADDRESS:PORT, or unix:PATH for a socket and no TCP port at all [default: 127.0.0.1:4327]
     #[arg(long, value_name = "WHERE")]
     listen: Option<String>,
-    /// ADDRESS:PORT of health and metrics, or "" for none [default: 127.0.0.1:4328]
+    /// ADDRESS:PORT of health and metrics, or "" for none [default: 127.0.0.1:4328; none with unix:]
     #[arg(long, value_name = "WHERE")]
     admin_listen: Option<String>,
     /// Where browsers find this Hub, like https://hub.example.com
@@ -64,6 +64,20 @@ impl Listening {
         set(flags, "admin_listen", self.admin_listen.as_ref())?;
         set(flags, "public_url", self.public_url.as_ref())
     }
+}
+
+/// Merges a Hub's layers over `defaults`. With a Unix socket there is no TCP port at all unless
+/// one is asked for: health and metrics are then off by default.
+pub(super) fn merge_hub(
+    layers: &Layers,
+    mut defaults: HubConfig,
+) -> anyhow::Result<(LogConfig, HubConfig)> {
+    let (log, merged) = layers.merge_over(&defaults)?;
+    if !merged.listen.starts_with("unix:") {
+        return Ok((log, merged));
+    }
+    defaults.admin_listen = String::new();
+    layers.merge_over(&defaults)
 }
 
 /// `--print-config`.

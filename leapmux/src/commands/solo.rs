@@ -63,9 +63,8 @@ fn merge(options: &Options) -> anyhow::Result<(LogConfig, Both)> {
     };
     hub.data_dir = data_dir.join("hub");
     hub.drain.spread_ms = 0;
-    let (log, hub) = Layers::new("LEAPMUX_HUB_", file, flags)?
-        .in_section("hub")
-        .merge_over(&hub)?;
+    let layers = Layers::new("LEAPMUX_HUB_", file, flags)?.in_section("hub");
+    let (log, hub) = serve::merge_hub(&layers, hub)?;
 
     let mut flags = Dict::new();
     options.running.set(&mut flags)?;

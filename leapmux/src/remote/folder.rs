@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File},
     io::{ErrorKind, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -85,6 +85,7 @@ impl Folder {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(self.path("lock"))?;
         file.lock().context("the folder's lock")?;
         Ok(Lock { _file: file })

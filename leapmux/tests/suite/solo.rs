@@ -76,17 +76,10 @@ fn a_unix_socket_can_be_the_only_door() {
     let listen = format!("unix:{}", socket.display());
     let data = home.path().join("data");
     let data = data.to_str().expect("text");
-    let arguments = [
-        "solo",
-        "--listen",
-        &listen,
-        "--admin-listen",
-        "",
-        "--data-dir",
-        data,
-    ];
+    let arguments = ["solo", "--listen", &listen, "--data-dir", data];
     let mut daemon = Daemon::start(LEAPMUX, home.path(), arguments);
     assert_eq!(daemon.url, listen);
+    assert_eq!(daemon.admin, "", "a TCP port is open");
     let mode = std::fs::metadata(&socket)
         .expect("there")
         .permissions()
