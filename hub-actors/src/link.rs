@@ -38,7 +38,7 @@ use crate::{
     outbox::{self, Outbox, Outgoing},
     state::{State, ask},
     store::workers::{self as rows, Worker},
-    telemetry::{self, LinkConnect, LinkEnd},
+    telemetry::{self, LinkConnect, LinkEnd, Stray},
     workers,
 };
 
@@ -250,8 +250,8 @@ impl Link {
                     tell_addr(&self.state.registry, ChannelOverrun { channel });
                 }
             }
-            Route::Late => {}
-            Route::Foreign => tracing::debug!(worker = %self.worker.id, "a foreign frame"),
+            Route::Late => telemetry::stray_frame(Stray::Late),
+            Route::Foreign => telemetry::stray_frame(Stray::Foreign),
             Route::Offender => self.leave(LinkEnd::Offender, ctx),
         }
     }

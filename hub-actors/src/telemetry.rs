@@ -19,6 +19,7 @@ const HTTP_REQUESTS: &str = "leapmux_hub_http_requests_total";
 const RPC_REQUESTS: &str = "leapmux_hub_rpc_requests_total";
 const RPC_DURATION: &str = "leapmux_hub_rpc_request_duration_seconds";
 const STRANGERS: &str = "leapmux_hub_strangers_total";
+const STRAY_FRAMES: &str = "leapmux_hub_stray_frames_total";
 const SESSIONS: &str = "leapmux_hub_sessions";
 const SESSION_CONNECTS: &str = "leapmux_hub_session_connects_total";
 const SESSION_DISCONNECTS: &str = "leapmux_hub_session_disconnects_total";
@@ -83,6 +84,8 @@ labels! {
     Protocol { ConnectJson = "connect_json", ConnectProto = "connect_proto", Grpc = "grpc" }
     #[doc = "Which door of HTTP/1.1 was used."]
     Route { Rpc = "rpc", Relay = "ws_relay", Events = "ws_events", Page = "page" }
+    #[doc = "Why a frame found no channel: it came too late, or its channel is not this connection's."]
+    Stray { Late = "late", Foreign = "foreign" }
     #[doc = "What was strange about a request."]
     Strange { Host = "host", Origin = "origin", CrossSite = "cross_site" }
 }
@@ -127,6 +130,11 @@ fn describe() {
         STRANGERS,
         Unit::Count,
         "Requests refused by Host, Origin or fetch metadata"
+    );
+    describe_counter!(
+        STRAY_FRAMES,
+        Unit::Count,
+        "Frames dropped since no channel of theirs lives"
     );
     describe_gauge!(SESSIONS, "Open WebSockets");
     describe_counter!(
@@ -189,6 +197,11 @@ fn zero() {
         LinkEnd::ALL.iter().map(|one| one.label()),
     );
     zero_counter(
+        STRAY_FRAMES,
+        "reason",
+        Stray::ALL.iter().map(|one| one.label()),
+    );
+    zero_counter(
         SIGN_INS,
         "result",
         SignIn::ALL.iter().map(|one| one.label()),
@@ -247,6 +260,10 @@ pub(crate) fn rpc(method: Method, protocol: Protocol, code: tonic::Code, took: D
 
 pub(crate) fn stranger(reason: Strange) {
     counter!(STRANGERS, "reason" => reason.label()).increment(1);
+}
+
+pub(crate) fn stray_frame(reason: Stray) {
+    counter!(STRAY_FRAMES, "reason" => reason.label()).increment(1);
 }
 
 pub(crate) fn session_connect(result: SessionConnect) {

@@ -73,7 +73,9 @@ impl Registry {
         order: OpenChannel,
         me: Addr<Self>,
     ) -> Result<(), RefusalReason> {
-        let link = self.directory.commit(reservation)?;
+        let link = self.directory.commit(reservation).inspect_err(|_| {
+            self.directory.release(reservation);
+        })?;
         let sides = self.sides(order.session, order.grant.worker(), link);
         let Some((browser, link)) = sides else {
             self.directory.release(reservation);

@@ -37,7 +37,7 @@ use crate::{
         ChannelOverrun, Depart, MeetSession, OpenChannel, SessionGuard, SessionId, SessionWays,
     },
     state::{State, ask},
-    telemetry::{self, SessionEnd},
+    telemetry::{self, SessionEnd, Stray},
 };
 
 /// Opens of one session that may be under way in the Hub.
@@ -93,8 +93,8 @@ impl Session {
                     tell_addr(&self.state.registry, ChannelOverrun { channel });
                 }
             }
-            Route::Late => {}
-            Route::Foreign => tracing::debug!(session = %self.guard.id, "a foreign frame"),
+            Route::Late => telemetry::stray_frame(Stray::Late),
+            Route::Foreign => telemetry::stray_frame(Stray::Foreign),
             Route::Offender => self.leave(SessionEnd::Foreign, ctx),
         }
     }

@@ -30,6 +30,7 @@ async fn every_series_is_there_before_anything_happened() {
         "leapmux_hub_quota_refusals_total{quota=\"opens\"}",
         "leapmux_hub_channel_closes_total{reason=\"too_slow\"}",
         "leapmux_hub_channel_opens_total{result=\"worker_offline\"}",
+        "leapmux_hub_stray_frames_total{reason=\"foreign\"}",
         "leapmux_hub_revocations_total",
     ] {
         assert!(text.contains(series), "{series} is not there");

@@ -1,7 +1,7 @@
 //! What a credential carried ends with it.
 
 use hub_actors::Mode;
-use schema::wire::{CloseReason, control::Body};
+use schema::wire::{CloseReason, Opened, control::Body};
 
 use crate::support::{Browser, TestHub, TestWorker, frame, open};
 
@@ -151,4 +151,49 @@ async fn a_login_that_ends_by_itself_takes_its_channels_along() {
             .0,
         401
     );
+}
+
+#[tokio::test]
+async fn no_open_survives_a_revocation_that_races_it() {
+    let hub = TestHub::with(Mode::Hub, |config| {
+        config.quotas.failed_sign_ins_per_minute = 1_000;
+        config.quotas.opens_burst = 1_000;
+    })
+    .await;
+    let (worker_id, mut worker) = worker(&hub).await;
+    let answering = async {
+        // Whatever the Worker is asked it grants, so that only the Hub can refuse.
+        loop {
+            if let Body::Incoming(incoming) = worker.control().await {
+                let channel_id = incoming.channel_id;
+                worker
+                    .send(Body::Opened(Opened {
+                        channel_id,
+                        ..Opened::default()
+                    }))
+                    .await;
+            }
+        }
+    };
+    let racing = async {
+        for round in 0..100_u8 {
+            let mine = signed_in(&hub).await;
+            let mut browser = Browser::open_with(&hub, &[("Cookie", &mine)])
+                .await
+                .ok()
+                .unwrap();
+            let headers = [("Cookie", mine.as_str())];
+            let (out, ()) = tokio::join!(
+                hub.call_with("AccountService/SignOut", "{}", &headers),
+                browser.ask(round, &worker_id),
+            );
+            assert_eq!(out.status, 200);
+            hub.until(|census| census.sessions == 0 && census.channels + census.opening == 0)
+                .await;
+        }
+    };
+    tokio::select! {
+        () = answering => {}
+        () = racing => {}
+    }
 }
