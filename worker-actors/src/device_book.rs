@@ -14,6 +14,7 @@ use channel_actors::{
     },
     limits::Limits,
 };
+use crypto::Algorithm;
 use schema::{
     ids::{UserId, WorkerId},
     wire,
@@ -114,15 +115,17 @@ impl DeviceBook {
     pub(crate) async fn remove(&self, key: Bytes) -> Result<bool, StoreError> {
         let changes: Vec<Change> = {
             let mut trust = self.trust();
-            let trusted = trust.devices().filter(|device| device.key == key);
-            let waiting = trust.waiting().filter(|device| device.key == key);
-            let trusted = trusted.map(|device| device.user.clone());
-            let users: Vec<_> = trusted
-                .chain(waiting.map(|device| device.user.clone()))
-                .collect();
-            users
+            let trusted = trust
+                .devices()
+                .map(|device| (device.user.clone(), device.key.clone()));
+            let waiting = trust
+                .waiting()
+                .map(|device| (device.user.clone(), device.key.clone()));
+            let same = |(_, other): &(UserId, Bytes)| devices::is_same_device(other, &key);
+            let found: Vec<_> = trusted.chain(waiting).filter(same).collect();
+            found
                 .into_iter()
-                .flat_map(|user| trust.remove(user, key.clone()))
+                .flat_map(|(user, key)| trust.remove(user, key))
                 .collect()
         };
         let found = !changes.is_empty();
@@ -142,12 +145,20 @@ impl DeviceBook {
         let mut seen = None;
         loop {
             rounds.tick().await;
-            let version = self.0.parts.store.run(store::foreign_writes).await.ok();
-            let moved = seen.is_some() && seen != version;
-            seen = version;
+            let stale = clock::unix_ms() - WAITING_MS;
+            let looking = self.0.parts.store.run(move |connection| {
+                let forgotten = devices::forget_waiting(connection, stale)?;
+                Ok((store::foreign_writes(connection)?, forgotten))
+            });
+            // A failing query is logged where it fails, and the next round tries again.
+            let Ok((version, forgotten)) = looking.await else {
+                continue;
+            };
+            let moved = forgotten > 0 || seen.is_some_and(|seen| seen != version);
+            seen = Some(version);
             if moved {
                 let book = self.clone();
-                // A failing query is logged where it fails, and the next round tries again.
+                // As above.
                 let _ = tokio::task::spawn_blocking(move || book.reread()).await;
             }
             if moved || self.something_expired() {
@@ -159,6 +170,7 @@ impl DeviceBook {
     fn judge_here(&self, claimed: &ClaimedDevice) -> Result<Judged, StoreError> {
         let now_ms = clock::unix_ms();
         let mut changes = self.local_device(claimed);
+        changes.extend(self.other_half(claimed));
         let verdict = {
             let mut trust = self.trust();
             changes
@@ -198,6 +210,32 @@ impl DeviceBook {
             source: Source::Local,
             expires_at: None,
         })]
+    }
+
+    /// A device that is trusted by its post-quantum key may claim by its classic one, which is a
+    /// part of that; whether the mode may be weaker is its user's to say. Not the other way
+    /// round: nobody vouched for the other half.
+    fn other_half(&self, claimed: &ClaimedDevice) -> Option<Change> {
+        if claimed.algorithm != Algorithm::Ed25519.byte()
+            || self.still_trusts(&claimed.user, claimed.algorithm, &claimed.key)
+        {
+            return None;
+        }
+        let now = clock::unix_seconds();
+        let trust = self.trust();
+        let mut whole = trust.devices().filter(|device| {
+            device.user == claimed.user
+                && device.algorithm == Algorithm::Ed25519MlDsa65.byte()
+                && device.key.starts_with(&claimed.key)
+                && device.expires_at.is_none_or(|until| until > now)
+        });
+        let whole = whole.next()?.clone();
+        let (algorithm, key) = (claimed.algorithm, claimed.key.clone());
+        Some(Change::Trusted(TrustedDevice {
+            algorithm,
+            key,
+            ..whole
+        }))
     }
 
     async fn keep(&self, changes: Vec<Change>) -> Result<(), StoreError> {
@@ -263,6 +301,8 @@ fn names(file: &Path, key: &[u8]) -> bool {
         .any(|line| line.trim().eq_ignore_ascii_case(&hex))
 }
 
+/// How long a device may wait without showing itself again: an hour.
+const WAITING_MS: i64 = 60 * 60 * 1000;
 /// Two keys in hex: 32 and 1,984 bytes.
 const LOCAL_FILE_MAX: u64 = 16 << 10;
 /// An expiry is noticed by the first round after it; this is some rounds.

@@ -82,7 +82,7 @@ fn change(
     data_dir: &Path,
     words_or_key: &str,
     fits: impl Fn(&KeptDevice) -> bool,
-    change: impl FnOnce(&KeptDevice, UserId) -> Change,
+    change: impl Fn(&KeptDevice, UserId) -> Change,
 ) -> Result<wire::Device, AdminError> {
     let store = Store::open(data_dir)?;
     let all = store.run_here(devices::all)?;
@@ -93,9 +93,15 @@ fn change(
     if found.next().is_some() {
         return Err(AdminError::Ambiguous);
     }
-    let user = UserId::parse(&device.user_id).map_err(|_| AdminError::Unknown)?;
-    let (change, now) = (change(device, user), clock::unix_ms());
-    store.run_here(|connection| devices::keep(connection, vec![change], now))?;
+    // A device has one key a mode; what is said of one holds for the other.
+    let same = all.iter().filter(|other| {
+        fits(other)
+            && other.user_id == device.user_id
+            && devices::is_same_device(&other.key, &device.key)
+    });
+    let changes = same.filter_map(|one| Some(change(one, UserId::parse(&one.user_id).ok()?)));
+    let (changes, now) = (changes.collect(), clock::unix_ms());
+    store.run_here(|connection| devices::keep(connection, changes, now))?;
     Ok(device.shown(&[]))
 }
 

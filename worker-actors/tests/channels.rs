@@ -162,6 +162,37 @@ async fn the_command_line_beside_the_worker_approves_and_removes_within_a_second
 }
 
 #[tokio::test]
+async fn a_device_known_by_its_post_quantum_key_is_known_in_classic_mode_until_it_is_removed() {
+    let folder = tempdir().expect("a folder");
+    let known = device();
+    let mut hub = TestHub::start().await;
+    for mode in ["post-quantum", "classic"] {
+        let config = WorkerConfig {
+            encryption_mode: mode.into(),
+            ..hub.config(folder.path())
+        };
+        let (worker, link) = hub.worker(config).await;
+        let client = link.carry(OWNER, Vec::new());
+        let channel = client.connect(&known).await.expect("a channel");
+        assert!(
+            client.connect(&device()).await.is_err(),
+            "a stranger in {mode}"
+        );
+        if mode == "classic" {
+            let words = crypto::fingerprint(&known.public_bytes(Mode::PostQuantum));
+            devices::remove(folder.path(), &words).expect("removed");
+            assert!(
+                timeout(Duration::from_secs(1), channel.closed())
+                    .await
+                    .is_ok()
+            );
+            assert!(client.connect(&known).await.is_err());
+        }
+        worker.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn this_machines_own_command_line_is_trusted_and_uses_up_nothing() {
     let local = device();
     let file = tempfile::NamedTempFile::new().expect("a file");

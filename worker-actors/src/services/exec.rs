@@ -159,7 +159,7 @@ fn spawn(place: Place<'_>, start: &wire::ExecStart, mark: &str) -> Result<Child,
     let directory = directory(place, start)?;
     let environment = place
         .environment
-        .with([(MARK, mark)])
+        .for_command((MARK, mark), place.person)
         .with(start.environment.clone());
     Command::new(name)
         .args(arguments)

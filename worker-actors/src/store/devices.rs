@@ -152,6 +152,30 @@ pub fn touch(
     Ok(())
 }
 
+/// Forgets devices that have waited in vain since before `seen_before_ms`, so that the places of
+/// those who wait cannot be taken for good. Gives how many.
+///
+/// # Errors
+///
+/// Logged already.
+pub fn forget_waiting(
+    connection: &mut SqliteConnection,
+    seen_before_ms: i64,
+) -> Result<usize, StoreError> {
+    let waiting = devices::state
+        .eq(WAITING)
+        .and(devices::last_seen_ms.lt(seen_before_ms));
+    Ok(diesel::delete(devices::table.filter(waiting)).execute(connection)?)
+}
+
+/// Whether two public keys are one device's: the key of the post-quantum mode begins with that of
+/// the classic one.
+#[must_use]
+pub fn is_same_device(one: &[u8], other: &[u8]) -> bool {
+    let first = |key: &'_ [u8]| key.get(..CLASSIC_KEY).map(<[u8]>::to_vec);
+    one == other || first(one).is_some_and(|head| first(other) == Some(head))
+}
+
 fn keep_one(
     connection: &mut SqliteConnection,
     change: Change,
@@ -283,6 +307,9 @@ fn serial((signer, subject, workspace, serial): (String, Vec<u8>, String, i64)) 
     };
     Some(Change::Serial(of, u64::try_from(serial).ok()?))
 }
+
+/// An Ed25519 public key.
+const CLASSIC_KEY: usize = 32;
 
 const SOURCES: [(Source, &str); 6] = [
     (Source::Registration, "registration"),

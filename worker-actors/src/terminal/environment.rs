@@ -91,18 +91,25 @@ impl Environment {
         Self(variables)
     }
 
-    /// What a terminal tells about itself.
+    /// What every program knows: whose it is, and what marks it.
     #[must_use]
-    pub fn for_terminal(&self, mark: (&str, &str), person: &Person) -> Self {
-        let mut environment = self.with([
-            (OsString::from("TERM"), OsString::from("xterm-256color")),
-            ("COLORTERM".into(), "truecolor".into()),
-            ("TERM_PROGRAM".into(), "leapmux".into()),
-            ("HOME".into(), person.home.clone().into()),
+    pub fn for_command(&self, mark: (&str, &str), person: &Person) -> Self {
+        self.with([
+            (OsString::from("HOME"), OsString::from(&person.home)),
             ("USER".into(), person.name.clone().into()),
             ("LOGNAME".into(), person.name.clone().into()),
             ("SHELL".into(), person.shell.clone().into()),
             (mark.0.into(), mark.1.into()),
+        ])
+    }
+
+    /// What a terminal tells about itself besides.
+    #[must_use]
+    pub fn for_terminal(&self, mark: (&str, &str), person: &Person) -> Self {
+        let mut environment = self.for_command(mark, person).with([
+            (OsString::from("TERM"), OsString::from("xterm-256color")),
+            ("COLORTERM".into(), "truecolor".into()),
+            ("TERM_PROGRAM".into(), "leapmux".into()),
         ]);
         let languages = ["LC_ALL", "LC_CTYPE", "LANG"];
         if languages
