@@ -4,7 +4,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use futures_util::Stream;
@@ -101,10 +100,6 @@ impl WorkerLink for Services {
         &self,
         request: Request<Streaming<FromWorker>>,
     ) -> Result<Response<Self::ConnectStream>, Status> {
-        if self.0.is_draining() {
-            telemetry::link_connect(LinkConnect::Draining);
-            return Err(Refusal::Draining(Duration::from_secs(1)).into());
-        }
         let worker = self.worker(request.metadata()).await.map_err(|fault| {
             telemetry::link_connect(LinkConnect::Error);
             Refusal::from(fault)

@@ -180,7 +180,14 @@ impl Link {
             Ok(Ok(guard)) => link.welcome(guard, ctx),
             Ok(Err(_)) => {
                 telemetry::link_connect(LinkConnect::Draining);
-                link.leave(LinkEnd::Draining, ctx);
+                let (end, reconnect_after) = (LinkEnd::Draining, Duration::from_secs(1));
+                link.depart(
+                    DepartLink {
+                        end,
+                        reconnect_after,
+                    },
+                    ctx,
+                );
             }
             Err(_) => {
                 telemetry::link_connect(LinkConnect::Error);

@@ -37,20 +37,17 @@ async fn everybody_is_told_and_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn a_draining_hub_is_not_ready_and_takes_nobody_new() {
-    let hub = TestHub::with(Mode::Solo, |config| {
-        config.drain.spread_ms = 0;
-        config.drain.timeout_ms = 5_000;
-    })
-    .await;
-    let bundled = hub.bundled().await;
-    // Somebody who does not hear goodbyes keeps the Hub from going.
-    let _stubborn = Browser::open(&hub).await;
+async fn a_draining_hub_is_not_ready_while_it_still_serves() {
+    let hub = TestHub::with(Mode::Solo, |config| config.drain.delay_ms = 500).await;
+    let _browser = Browser::open(&hub).await;
     let watching = async {
         while hub.admin("/readyz").await.status != 503 {}
-        hub.until(|census| census.links == 0).await;
-        let refused = TestWorker::connect(&hub, bundled.worker_token.expose()).await;
-        assert_eq!(refused.err().unwrap().code(), tonic::Code::Unavailable);
+        let said = hub.admin("/readyz").await.text();
+        assert!(said.contains("[-] not_draining"), "{said}");
+        assert_eq!(hub.admin("/livez").await.status, 200);
+        assert_eq!(hub.call("AccountService/WhoAmI", "{}").await.status, 200);
+        assert_eq!(hub.hub.census().await.sessions, 1);
     };
     tokio::join!(hub.hub.drain(), watching);
+    assert!(hub.hub.census().await.is_empty());
 }
