@@ -7,32 +7,18 @@ use std::{
 };
 
 use actix_rt::System;
-use actix_server::{Server, ServerHandle};
+use actix_server::ServerHandle;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use schema::{
-    ids::{UserId, WorkerId},
-    wire::{
-        account_service_server::AccountServiceServer, worker_link_server::WorkerLinkServer,
-        worker_registration_server::WorkerRegistrationServer,
-        worker_service_server::WorkerServiceServer,
-    },
-};
-use tokio::{
-    net::{TcpStream, UnixStream},
-    sync::{mpsc, oneshot, watch},
-};
-use tokio_stream::wrappers::ReceiverStream;
+use schema::ids::{UserId, WorkerId};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     admin,
     config::{HubConfig, Mode, ms},
     drain,
-    edge::{self, Detached, Patience},
-    grpc::{GuardLayer, Services},
-    http,
-    listen::{self, Bound, Listener, SocketFile},
+    listen::{self, Bound, SocketFile},
     messages::{Census, RefuseNew, SendAway, TakeCensus},
+    servers::{self, Grpc},
     start::{self, Foundation, StartError},
     state::{State, ask},
     telemetry,
@@ -46,17 +32,8 @@ auto-authenticated as the admin, so anyone who can reach this port has full admi
 credentials. Restrict access externally (firewall, Tailscale/WireGuard, SSH tunnel) or run \
 leapmux hub for real authentication.";
 
-/// The largest message of a link: a control message and its envelope.
-const LINK_MESSAGE_MAX: usize = schema::frame::CONTROL_MAX + 64;
-/// The largest message of a unary call over gRPC.
-const CALL_MESSAGE_MAX: usize = 256 * 1024;
-/// Bytes that a Worker may have under way to us: per stream, and per connection.
-const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// HTTP/2 connections between two reactors.
 const HANDOVER: usize = 128;
-/// Threads of tonic's runtime, and of the HTTP/1.1 server.
-const THREADS: usize = 2;
 
 /// A running Hub. Dropping it stops it at once; [`drain`](Self::drain) stops it politely.
 pub struct Hub {
@@ -243,12 +220,6 @@ struct Stopped {
     done: watch::Sender<bool>,
 }
 
-/// tonic's own runtime: its connections are many threads' work, an actor's are one's.
-struct Grpc {
-    runtime: tokio::runtime::Runtime,
-    shutdown: oneshot::Sender<()>,
-}
-
 impl Serving {
     async fn until_stopped(self) -> Stopped {
         // Dropped or used, it means the same.
@@ -281,8 +252,8 @@ fn serve(
         alive,
     } = foundation;
     let (http2, connections) = mpsc::channel(HANDOVER);
-    let grpc = serve_grpc(&state, connections)?;
-    let (server, socket) = serve_http(&state, listener, http2)?;
+    let grpc = servers::serve_grpc(&state, connections)?;
+    let (server, socket) = servers::serve_http(&state, listener, http2)?;
     let handle = server.handle();
     actix_rt::spawn(server);
     let admin = match admin {
@@ -318,85 +289,4 @@ fn serve(
         done,
     };
     Ok((hub, serving))
-}
-
-fn serve_http(
-    state: &Arc<State>,
-    listener: Listener,
-    http2: mpsc::Sender<Detached>,
-) -> Result<(Server, Option<SocketFile>), StartError> {
-    let times = &state.config.timeouts;
-    let patience = Patience {
-        head: ms(times.request_head_ms),
-        stall: ms(times.write_stall_ms),
-    };
-    let state = Arc::clone(state);
-    let app = move || http::app(Arc::clone(&state));
-    let server = Server::build().workers(THREADS).disable_signals();
-    Ok(match listener {
-        Listener::Tcp(listener, _) => {
-            let doors =
-                move || edge::edge::<TcpStream, _, _, _>(app.clone(), http2.clone(), patience);
-            (server.listen("public", listener, doors)?.run(), None)
-        }
-        Listener::Unix(listener, file) => {
-            let doors =
-                move || edge::edge::<UnixStream, _, _, _>(app.clone(), http2.clone(), patience);
-            (
-                server.listen_uds("public", listener, doors)?.run(),
-                Some(file),
-            )
-        }
-    })
-}
-
-fn serve_grpc(
-    state: &Arc<State>,
-    connections: mpsc::Receiver<Detached>,
-) -> Result<Grpc, StartError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .thread_name("grpc")
-        .enable_all()
-        .build()?;
-    let (shutdown, asked) = oneshot::channel::<()>();
-    let services = Services(Arc::clone(state));
-    let link = WorkerLinkServer::new(services.clone()).max_decoding_message_size(LINK_MESSAGE_MAX);
-    let registration =
-        WorkerRegistrationServer::new(services.clone()).max_decoding_message_size(CALL_MESSAGE_MAX);
-    let accounts =
-        AccountServiceServer::new(services.clone()).max_decoding_message_size(CALL_MESSAGE_MAX);
-    let workers = WorkerServiceServer::new(services).max_decoding_message_size(CALL_MESSAGE_MAX);
-    let router = tonic::transport::Server::builder()
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(128)
-        .http2_max_header_list_size(16 * 1024)
-        .http2_keepalive_interval(Some(Duration::from_secs(20)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-        .layer(GuardLayer(Arc::clone(state)))
-        .add_service(link)
-        .add_service(registration)
-        .add_service(accounts)
-        .add_service(workers);
-    let sockets = ReceiverStream::new(connections).filter_map(|detached| async {
-        // Attached here, on this runtime's reactor.
-        detached.attach().ok().map(Ok::<_, std::io::Error>)
-    });
-    // Owned by the runtime, which the first thread shuts down.
-    runtime.spawn(async move {
-        let asked = async {
-            let _either_way = asked.await;
-        };
-        let served = router
-            .serve_with_incoming_shutdown(Box::pin(sockets), asked)
-            .await;
-        if let Err(error) = served {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the gRPC server ended"
-            );
-        }
-    });
-    Ok(Grpc { runtime, shutdown })
 }

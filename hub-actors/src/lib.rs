@@ -53,6 +53,7 @@ mod presence;
 mod private_file;
 mod registry;
 mod rpc;
+mod servers;
 mod session;
 mod start;
 mod state;

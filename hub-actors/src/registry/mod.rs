@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::{
     Actor, Addr, AsyncContext as _, Context, Handler, MessageResult, Recipient, SpawnHandle,
-    WrapFuture as _,
 };
 use channel_actors::{
     Channel, CloseReason, Limits, RefusalReason,
@@ -15,27 +14,25 @@ use channel_actors::{
         Close, ControlToBrowser, ControlToWorker, MeetBrowser, MeetWorker, ToBrowser, ToWorker,
     },
     post::{Kept, tell, tell_addr},
-    relay::Ending,
 };
-use schema::ids::{ChannelId, CredentialId, UserId, WorkerId};
+use schema::ids::{ChannelId, UserId, WorkerId};
 use tokio::sync::watch;
 
 use crate::{
     arbiters::Arbiters,
-    clock,
     config::Quotas,
-    directory::{Directory, NoSession, Offender},
+    directory::{Directory, NoSession},
     events::{EventLog, Missed},
     messages::{
-        About, AdmitSession, Census, ChannelGone, ChannelOverrun, CredentialRevoked, Depart,
-        DepartLink, LinkGone, LinkGuard, LinkId, MeetLink, MeetSession, Notice, RefuseNew,
-        SendAway, SessionGone, SessionGuard, SessionId, SessionWays, TakeCensus,
+        About, AdmitSession, Census, Depart, DepartLink, LinkGuard, LinkId, MeetLink, MeetSession,
+        Notice, RefuseNew, SendAway, SessionGuard, SessionId, SessionWays, TakeCensus,
     },
     presence::{Live, Presence},
     store::Store,
     telemetry::{self, LinkEnd, SessionEnd},
 };
 
+mod gone;
 mod open;
 
 /// What a Registry is made of.
@@ -97,9 +94,6 @@ struct KnownChannel {
     addr: Addr<Channel>,
     fence: Fence,
 }
-
-/// How long a peer that offended should stay away.
-const OFFENDER_RETRY: Duration = Duration::from_secs(60);
 
 impl Registry {
     pub(crate) fn new(parts: RegistryParts) -> Self {
@@ -196,26 +190,6 @@ impl Registry {
                         },
                     );
                 }
-            }
-        }
-    }
-
-    fn punish(&self, offender: Offender) {
-        match offender {
-            Offender::Session(session) => {
-                self.depart(session, SessionEnd::Offender, OFFENDER_RETRY);
-            }
-            Offender::Link(worker, id) => {
-                let end = LinkEnd::Offender;
-                let reconnect_after = OFFENDER_RETRY;
-                self.depart_link(
-                    &worker,
-                    id,
-                    DepartLink {
-                        end,
-                        reconnect_after,
-                    },
-                );
             }
         }
     }
@@ -377,124 +351,5 @@ impl Handler<TakeCensus> for Registry {
     fn handle(&mut self, _: TakeCensus, _: &mut Context<Self>) -> MessageResult<TakeCensus> {
         let census: Census = self.directory.census();
         MessageResult(census)
-    }
-}
-
-impl Handler<SessionGone> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, gone: SessionGone, ctx: &mut Context<Self>) {
-        if let Some(expiry) = self.expiries.remove(&gone.id) {
-            ctx.cancel_future(expiry);
-        }
-        let channels = self.directory.session_gone(gone.id);
-        self.close(&channels, CloseReason::ConnectionLost);
-        self.sessions.remove(&gone.id);
-        telemetry::session_ended(gone.kind, gone.reason);
-        tracing::info!(session = %gone.id, reason = gone.reason.label(), "a session ended");
-    }
-}
-
-impl Handler<LinkGone> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, gone: LinkGone, ctx: &mut Context<Self>) {
-        telemetry::link_ended(gone.reason);
-        tracing::info!(worker = %gone.worker, reason = gone.reason.label(), "a link ended");
-        let Some(channels) = self.directory.link_gone(&gone.worker, gone.id) else {
-            return;
-        };
-        self.close(&channels, CloseReason::WorkerOffline);
-        self.links.remove(&gone.worker);
-        self.parts.presence.went(&gone.worker, gone.id);
-        self.announce(gone.owner, &gone.worker);
-        self.note_seen(gone.worker, ctx);
-    }
-}
-
-impl Registry {
-    fn note_seen(&self, worker: WorkerId, ctx: &mut Context<Self>) {
-        let store = self.parts.store.clone();
-        let note = async move {
-            let noted = store
-                .run(move |conn| crate::store::workers::note_seen(conn, &worker, clock::unix_ms()));
-            if let Err(fault) = noted.await {
-                tracing::warn!(
-                    error = &fault as &dyn std::error::Error,
-                    "not noted: last seen"
-                );
-            }
-        };
-        ctx.spawn(note.into_actor(self));
-    }
-}
-
-impl Handler<ChannelGone> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, ChannelGone(report): ChannelGone, _: &mut Context<Self>) {
-        self.channels.remove(&report.channel);
-        if report.ending == Ending::Closed(CloseReason::Internal) {
-            self.bury(report.channel);
-        }
-        if let Some(offender) = self.directory.channel_gone(report.channel, report.offender) {
-            self.punish(offender);
-        }
-    }
-}
-
-impl Registry {
-    /// A channel that died could not say goodbye.
-    fn bury(&self, channel: ChannelId) {
-        let Some((session, worker)) = self.directory.parties(channel) else {
-            return;
-        };
-        let close = channel_actors::close::close(channel, 0, CloseReason::Internal);
-        if let Some(KnownSession {
-            ways: Ways::Relay { control, .. },
-            ..
-        }) = self.sessions.get(&session)
-        {
-            tell(control, ControlToBrowser(close.clone()));
-        }
-        if let Some(known) = self.links.get(&worker) {
-            tell(&known.control, ControlToWorker(close));
-        }
-    }
-}
-
-impl Handler<ChannelOverrun> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, event: ChannelOverrun, _: &mut Context<Self>) {
-        self.close(&[event.channel], CloseReason::TooSlow);
-    }
-}
-
-impl Handler<CredentialRevoked> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, event: CredentialRevoked, _: &mut Context<Self>) {
-        self.revoke(event.credential);
-    }
-}
-
-impl Registry {
-    /// Every fence falls before anybody is told anything.
-    fn revoke(&mut self, credential: CredentialId) {
-        let began = clock::now();
-        let revoked = self.directory.revoke(credential, began);
-        for known in revoked
-            .channels
-            .iter()
-            .filter_map(|channel| self.channels.get(channel))
-        {
-            known.fence.fall();
-        }
-        telemetry::revocation(clock::now().saturating_duration_since(began));
-        self.close(&revoked.channels, CloseReason::Revoked);
-        for session in revoked.sessions {
-            self.depart(session, SessionEnd::Revoked, Duration::ZERO);
-        }
     }
 }
