@@ -17,12 +17,15 @@ export class Solo {
   admin = '';
   /** `solo`, or a `hub` that asks for a token. */
   private role: 'solo' | 'hub' = 'solo';
+  private publicUrl: string | undefined;
   private child: ChildProcess | undefined;
 
   private constructor(readonly dataDir: string) {}
 
-  static async start(): Promise<Solo> {
+  /** `publicUrl`: where browsers find it, if not at its own address. */
+  static async start(publicUrl?: string): Promise<Solo> {
     const solo = new Solo(await mkdtemp(join(tmpdir(), 'leapmux-e2e-')));
+    solo.publicUrl = publicUrl;
     // A prompt that is the same for every user.
     await writeFile(join(solo.dataDir, '.bashrc'), "PS1='$ '\n");
     await solo.run([]);
@@ -40,7 +43,7 @@ export class Solo {
   async run(flags: string[]): Promise<void> {
     const port = this.url === '' ? '0' : new URL(this.url).port;
     const args = [this.role, '--data-dir', this.dataDir, '--listen', `127.0.0.1:${port}`, '--admin-listen', '127.0.0.1:0', ...flags];
-    const env = { ...process.env, SHELL: '/bin/bash', HOME: this.dataDir, LANG: 'C.UTF-8' };
+    const env = { ...process.env, SHELL: '/bin/bash', HOME: this.dataDir, LANG: 'C.UTF-8', ...(this.publicUrl && { LEAPMUX_HUB_PUBLIC_URL: this.publicUrl }) };
     this.child = spawn(BINARY, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     await this.ready(this.child);
   }
@@ -167,6 +170,15 @@ export async function axe(page: Page): Promise<string[]> {
     const { violations } = await axe.run({ resultTypes: ['violations'] });
     return violations.flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.html.slice(0, 160)} ${node.failureSummary}`));
   });
+}
+
+/** Looks at the screen as it stands in both themes. */
+export async function axeInBothThemes(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await shot(page, `${name}-${colorScheme}`);
+    expect(await axe(page)).toEqual([]);
+  }
 }
 
 export async function shot(page: Page, name: string): Promise<void> {

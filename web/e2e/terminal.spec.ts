@@ -105,3 +105,30 @@ test('a program bell in another tab marks it and counts in the page title', asyn
   await page.keyboard.press('Control+Shift+ArrowLeft');
   await expect(page).not.toHaveTitle(/^\(1\) /);
 });
+
+test('larger text means fewer columns, and the terminal follows the theme', async ({ page, solo }) => {
+  await openShell(page, solo);
+  const columns = async () => {
+    await run(page, 'clear; echo "cols=$(tput cols)="');
+    await expect(screen(page)).toContainText(/cols=\d+=/);
+    return Number(/cols=(\d+)=/.exec((await screen(page).textContent()) ?? '')?.[1]);
+  };
+  const before = await columns();
+  for (let step = 0; step < 4; step += 1) await page.keyboard.press('Control+=');
+  await expect.poll(columns).toBeLessThan(before);
+  await page.keyboard.press('Control+0');
+  await expect.poll(columns).toBe(before);
+
+  const background = () => page.locator('.panel:not([hidden]) .xterm-scrollable-element').first().evaluate((node) => getComputedStyle(node).backgroundColor);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await expect.poll(background).toBe('rgb(255, 255, 255)');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await expect.poll(background).toBe('rgb(20, 24, 27)');
+});
+
+test('a program may write the clipboard while its terminal has the focus', async ({ page, solo }) => {
+  await openShell(page, solo);
+  await run(page, "printf '\\033]52;c;%s\\007' \"$(printf from-program | base64)\"");
+  await expect(page.locator('.toast')).toHaveText('The program copied 1 line');
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('from-program');
+});

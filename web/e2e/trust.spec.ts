@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, listen, openShell, run, screen, shot, test, type Solo } from './rig';
+import { axeInBothThemes, expect, listen, openShell, run, screen, shot, test, type Solo } from './rig';
 import type { Page } from '@playwright/test';
 
 const OPENS = 'leapmux_hub_channel_opens_total';
@@ -26,12 +26,12 @@ test('a swapped key stops everything: Escape rejects and nothing is sent; Accept
   await expect(dialog).toContainText('If you did not expect this change, reject the connection and verify the worker’s identity before accepting.');
   await expect(dialog.getByRole('button', { name: 'Reject' })).toBeFocused();
   await expect(dialog.locator('mark').first()).toBeVisible();
-  await shot(page, 'key-changed');
+  await axeInBothThemes(page, 'key-changed');
 
   await page.keyboard.press('Escape');
   await expect(dialog).toBeHidden();
   await expect(page.getByText('Blocked: key changed').first()).toBeVisible();
-  await shot(page, 'blocked');
+  await axeInBothThemes(page, 'blocked');
   expect(await solo.metric(OPENS)).toBe(0);
 
   await page.getByRole('navigation', { name: 'Workers' }).getByRole('button', { name: 'Review' }).click();
@@ -40,6 +40,7 @@ test('a swapped key stops everything: Escape rejects and nothing is sent; Accept
   await dialog.getByRole('button', { name: 'Accept' }).click();
   await expect(dialog).toBeHidden();
   await expect(page.locator('.status-line')).toContainText('Connected');
+  expect(await solo.metric(OPENS)).toBe(1);
 });
 
 test('a Worker that falls back to the classic mode is asked about as well', async ({ page, solo }) => {
@@ -51,7 +52,7 @@ test('a Worker that falls back to the classic mode is asked about as well', asyn
   await expect(dialog).toContainText('weaker encryption mode');
   await expect(dialog).toContainText('Mode: post-quantum');
   await expect(dialog).toContainText('Mode: classic');
-  await shot(page, 'mode-weaker');
+  await axeInBothThemes(page, 'mode-weaker');
   await page.keyboard.press('Enter');
   await expect(dialog).toBeHidden();
   await expect(page.getByText('Blocked: weaker mode').first()).toBeVisible();
@@ -66,11 +67,11 @@ test('a second browser waits for approval, then both work in one terminal', asyn
   await second.goto(solo.url);
   await expect(second.getByRole('heading', { name: 'Approve this device' })).toBeVisible({ timeout: 30_000 });
   const words = await second.locator('.notice-block .large-words').textContent();
-  await shot(second, 'approve-this-device');
+  await axeInBothThemes(second, 'approve-this-device');
 
   const banner = page.getByRole('alertdialog', { name: 'A new device wants to connect' });
   await expect(banner).toContainText(words ?? 'no words');
-  await shot(page, 'new-device');
+  await axeInBothThemes(page, 'new-device');
   await banner.getByRole('button', { name: 'Approve' }).click();
 
   await expect(screen(second)).toContainText('$', { timeout: 45_000 });

@@ -13,8 +13,9 @@ let started = false;
 export function startWorkspace(userId: string): void {
   if (started) return;
   started = true;
-  // Early, so that it loads while the Hub is asked for the Workers.
+  // Early, so that both load while the Hub is asked for the Workers.
   channels();
+  void import('../terminal/view').catch(() => undefined);
   followLayout(userId);
   followTerminals();
   followDevices();
