@@ -13,8 +13,8 @@
 //! ```
 //!
 //! Who came is in the directory, and the only way out of it is the drop of a guard. Rules live
-//! in brains ([`directory`], [`origin`], [`limiter`], [`liveness`], [`events`], [`assembly`],
-//! [`drain`]); the rest carries verdicts out.
+//! in brains (`directory`, `origin`, `limiter`, `liveness`, `events`, `assembly`, `departure`,
+//! `drain`); the rest carries verdicts out.
 //!
 //! What it never does: decrypt (no cryptography of channels is in reach of this crate), keep a
 //! payload, look a frame up in anything shared, restart an actor, or store a secret that it was
