@@ -7,6 +7,7 @@
 //! | `model` | the screen model's ears: what a program may make it remember |
 //! | `screen` | BRAIN: the screen as it stands after so many bytes |
 //! | `snapshot` | the bytes that rebuild a screen elsewhere |
+//! | `pen` | the style of cells, as the sequences that set it |
 //! | `answers` | BRAIN: which input is a terminal's answer and not a person's |
 //! | `view` | BRAIN: what one client has still to be sent |
 //! | `desk` | BRAIN: one terminal with its screen, views, title and state |
@@ -22,6 +23,7 @@ pub mod desk;
 pub mod environment;
 pub mod live;
 mod model;
+mod pen;
 pub mod process_tree;
 pub mod pty;
 pub mod roster;

@@ -11,12 +11,15 @@ use alacritty_terminal::{
     index::{Column, Line},
     term::{
         TermMode,
-        cell::{Cell, Flags, Hyperlink},
+        cell::{Cell, Flags},
     },
     vte::ansi::{CharsetIndex, Color, CursorShape, CursorStyle, NamedColor, Rgb, StandardCharset},
 };
 
-use super::screen::Screen;
+use super::{
+    pen::{Pen, Style, write_link},
+    screen::Screen,
+};
 
 /// Everything but the tail of an unfinished sequence.
 pub(super) fn rebuild(screen: &mut Screen, budget: usize) -> Vec<u8> {
@@ -193,118 +196,6 @@ fn blank(cell: &Cell) -> bool {
         && !cell.flags.intersects(marks)
         && cell.zerowidth().unwrap_or_default().is_empty()
         && cell.hyperlink().is_none()
-}
-
-/// The style that is on, so that only changes are written.
-#[derive(Default)]
-struct Pen {
-    style: Option<Style>,
-    link: Option<Hyperlink>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-struct Style {
-    fg: Color,
-    bg: Color,
-    flags: Flags,
-    underline: Option<Color>,
-}
-
-impl Pen {
-    fn take(&mut self, out: &mut String, cell: &Cell) {
-        let style = Style::of(cell);
-        if self.style.unwrap_or(Style::FRESH) != style {
-            style.write(out);
-            self.style = Some(style);
-        }
-        let link = cell.hyperlink();
-        if self.link != link {
-            write_link(out, link.as_ref());
-            self.link = link;
-        }
-    }
-
-    fn lift(&mut self, out: &mut String) {
-        if self.style.take().is_some_and(|style| style != Style::FRESH) {
-            out.push_str("\x1b[m");
-        }
-        if self.link.take().is_some() {
-            write_link(out, None);
-        }
-    }
-}
-
-impl Style {
-    const FRESH: Self = Self {
-        fg: Color::Named(NamedColor::Foreground),
-        bg: Color::Named(NamedColor::Background),
-        flags: Flags::empty(),
-        underline: None,
-    };
-
-    fn of(cell: &Cell) -> Self {
-        let shown = Flags::BOLD_ITALIC
-            | Flags::DIM
-            | Flags::INVERSE
-            | Flags::HIDDEN
-            | Flags::STRIKEOUT
-            | Flags::ALL_UNDERLINES;
-        Self {
-            fg: cell.fg,
-            bg: cell.bg,
-            flags: cell.flags & shown,
-            underline: cell.underline_color(),
-        }
-    }
-
-    /// SGR (ECMA-48 §8.3.117, with the extensions of xterm and kitty), from nothing.
-    fn write(self, out: &mut String) {
-        out.push_str("\x1b[0");
-        for (flag, code) in FLAG_CODES {
-            if self.flags.contains(*flag) {
-                let _ = write!(out, ";{code}");
-            }
-        }
-        write_colour(out, self.fg, 30);
-        write_colour(out, self.bg, 40);
-        if let Some(underline) = self.underline {
-            write_colour(out, underline, 50);
-        }
-        out.push('m');
-    }
-}
-
-const FLAG_CODES: &[(Flags, &str)] = &[
-    (Flags::BOLD, "1"),
-    (Flags::DIM, "2"),
-    (Flags::ITALIC, "3"),
-    (Flags::UNDERLINE, "4"),
-    (Flags::DOUBLE_UNDERLINE, "4:2"),
-    (Flags::UNDERCURL, "4:3"),
-    (Flags::DOTTED_UNDERLINE, "4:4"),
-    (Flags::DASHED_UNDERLINE, "4:5"),
-    (Flags::INVERSE, "7"),
-    (Flags::HIDDEN, "8"),
-    (Flags::STRIKEOUT, "9"),
-];
-
-/// `base` is 30 for text, 40 for paper, 50 for underlines (which have no named colours).
-fn write_colour(out: &mut String, colour: Color, base: usize) {
-    let _ = match colour {
-        Color::Named(name) if (name as usize) < 8 => write!(out, ";{}", base + name as usize),
-        Color::Named(name) if (name as usize) < 16 => write!(out, ";{}", base + 52 + name as usize),
-        Color::Named(_) => Ok(()),
-        Color::Indexed(index) => write!(out, ";{};5;{index}", base + 8),
-        Color::Spec(Rgb { r, g, b }) => write!(out, ";{};2;{r};{g};{b}", base + 8),
-    };
-}
-
-/// OSC 8.
-fn write_link(out: &mut String, link: Option<&Hyperlink>) {
-    let _ = match link {
-        Some(link) => write!(out, "\x1b]8;id={};{}\x1b\\", link.id(), link.uri()),
-        None => write!(out, "\x1b]8;;\x1b\\"),
-    };
 }
 
 fn tab_stops(out: &mut String, screen: &mut Screen) {

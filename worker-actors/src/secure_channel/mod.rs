@@ -4,34 +4,32 @@
 //! out only into places of the link's queue that were reserved before they are sealed, so a slow
 //! link holds up sealing and loses nothing.
 
+mod calls;
+
 use std::collections::BTreeMap;
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler,
     SpawnHandle, StreamHandler, WrapFuture as _,
 };
-use bytes::Bytes;
 use channel_actors::{
     close::CloseReason,
     endpoint::{ClaimedDevice, Endpoint, Event, trust::Verdict},
 };
 use schema::{
     frame::Outer,
-    ids::{ChannelId, WorkspaceId},
-    wire::{self, RpcError, control, from_worker},
+    ids::ChannelId,
+    wire::{self, control, from_worker},
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{UnboundedReceiverStream, WatchStream};
-use tonic::Code;
 
+use self::calls::{Call, Running};
 use crate::{
     clock,
     device_book::{DeviceBook, Judged},
     messages::{Close, ControlFromHub, FromHub, LinkLost},
-    services::{
-        Caller, Services, error,
-        gate::{self, Role},
-    },
+    services::Services,
     store::StoreError,
     streams::Streams,
 };
@@ -65,13 +63,6 @@ pub(crate) struct SecureChannel {
     streams: Streams,
     timer: Option<SpawnHandle>,
     _guard: Guard,
-}
-
-/// A call that is being served.
-struct Running {
-    task: SpawnHandle,
-    role: Role,
-    workspace: Option<WorkspaceId>,
 }
 
 /// What a channel is started with.
@@ -249,113 +240,10 @@ impl SecureChannel {
         }
     }
 
-    fn role(&self, workspace: Option<&WorkspaceId>) -> Option<Role> {
-        let is_owner = self.endpoint.user() == self.devices().owner();
-        gate::role(
-            is_owner,
-            workspace.and_then(|workspace| self.endpoint.role(workspace)),
-        )
-    }
-
-    /// Privileges were lowered: what was begun with higher ones ends.
-    fn recheck_roles(&mut self, ctx: &mut Context<Self>) {
-        let roles = self
-            .calls
-            .iter()
-            .map(|(id, call)| (*id, call.role, self.role(call.workspace.as_ref())));
-        let lowered = roles.filter(|(_, then, now)| now.is_none_or(|now| now < *then));
-        for id in lowered.map(|(id, ..)| id).collect::<Vec<_>>() {
-            let refusal = error(Code::PermissionDenied, "your role was changed");
-            if self
-                .streams
-                .end(id, Some(refusal.clone()), &mut self.endpoint)
-            {
-                self.forget(id, ctx);
-            } else {
-                self.forget(id, ctx);
-                // It may have been answered in this moment, and then it is over.
-                let _ = self.endpoint.respond(id, Err(refusal));
-            }
-        }
-    }
-
-    fn call(&mut self, call: Call, ctx: &mut Context<Self>) {
-        let Call {
-            id,
-            method,
-            payload,
-            opens_stream,
-            workspace,
-        } = call;
-        let role = self.role(workspace.as_ref());
-        let admitted = gate::admit(&method, role, opens_stream);
-        let (method, role, device) = match (admitted, role, self.device.clone()) {
-            (Ok(method), Some(role), Some(device)) => (method, role, device),
-            (Err(refusal), ..) => return self.respond(id, Err(refusal)),
-            (Ok(_), ..) => return self.respond(id, Err(error(Code::PermissionDenied, "not yet"))),
-        };
-        let caller = Caller {
-            device,
-            role,
-            workspace: workspace.clone(),
-        };
-        let services = self.services.clone();
-        let task = if opens_stream {
-            self.respond(id, Ok(Bytes::new()));
-            let stream = self.streams.open(id, &mut self.endpoint);
-            let serving = services.serve(method, caller, payload, stream);
-            ctx.spawn(serving.into_actor(self).map(move |served, channel, ctx| {
-                channel.calls.remove(&id);
-                channel.streams.finish(id, served.err());
-                channel.settle(ctx);
-            }))
-        } else {
-            let answering = services.answer(method, caller, payload);
-            ctx.spawn(answering.into_actor(self).map(move |answer, channel, ctx| {
-                channel.calls.remove(&id);
-                channel.respond(id, answer);
-                channel.settle(ctx);
-            }))
-        };
-        self.calls.insert(
-            id,
-            Running {
-                task,
-                role,
-                workspace,
-            },
-        );
-    }
-
-    fn respond(&mut self, id: u64, result: Result<Bytes, RpcError>) {
-        if self.endpoint.respond(id, result).is_err() && self.endpoint.closed().is_none() {
-            // Cancelled meanwhile, or larger than this channel takes; the second wants a word.
-            let refusal = error(Code::ResourceExhausted, "the answer is too large");
-            let _ = self.endpoint.respond(id, Err(refusal));
-        }
-    }
-
-    /// The client wants no more of it.
-    fn forget(&mut self, id: u64, ctx: &mut Context<Self>) {
-        self.streams.forget(id);
-        if let Some(call) = self.calls.remove(&id) {
-            ctx.cancel_future(call.task);
-        }
-    }
-
     fn change_access(&mut self, changed: &wire::AccessChanged, ctx: &mut Context<Self>) {
         self.endpoint.change_access(&changed.workspaces);
         self.recheck_roles(ctx);
     }
-}
-
-/// A request as it came.
-struct Call {
-    id: u64,
-    method: String,
-    payload: Bytes,
-    opens_stream: bool,
-    workspace: Option<WorkspaceId>,
 }
 
 impl Actor for SecureChannel {

@@ -1,23 +1,28 @@
 //! ACTOR of the stream to the Hub: dial, say hello, hand frames to their channels, notice
 //! silence, dial again.
 
+mod handshakes;
+mod state;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+pub use state::{EndReason, LinkState};
+
 use actix::{
-    Actor, ActorContext as _, ActorFutureExt as _, Addr, ArbiterHandle, AsyncContext as _, Context,
+    Actor, ActorContext as _, ActorFutureExt as _, ArbiterHandle, AsyncContext as _, Context,
     Handler, Recipient, ResponseActFuture, StreamHandler, WrapFuture as _,
 };
 use channel_actors::{
     close::{self, CloseReason},
-    endpoint::{AcceptParts, Responder, SignedReply, admission::Admission},
+    endpoint::admission::Admission,
     limits::Limits,
-    post::{Kept, Overrun, tell, tell_addr},
+    post::{Kept, Overrun, tell},
     refusal::{self, Refusal, RefusalReason},
 };
 use crypto::{Identity, Mode};
 use schema::{
     frame::{Frame, Outer},
-    ids::{ChannelId, UserId, WorkerId},
+    ids::{ChannelId, WorkerId},
     wire::{self, control, from_worker, to_worker},
 };
 use tokio::sync::{mpsc, watch};
@@ -30,39 +35,8 @@ use crate::{
     open_link::{self, Caller, Lost, Open},
     pulse::{Beat, Pulse},
     redial::Redial,
-    secure_channel::{ChannelParts, Guard, SecureChannel},
     services::Services,
 };
-
-/// How the link stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkState {
-    /// Dialling, or waiting for the welcome.
-    Connecting,
-    /// Welcomed.
-    Connected,
-    /// Down; dialled again after so long.
-    Waiting {
-        /// The wait that was chosen.
-        retry_after: Duration,
-    },
-    /// Given up, or stopped.
-    Ended(EndReason),
-}
-
-/// Why a Worker does not go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EndReason {
-    /// It was told to.
-    #[error("stopped")]
-    Stopped,
-    /// The Hub does not know it any more.
-    #[error("the Hub does not know this Worker any more; register it again")]
-    Deregistered,
-    /// Another process runs as the same Worker.
-    #[error("another process has connected as this Worker; stop one of the two")]
-    Replaced,
-}
 
 /// What a link is made with.
 pub(crate) struct LinkParts {
@@ -290,101 +264,6 @@ impl HubLink {
         }
     }
 
-    fn incoming(&mut self, incoming: wire::Incoming, ctx: &mut Ctx) {
-        let Ok(channel) = ChannelId::try_from(&*incoming.channel_id) else {
-            return;
-        };
-        let Ok(user) = UserId::parse(&incoming.user_id) else {
-            return self.refuse(channel, RefusalReason::Malformed.into());
-        };
-        if let Err(refusal) = self.admission.admit(channel, &user, clock::now()) {
-            return self.refuse(channel, refusal);
-        }
-        self.pending
-            .insert(channel, Some(incoming.workspaces.clone()));
-        self.admission.enqueue(channel, user, incoming);
-        self.sign_next(ctx);
-    }
-
-    /// Handshakes run on the blocking pool, as many at a time as there are cores.
-    fn sign_next(&mut self, ctx: &mut Ctx) {
-        while let Some((channel, incoming)) = self.admission.next_job() {
-            let (identity, mode) = (Arc::clone(&self.parts.identity), self.parts.mode);
-            let (worker, limits) = (self.parts.worker.clone(), Arc::clone(&self.limits));
-            let generation = self.generation;
-            let signing = tokio::task::spawn_blocking(move || {
-                let begun = clock::now();
-                let parts = AcceptParts {
-                    identity: &identity,
-                    mode,
-                    worker,
-                    incoming: &incoming,
-                    limits,
-                };
-                let answer = shake_hands(parts, &identity);
-                (answer, begun.elapsed())
-            });
-            ctx.spawn(signing.into_actor(self).map(move |signed, link, ctx| {
-                let (answer, took) =
-                    signed.unwrap_or((Err(RefusalReason::Handshake), Duration::ZERO));
-                link.admission.done(took);
-                link.answered(channel, generation, answer, ctx);
-                link.sign_next(ctx);
-            }));
-        }
-    }
-
-    fn answered(
-        &mut self,
-        channel: ChannelId,
-        generation: u64,
-        answer: Result<(Responder, SignedReply), RefusalReason>,
-        ctx: &mut Ctx,
-    ) {
-        let access = self.pending.remove(&channel).flatten();
-        let here = access.filter(|_| generation == self.generation);
-        match (answer, here, &self.live) {
-            (Ok((mut responder, signed)), Some(access), Some(live)) => {
-                responder.change_access(&access);
-                let (endpoint, opened) = responder.reply(signed, clock::now());
-                let link = live.open.frames.clone();
-                let addr = self.start(endpoint, link, ctx);
-                self.channels.insert(channel, line(&addr));
-                self.say_control(opened);
-            }
-            (Err(reason), Some(_), Some(_)) => {
-                self.admission.closed(&channel, clock::now());
-                self.refuse(channel, reason.into());
-            }
-            // Closed while it waited, or its link is gone.
-            (Ok(_) | Err(_), ..) => self.admission.closed(&channel, clock::now()),
-        }
-    }
-
-    fn start(
-        &mut self,
-        endpoint: channel_actors::endpoint::Endpoint,
-        link: mpsc::Sender<wire::FromWorker>,
-        ctx: &Ctx,
-    ) -> Addr<SecureChannel> {
-        let (channel, hub) = (endpoint.channel(), ctx.address());
-        let guard = Guard::new(move || tell_addr(&hub, ChannelGone(channel)));
-        let parts = ChannelParts {
-            endpoint,
-            link,
-            services: self.parts.services.clone(),
-            guard,
-        };
-        self.turn = self.turn.wrapping_add(1);
-        let arbiters = &self.parts.arbiters;
-        match arbiters.get(self.turn % arbiters.len().max(1)) {
-            Some(arbiter) => {
-                SecureChannel::start_in_arbiter(arbiter, move |_| SecureChannel::new(parts))
-            }
-            None => SecureChannel::new(parts).start(),
-        }
-    }
-
     fn closed(&mut self, close: wire::Close) {
         let Ok(channel) = ChannelId::try_from(&*close.channel_id) else {
             return;
@@ -423,25 +302,6 @@ impl HubLink {
         if self.channels.remove(&channel).is_some() {
             self.admission.closed(&channel, clock::now());
         }
-    }
-}
-
-/// Both halves of a handshake: the cheap look, and the signature.
-fn shake_hands(
-    parts: AcceptParts<'_>,
-    identity: &Identity,
-) -> Result<(Responder, SignedReply), RefusalReason> {
-    let (responder, job) = Responder::accept(parts)?;
-    let signed = job.run(identity, &mut entropy::source())?;
-    Ok((responder, signed))
-}
-
-fn line(channel: &Addr<SecureChannel>) -> Line {
-    Line {
-        frames: Kept::new(channel.clone().recipient()),
-        control: channel.clone().recipient(),
-        lost: channel.clone().recipient(),
-        close: channel.clone().recipient(),
     }
 }
 
