@@ -53,7 +53,7 @@ pub(super) struct Running {
     /// post-quantum or classic; classic gives up protection against quantum computers
     #[arg(long, value_name = "MODE")]
     encryption_mode: Option<String>,
-    /// known-devices; tofu trusts every new device once; any trusts whatever the Hub says
+    /// known-devices; tofu trusts the first device of each user; any trusts whatever the Hub says
     #[arg(long, value_name = "POLICY")]
     device_trust: Option<String>,
     /// Start shells as login shells
