@@ -4,9 +4,9 @@ import { BellDot, Columns2, Plus, Rows2, X } from 'lucide';
 import { TerminalState } from '../gen/leapmux/v1/services_pb';
 import { currentWorker, requestClose } from '../state/commands';
 import { isReady } from '../state/channels';
-import { focusedTile, narrow, showTab, split, stepTab, tabParts } from '../state/layout';
+import { focusedTile, narrow, showTab, stepTab, tabParts } from '../state/layout';
 import { show } from '../state/overlays';
-import { bells, clearBell, isOver, openTerminal, summaryOf, titleOf } from '../state/terminals';
+import { bells, clearBell, isOver, openBeside, openTerminal, summaryOf, titleOf } from '../state/terminals';
 import { terminalFor } from '../terminal/registry';
 import { Icon } from '../ui/Icon';
 import { dragTab } from './drag';
@@ -15,7 +15,7 @@ import type { Leaf } from './tree';
 
 export function Tabs({ leaf, alone }: { leaf: Leaf; alone: boolean }) {
   const worker = currentWorker();
-  const open = (into: string) => worker !== undefined && void openTerminal(worker, into);
+  const beside = (side: 'right' | 'down') => worker !== undefined && void openBeside(worker, leaf.id, side);
   const onKey = (event: KeyboardEvent) => {
     const by = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
     if (by === 0 || event.shiftKey || event.ctrlKey || event.altKey) return;
@@ -37,15 +37,15 @@ export function Tabs({ leaf, alone }: { leaf: Leaf; alone: boolean }) {
             <Icon of={X} size={14} />
           </button>
         )}
-        <button class="ghost small" aria-label="New terminal in this tile" title="New terminal" disabled={worker === undefined} onClick={() => open(leaf.id)}>
+        <button class="ghost small" aria-label="New terminal in this tile" title="New terminal" disabled={worker === undefined} onClick={() => worker !== undefined && void openTerminal(worker, leaf.id)}>
           <Icon of={Plus} size={15} />
         </button>
         {!narrow.value && (!alone || leaf.tabs.length > 0) && (
           <>
-            <button class="ghost small" aria-label="Split right" title="Split right" disabled={worker === undefined} onClick={() => open(split(leaf.id, 'right', null))}>
+            <button class="ghost small" aria-label="Split right" title="Split right" disabled={worker === undefined} onClick={() => beside('right')}>
               <Icon of={Columns2} size={14} />
             </button>
-            <button class="ghost small" aria-label="Split down" title="Split down" disabled={worker === undefined} onClick={() => open(split(leaf.id, 'down', null))}>
+            <button class="ghost small" aria-label="Split down" title="Split down" disabled={worker === undefined} onClick={() => beside('down')}>
               <Icon of={Rows2} size={14} />
             </button>
           </>

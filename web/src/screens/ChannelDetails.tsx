@@ -2,7 +2,7 @@
 
 import type { ChannelStatus } from '../channel/handle';
 import { channels } from '../state/channels';
-import type { Spoken } from '../state/status';
+import { reviewable, type Spoken } from '../state/status';
 import { toast } from '../state/toasts';
 import { day } from '../ui/text';
 import { Words } from '../ui/Words';
@@ -15,7 +15,6 @@ interface Props {
 }
 
 export function ChannelDetails({ status, state, name, onReview }: Props) {
-  const blocked = status.state === 'blocked' && status.reason !== 'device_not_trusted';
   return (
     <>
       <h2>{name}</h2>
@@ -30,7 +29,7 @@ export function ChannelDetails({ status, state, name, onReview }: Props) {
       </dl>
       {status.pinDropped && <p class="notice">The key kept for this Worker had not been used for a year and was dropped. Compare the words again.</p>}
       <div class="actions start">
-        {blocked && <button class="primary" onClick={() => { onReview(); channels().review(status.workerId); }}>Review</button>}
+        {reviewable(status) && <button class="primary" onClick={() => { onReview(); channels().review(status.workerId); }}>Review</button>}
         {status.words && !status.verified && status.state === 'ready' && (
           <button onClick={() => void verified(status.workerId)}>I compared the words: they match</button>
         )}

@@ -3,7 +3,7 @@ import { boundCommands } from '../state/commands';
 import type { TabId } from '../state/layout';
 import { dropTab } from '../state/layout';
 import { dismiss, overlay } from '../state/overlays';
-import { closeTerminal, renameTerminal, titleOf } from '../state/terminals';
+import { closeTerminal, plainTitleOf, renameTerminal, titleOf } from '../state/terminals';
 import { Dialog } from '../ui/Dialog';
 import { Keys } from '../ui/Keys';
 import { Palette } from './Palette';
@@ -71,7 +71,7 @@ function CloseTerminal({ tab }: { tab: TabId }) {
 }
 
 function Rename({ tab }: { tab: TabId }) {
-  const [title, setTitle] = useState(titleOf(tab));
+  const [title, setTitle] = useState(plainTitleOf(tab));
   const save = (event: Event) => {
     event.preventDefault();
     dismiss();

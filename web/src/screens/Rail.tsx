@@ -9,7 +9,7 @@ import { currentTab, narrow, showTab, tabId, tree } from '../state/layout';
 import { drawer, show } from '../state/overlays';
 import { nextTheme, prefs, setPref } from '../state/prefs';
 import { go, route } from '../state/route';
-import { speak } from '../state/status';
+import { reviewable, speak } from '../state/status';
 import { bells, openTerminal, opening, terminals, titleOf } from '../state/terminals';
 import { workerName, workers } from '../state/workers';
 import { leafOf } from '../layout/tree';
@@ -58,7 +58,7 @@ function WorkerItem({ worker }: { worker: Worker }) {
       <p class={`worker-state ${offline ? 'off' : state.tone}`}>
         <Icon of={state.tone === 'good' ? Lock : LockOpen} size={13} />
         <span>{offline ? 'Offline' : state.short}</span>
-        {status?.state === 'blocked' && status.reason !== 'device_not_trusted' && (
+        {status && reviewable(status) && (
           <button class="link" onClick={() => channels().review(workerId)}>Review</button>
         )}
       </p>

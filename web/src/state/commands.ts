@@ -10,7 +10,7 @@ import * as layout from './layout';
 import { drawer, show } from './overlays';
 import { changeFontSize, prefs, setPref, type Theme } from './prefs';
 import { go, route } from './route';
-import { closeTerminal, openTerminal, restartTerminal, summaryOf, titleOf } from './terminals';
+import { closeTerminal, openBeside, openTerminal, restartTerminal, summaryOf, titleOf } from './terminals';
 import { workerName, workers } from './workers';
 
 export interface Command {
@@ -56,14 +56,14 @@ function withTab(use: (tab: layout.TabId) => void): void {
   if (tab !== null) use(tab);
 }
 
-function openHere(leafId?: string): void {
+function openHere(): void {
   const worker = currentWorker();
-  if (worker !== undefined) void openTerminal(worker, leafId);
+  if (worker !== undefined) void openTerminal(worker);
 }
 
-/** Halves the tile in use and opens a terminal in the new one. */
 function splitHere(side: 'right' | 'down'): void {
-  openHere(layout.split(layout.currentTile.value.id, side, null));
+  const worker = currentWorker();
+  if (worker !== undefined) void openBeside(worker, layout.currentTile.value.id, side);
 }
 
 const TERMINAL: Command[] = [

@@ -73,6 +73,11 @@ function blocked(reason: string | undefined): Spoken {
   }
 }
 
+/** Whether a person's answer to the trust question is what is missing. */
+export function reviewable(status: ChannelStatus): boolean {
+  return status.state === 'blocked' && status.reason !== 'device_not_trusted';
+}
+
 /** One sentence for each label that the Hub, the Worker or the channel can give. */
 export function reasonSentence(reason: string | undefined): string {
   return (reason && SENTENCES[reason]) || 'The connection ended.';

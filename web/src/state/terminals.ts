@@ -14,9 +14,10 @@ import {
 } from '../gen/leapmux/v1/services_pb';
 import { displayText } from '../ui/text';
 import { call, isReady, onReady, watch } from './channels';
-import { addTabTo, dropTab, swapTab, currentTile, pruneTabs, tabId, tabParts, tree, visibleTabs } from './layout';
-import type { TabId } from './layout';
-import { allTabs } from '../layout/tree';
+import {
+  addTabTo, currentTile, dropTab, pruneTabs, split, swapTab, tabId, tabParts, tree, visibleTabs, type TabId,
+} from './layout';
+import { allTabs, leafById, type Side } from '../layout/tree';
 import { toast } from './toasts';
 
 export const terminals = signal<ReadonlyMap<string, TerminalSummary[]>>(new Map());
@@ -38,7 +39,18 @@ export function summaryOf(tab: TabId): TerminalSummary | undefined {
   return terminals.value.get(workerId)?.find((one) => one.terminalId === terminalId);
 }
 
+/** The title with a number behind it where several terminals of a Worker share it. */
 export function titleOf(tab: TabId): string {
+  const title = plainTitleOf(tab);
+  const { workerId, terminalId } = tabParts(tab);
+  const same = (terminals.value.get(workerId) ?? []).filter(
+    (one) => plainTitleOf(tabId(workerId, one.terminalId)) === title,
+  );
+  const at = same.findIndex((one) => one.terminalId === terminalId);
+  return at > 0 ? `${title} ${at + 1}` : title;
+}
+
+export function plainTitleOf(tab: TabId): string {
   return displayText(summaryOf(tab)?.title ?? gone.value.get(tab) ?? '', 80) || 'Terminal';
 }
 
@@ -66,7 +78,7 @@ function reconcile(workerId: string, list: TerminalSummary[], since: Since): voi
   const alive = new Set(list.map((one) => tabId(workerId, one.terminalId)));
   const missing = allTabs(tree.value).filter((tab) => tabParts(tab).workerId === workerId && !alive.has(tab));
   if (since === 'reconnection') {
-    gone.value = new Map([...gone.value, ...missing.map((tab) => [tab, titleOf(tab)] as const)]);
+    gone.value = new Map([...gone.value, ...missing.map((tab) => [tab, plainTitleOf(tab)] as const)]);
   }
   terminals.value = new Map(terminals.peek()).set(workerId, list);
   pruneTabs((tab) => !missing.includes(tab) || gone.value.has(tab));
@@ -82,6 +94,14 @@ function reconcile(workerId: string, list: TerminalSummary[], since: Since): voi
 export async function openTerminal(workerId: string, leafId = currentTile.value.id): Promise<void> {
   const opened = await start(workerId);
   if (opened) addTabTo(leafId, opened);
+}
+
+/** Opens a terminal in a new half of a tile. The tile is split once there is something to show. */
+export async function openBeside(workerId: string, leafId: string, side: Side): Promise<void> {
+  const opened = await start(workerId);
+  if (!opened) return;
+  if (leafById(tree.value, leafId)?.tabs.length) split(leafId, side, opened);
+  else addTabTo(leafId, opened);
 }
 
 /** Puts a new terminal where an ended or lost one stood. */

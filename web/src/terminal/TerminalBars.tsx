@@ -1,7 +1,7 @@
 import { TerminalState } from '../gen/leapmux/v1/services_pb';
-import { statuses } from '../state/channels';
+import { channels, statuses } from '../state/channels';
 import { tabParts, type TabId } from '../state/layout';
-import { speak } from '../state/status';
+import { reviewable, speak } from '../state/status';
 import { gone, restartTerminal, summaryOf } from '../state/terminals';
 import { useNow } from '../screens/StatusLine';
 import type { TerminalSession } from './session';
@@ -17,7 +17,7 @@ export function TerminalBars({ tab, session }: { tab: TabId; session: TerminalSe
   const place = session.cursorIsHigh() ? 'foot' : '';
   if (session.drawn.value && status && status.state !== 'ready') {
     const state = speak(status, now);
-    return <div class={`bar ${place} ${state.tone}`} data-bar="connection">{state.short}<span class="bar-more">{state.long}</span></div>;
+    return <div class={`bar ${place} ${state.tone}`} data-bar="connection">{state.short}<span class="bar-more">{state.long}</span>{reviewable(status) && <button class="link" onClick={() => channels().review(status.workerId)}>Review</button>}</div>;
   }
   if (summary?.state === TerminalState.ENDED) {
     return (
