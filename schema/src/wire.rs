@@ -2,11 +2,7 @@
 
 #![expect(missing_docs, reason = "the documentation stands in the .proto files")]
 #![expect(unused_qualifications, reason = "generated code")]
-#![expect(
-    clippy::use_self,
-    clippy::wildcard_enum_match_arm,
-    reason = "generated code"
-)]
+#![expect(clippy::use_self, reason = "generated code")]
 
 include!(concat!(env!("OUT_DIR"), "/leapmux.v1.rs"));
 include!(concat!(env!("OUT_DIR"), "/leapmux.v1.serde.rs"));
