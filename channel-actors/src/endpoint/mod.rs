@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`initiator`] | the client's half of an open, up to the claim |
 //! | [`responder`] | the Worker's half of an open, up to the claim |
-//! | [`live`] | [`Endpoint`]: either end of a channel that has keys; `arrivals` and `speech` are its input |
+//! | [`live`] | [`Endpoint`]: either end of a channel that has keys; `arrivals` and `speech` are its input, `sealing` its output |
 //! | `gate` | what may be said before and after the claim is accepted |
 //! | [`claim`] | the statement of who the client is |
 //! | [`access`] | what a user may do in which workspace |
@@ -33,12 +33,15 @@ pub mod initiator;
 pub mod live;
 mod outbox;
 pub mod responder;
+mod sealing;
 mod speech;
 mod streams;
 pub mod trust;
 mod window;
 
 pub use claim::ClaimedDevice;
+// What these take and give, for a caller that needs nothing else of cryptography.
+pub use crypto::{DeviceKey, Identity, Mode, PublicKey};
 pub use event::{Event, Failure, SendError};
 pub use initiator::{Initiator, OpenError, OpenParts};
 pub use live::Endpoint;

@@ -6,11 +6,7 @@ use schema::{
     wire::{self, inner::Body, response},
 };
 
-use super::{
-    SendError,
-    live::{Endpoint, encode},
-    outbox::Kind,
-};
+use super::{SendError, live::Endpoint, outbox::Kind, sealing::encode};
 use crate::relay::Side;
 
 /// A request to make.
