@@ -15,10 +15,6 @@ const FILES: [&str; 4] = [
     clippy::disallowed_methods,
     reason = "cargo tells a build script by the environment"
 )]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "cargo tells a build script its folder in a variable; this is no configuration"
-)]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     let descriptors = protox::compile(FILES, ["proto"])?;
