@@ -3,6 +3,7 @@
 import type { ChannelStatus } from '../channel/handle';
 import { channels } from '../state/channels';
 import { reviewable, type Spoken } from '../state/status';
+import { askForLasting } from '../state/storage';
 import { toast } from '../state/toasts';
 import { day } from '../ui/text';
 import { Words } from '../ui/Words';
@@ -56,6 +57,7 @@ async function verified(workerId: string): Promise<void> {
   try {
     await channels().markVerified(workerId);
     toast('Marked as verified.');
+    await askForLasting();
   } catch {
     toast('This could not be kept in the browser’s storage.', 'danger');
   }

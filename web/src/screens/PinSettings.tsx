@@ -3,6 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { PinRecord } from '../channel/handle';
 import { channels, statuses } from '../state/channels';
+import { askForLasting, lasting, readLasting } from '../state/storage';
 import { toast } from '../state/toasts';
 import { workerName } from '../state/workers';
 import { moment } from '../ui/text';
@@ -12,10 +13,17 @@ export function PinSettings() {
   const [pins, setPins] = useState<PinRecord[] | 'failed'>();
   const read = () => channels().pins().then(setPins, () => setPins('failed'));
   useEffect(() => void read(), [statuses.value]);
+  useEffect(() => void readLasting(), []);
   return (
     <section class="settings-part" aria-labelledby="pins-title">
       <h2 id="pins-title">Worker keys kept in this browser</h2>
       <p class="muted">Each Worker’s key is kept for a year after its last use and compared at every connection.</p>
+      {lasting.value === false && (
+        <p class="notice">
+          This browser has not promised to keep them: it may clear them sooner, and the next connection would pin anew.{' '}
+          <button class="link" onClick={() => void askForLasting()}>Ask it to keep them</button>
+        </p>
+      )}
       {pins === 'failed' && <p class="problem">The browser’s storage could not be read.</p>}
       {Array.isArray(pins) && pins.length === 0 && <p class="hint">None yet. A key is kept once a connection stands.</p>}
       {Array.isArray(pins) && pins.length > 0 && (

@@ -11,6 +11,7 @@ import {
 } from '../gen/leapmux/v1/hub_pb';
 import { RpcFailure, rpc } from '../hub/rpc';
 import { retryDelayMs } from '../hub/retry';
+import { displayText } from '../ui/text';
 
 export type Account =
   | { state: 'asking' }
@@ -28,9 +29,9 @@ export async function whoAmI(attempt = 0): Promise<void> {
       ? {
           state: 'signed-in',
           userId: me.userId,
-          username: me.username,
+          username: displayText(me.username, 60),
           solo: me.solo,
-          version: me.hubVersion,
+          version: displayText(me.hubVersion, 40),
         }
       : { state: 'signed-out' };
   } catch {

@@ -20,6 +20,8 @@ const SELECTION_SETTLES_MS = 180;
 /** How long another client's size is taken for an echo of an older one of ours. */
 const SIZE_ECHO_MS = 1_000;
 const MAX_PROGRAM_COPY = 100_000;
+/** Well within a stream's credit, so that a paste never ends it. */
+const MAX_PASTE = 256 * 1024;
 
 export type Phase = 'loading' | 'attaching' | 'live' | 'held';
 
@@ -130,6 +132,10 @@ export class TerminalSession implements TerminalHandle, Screen {
   /** Pastes, after asking where several lines could run at once. */
   offerPaste(text: string): void {
     const clean = pasteable(text);
+    if (clean.length > MAX_PASTE) {
+      toast('This is more than can be pasted at once (256 KiB).', 'danger');
+      return;
+    }
     const calm = this.view?.brackets === true && this.view.fullScreen;
     const several = clean.includes('\n');
     if (several && !calm && prefs.value.pasteWarning) this.pasting.value = clean;

@@ -1,0 +1,15 @@
+/** Whether the browser promised to keep this page's storage, and with it the pinned keys. */
+
+import { signal } from '@preact/signals';
+
+/** Undefined: not known, or the browser has no such promise. */
+export const lasting = signal<boolean | undefined>(undefined);
+
+export async function readLasting(): Promise<void> {
+  lasting.value = await navigator.storage?.persisted?.().catch(() => undefined);
+}
+
+/** May show a question of the browser's own, so it follows a click. */
+export async function askForLasting(): Promise<void> {
+  lasting.value = await navigator.storage?.persist?.().catch(() => undefined);
+}
