@@ -44,11 +44,17 @@ struct Offer {
 /// An open channel, and the connection that carries it.
 pub(crate) struct Open {
     session: Session,
+    worker: WorkerId,
     /// The channel.
     pub(crate) channel: Channel,
 }
 
 impl Open {
+    /// The Worker at its other end.
+    pub(crate) fn worker(&self) -> &str {
+        self.worker.as_str()
+    }
+
     /// Says goodbye and gives it a moment to arrive.
     pub(crate) async fn close(self) {
         drop(self.channel);
@@ -202,6 +208,7 @@ async fn connect(
         .map_err(|error| explain(&error))?;
     Ok(Open {
         session,
+        worker: offer.worker.clone(),
         channel: connected.channel,
     })
 }

@@ -5,3 +5,4 @@ mod remote;
 mod solo;
 mod starts;
 mod support;
+mod terminal;

@@ -14,6 +14,7 @@ mod exec;
 mod login_command;
 mod pins;
 mod register;
+mod terminal;
 mod workers;
 
 #[derive(Args)]
@@ -48,6 +49,8 @@ enum Command {
     },
     /// Run a command on a Worker; standard input, output and the exit code are carried through
     Exec(exec::Options),
+    /// Open a terminal here, or come back to one; ~. at the start of a line leaves it running
+    Terminal(terminal::Options),
     /// Keep the Hub's access token, read from standard input, for later commands
     Login,
     /// Forget the Hub's access token
@@ -70,7 +73,7 @@ enum WorkerCommand {
 impl Options {
     /// Whether the exit code belongs to a command on the Worker.
     pub(crate) fn carries_a_code(&self) -> bool {
-        matches!(self.command, Command::Exec(_))
+        matches!(self.command, Command::Exec(_) | Command::Terminal(_))
     }
 }
 
@@ -109,6 +112,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
                 command: WorkerCommand::Pins { command },
             } => pins::run(&context, command),
             Command::Exec(options) => exec::run(&context, options).await,
+            Command::Terminal(options) => terminal::run(&context, options).await,
             Command::Login => login_command::login(context).await,
             Command::Logout => login_command::logout(&context),
         }
