@@ -132,3 +132,15 @@ test('a program may write the clipboard while its terminal has the focus', async
   await expect(page.locator('.toast')).toHaveText('The program copied 1 line');
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('from-program');
 });
+
+test('the last row of a terminal is inside its tile at every height', async ({ page, solo }) => {
+  await openShell(page, solo);
+  for (const height of [500, 507, 513, 611, 799]) {
+    await page.setViewportSize({ width: 1000, height });
+    await expect.poll(() => page.evaluate(() => {
+      const rows = document.querySelector('.panel:not([hidden]) .xterm-rows')?.getBoundingClientRect();
+      const panel = document.querySelector('.panel:not([hidden])')?.getBoundingClientRect();
+      return rows && panel ? rows.bottom <= panel.bottom && panel.bottom - rows.bottom < 30 : false;
+    })).toBe(true);
+  }
+});
