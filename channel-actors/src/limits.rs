@@ -48,12 +48,20 @@ pub struct Limits {
 
     /// Requests of one channel that may be unanswered.
     pub requests: usize,
+    /// Bytes that the requests of one channel may hold until their answers are out: two of the
+    /// largest.
+    pub request_bytes: usize,
     /// Streams of one channel.
     pub streams: usize,
     /// Credit of a stream in each direction, in bytes of payload.
     pub stream_credit: u64,
     /// Largest payload of one stream message in bytes.
     pub stream_message: usize,
+    /// Messages of one stream that may wait for the application: each costs some 100 bytes that
+    /// no credit covers. As many as 64 bytes each make of the credit.
+    pub stream_messages: usize,
+    /// And of all streams of a channel.
+    pub stream_messages_in_all: usize,
     /// Stream payload that may wait at an end for the window before streams have no room.
     pub outbox_bytes: usize,
 
@@ -108,9 +116,12 @@ impl Default for Limits {
             ack_bytes: 256 * 1024,
             ack_delay: Duration::from_secs(1),
             requests: 64,
+            request_bytes: 2 * MESSAGE_BYTES,
             streams: 256,
             stream_credit: 1024 * 1024,
             stream_message: 256 * 1024,
+            stream_messages: 16_384,
+            stream_messages_in_all: 65_536,
             outbox_bytes: 4 * 1024 * 1024,
             open_timeout: Duration::from_secs(10),
             client_open_timeout: Duration::from_secs(15),

@@ -1,6 +1,7 @@
 //! A client with real keys that breaks the rules: the Worker holds them again on plaintext.
 
 #![cfg(feature = "endpoint")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
 
 mod support;
 
@@ -105,14 +106,169 @@ fn what_only_a_worker_says() {
 }
 
 #[test]
-fn ids_that_do_not_rise_and_a_65th_request() {
+fn ids_that_come_twice_and_more_requests_than_can_be_refused() {
     let found = reason_after(|hostile| {
         hostile.say(request(5, false));
         hostile.say(request(5, false));
     });
     assert_eq!(found, Some(CloseReason::ProtocolError));
-    let found = reason_after(|hostile| (1..=65).for_each(|id| hostile.say(request(id, false))));
+    let found = reason_after(|hostile| (1..=129).for_each(|id| hostile.say(request(id, false))));
     assert_eq!(found, Some(CloseReason::ProtocolError));
+}
+
+/// The ids that were answered with `RESOURCE_EXHAUSTED`.
+fn refused(said: &[Body]) -> Vec<u64> {
+    let refused = |body: &Body| match body {
+        Body::Response(wire::Response {
+            id,
+            result: Some(wire::response::Result::Error(error)),
+        }) => (error.code == 8).then_some(*id),
+        _ => None,
+    };
+    said.iter().filter_map(refused).collect()
+}
+
+#[test]
+fn a_request_over_the_limit_is_refused_and_closes_nothing() {
+    let mut hostile = Hostile::accepted();
+    (1..=65).for_each(|id| hostile.say(request(id, false)));
+    let (events, said) = hostile.outcome();
+    assert_eq!((events.len(), refused(&said)), (64, vec![65]));
+    let mut hostile = Hostile::accepted();
+    let (mut begun, mut said) = (0, Vec::new());
+    for id in 1..=257 {
+        hostile.say(request(id, true));
+        begun += usize::from(hostile.worker.respond(id, Ok(Bytes::new())).is_ok());
+        said.extend(hostile.outcome().1);
+    }
+    assert_eq!((begun, refused(&said)), (256, vec![257]));
+    assert_eq!(hostile.worker.closed(), None);
+}
+
+#[test]
+fn a_request_that_was_overtaken_is_heard() {
+    let mut hostile = Hostile::accepted();
+    for id in [2, 1, 5, 3] {
+        hostile.say(request(id, false));
+    }
+    let (events, _) = hostile.outcome();
+    let ids = events.iter().map(|event| match event {
+        Event::Request { id, .. } => *id,
+        _ => 0,
+    });
+    assert_eq!(ids.collect::<Vec<_>>(), [2, 1, 5, 3]);
+}
+
+#[test]
+fn requests_and_cancels_in_turn_start_64_handlers_and_no_more() {
+    let mut hostile = Hostile::accepted();
+    for id in 1..=100 {
+        hostile.say(request(id, false));
+        hostile.say(Body::Cancel(wire::Cancel { id }));
+    }
+    let (events, _) = hostile.outcome();
+    let begun = |event: &&Event| matches!(event, Event::Request { .. });
+    assert_eq!(events.iter().filter(begun).count(), 64);
+    assert_eq!(hostile.worker.closed(), None);
+    hostile.worker.finished(1);
+    hostile.say(request(101, false));
+    assert!(matches!(
+        hostile.outcome().0.last(),
+        Some(Event::Request { id: 101, .. })
+    ));
+}
+
+#[test]
+fn streams_and_cancels_in_turn_start_256_handlers_and_no_more() {
+    let mut hostile = Hostile::accepted();
+    let mut begun = 0;
+    for id in 1..=300 {
+        hostile.say(request(id, true));
+        if hostile.worker.respond(id, Ok(Bytes::new())).is_ok() {
+            begun += 1;
+        }
+        hostile.say(Body::StreamEnd(wire::StreamEnd {
+            id,
+            error: Some(wire::RpcError::default()),
+        }));
+        let _ = hostile.outcome();
+    }
+    assert_eq!(begun, 256);
+    hostile.worker.finished(1);
+    hostile.say(request(301, true));
+    assert_eq!(hostile.worker.respond(301, Ok(Bytes::new())), Ok(()));
+}
+
+/// Says one message in chunks.
+fn say_long(hostile: &mut Hostile, correlation: u64, message: &[u8]) {
+    let last = message.len().div_ceil(65_519) - 1;
+    for (at, chunk) in message.chunks(65_519).enumerate() {
+        hostile.say_raw(correlation, u8::from(at < last), chunk);
+    }
+}
+
+#[test]
+fn requests_that_hold_more_than_32_mib_are_refused() {
+    let mut hostile = Hostile::accepted();
+    for id in 1..=3 {
+        let Body::Request(request) = request(id, false) else {
+            panic!("a request")
+        };
+        let payload = vec![0; 12 * 1024 * 1024].into();
+        let body = Some(Body::Request(wire::Request { payload, ..request }));
+        let message = prost::Message::encode_to_vec(&wire::Inner { body });
+        say_long(&mut hostile, id, &message);
+    }
+    let (events, said) = hostile.outcome();
+    assert_eq!((events.len(), refused(&said)), (2, vec![3]));
+}
+
+#[test]
+fn a_long_message_with_repeated_fields_is_not_decoded() {
+    // A claim with 65,536 empty certificates; as long as may be it would be 8 million.
+    let claim = [0x12, 0x00].repeat(65_536);
+    let request = |body: Vec<u8>| {
+        let mut message = vec![0x22];
+        let _ = prost::encode_length_delimiter(body.len(), &mut message);
+        message.extend(body);
+        message
+    };
+    let mut message = request(Vec::new());
+    message.push(0x0a);
+    let _ = prost::encode_length_delimiter(claim.len(), &mut message);
+    message.extend(&claim);
+    // The last field would count, and be a good request.
+    message.extend(request(vec![0x08, 0x01]));
+    let found = reason_after(|hostile| say_long(hostile, 1, &message));
+    assert_eq!(found, Some(CloseReason::ProtocolError));
+}
+
+#[test]
+fn a_stream_that_floods_with_small_messages_ends_and_no_other() {
+    let mut hostile = Hostile::accepted();
+    hostile.say(request(1, true));
+    hostile.say(request(2, true));
+    for _ in 0..20_000 {
+        hostile.say(data(1, 0));
+    }
+    hostile.say(data(2, 1));
+    let (events, said) = hostile.outcome();
+    let of = |wanted: u64| move |event: &&Event| matches!(event, Event::StreamData { id, .. } if *id == wanted);
+    assert_eq!(events.iter().filter(of(1)).count(), 16_384);
+    assert_eq!(events.iter().filter(of(2)).count(), 1);
+    let end = |body: &Body| matches!(body, Body::StreamEnd(end) if end.id == 1);
+    assert!(said.iter().any(end));
+    assert_eq!(hostile.worker.closed(), None);
+}
+
+#[test]
+fn nobody_has_a_role_in_a_channel_that_is_over() {
+    let mut hostile = Hostile::accepted();
+    let garden = support::workspace("garden");
+    assert!(hostile.worker.role(&garden).is_some());
+    hostile.worker.close(CloseReason::Revoked);
+    assert_eq!(hostile.worker.role(&garden), None);
+    assert_eq!(hostile.worker.workspaces(), []);
 }
 
 #[test]
@@ -217,7 +373,7 @@ fn frames_behind_a_claim_that_is_looked_at_are_bounded() {
 #[test]
 fn answers_that_nobody_acknowledges_stop_at_the_window() {
     let mut hostile = Hostile::accepted();
-    for round in 0..200 {
+    for round in 0..300 {
         hostile.say(request(round + 1, false));
         let _ = hostile
             .worker
@@ -227,6 +383,7 @@ fn answers_that_nobody_acknowledges_stop_at_the_window() {
         }
         let _ = hostile.outcome();
     }
-    // The window took 4 MiB; then 64 answers were owed, and the next request was one too many.
+    // The window took 4 MiB; then 64 answers were owed and 64 refusals more, and the next request
+    // was one too many.
     assert_eq!(hostile.worker.closed(), Some(CloseReason::ProtocolError));
 }

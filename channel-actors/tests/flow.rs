@@ -288,3 +288,46 @@ fn acknowledgements_come_after_a_second_at_the_latest() {
     wire.advance(std::time::Duration::from_secs(1));
     assert_eq!(wire.take_frames(Side::Worker).len(), 1);
 }
+
+#[test]
+fn a_small_request_may_overtake_a_large_one() {
+    let mut wire = Wire::classic();
+    let large = wire
+        .call("large", vec![0; 300 * KIB].into())
+        .expect("it is taken");
+    let small = wire.call("small", "1".into()).expect("it is taken");
+    wire.run();
+    let heard = wire.worker_events.iter().map(|event| match event {
+        Event::Request { id, .. } => *id,
+        _ => 0,
+    });
+    assert_eq!(heard.collect::<Vec<_>>(), [small, large]);
+    assert_eq!(wire.closed(), (None, None));
+}
+
+#[test]
+fn a_cancelled_stream_makes_room_for_another_that_waits() {
+    let mut wire = Wire::classic();
+    let ids: Vec<_> = (0..5).map(|_| wire.open_stream("s")).collect();
+    wire.run();
+    // All the places of the queue are taken by streams whose window does not move.
+    for id in &ids[..4] {
+        for _ in 0..4 {
+            assert_eq!(
+                wire.client.stream_send(*id, vec![0; 256 * KIB].into()),
+                Ok(())
+            );
+        }
+    }
+    let last = ids[4];
+    assert_eq!(wire.client.stream_room(last), 0);
+    for id in &ids[..4] {
+        wire.client.cancel(*id);
+    }
+    let told = std::iter::from_fn(|| wire.client.poll_event());
+    let told: Vec<_> = told.collect();
+    assert!(
+        matches!(told[..], [Event::StreamRoom { id, .. }] if id == last),
+        "nothing has departed, and it is told"
+    );
+}

@@ -13,10 +13,13 @@ use schema::{
 use super::{
     Event, Failure,
     access::Access,
-    calls::Known,
+    calls::{Begun, Known},
     claim::{self, Expected},
     gate::{self, Phase, Shut},
     live::Endpoint,
+    outbox::Kind,
+    sealing::encode,
+    streams::Received,
 };
 use crate::{close::CloseReason, relay::Side, tally::Place};
 
@@ -104,6 +107,11 @@ impl Endpoint {
         let Some(message) = self.joiner.join(place, plaintext) else {
             return Ok(());
         };
+        // Before it is decoded: what is a few bytes long may be much larger in memory.
+        if place != Place::Whole && !gate::may_be_long(&message) {
+            return Err(BREACH);
+        }
+        let size = message.len();
         let body = decode(message).ok_or(BREACH)?;
         match (place, gate::is_counted(&body)) {
             (Place::Whole, true) => self.receipts.count(bytes, now),
@@ -115,7 +123,7 @@ impl Endpoint {
             Side::Client => gate::client_admits(self.phase, &body)?,
             Side::Worker => gate::worker_admits(&body)?,
         }
-        self.heed(body, now)
+        self.heed(body, size, now)
     }
 
     fn decrypt(&mut self, frame: &Frame) -> Result<Bytes, Shut> {
@@ -157,7 +165,7 @@ impl Endpoint {
     }
 
     /// What the gate let through.
-    fn heed(&mut self, body: Body, now: Instant) -> Heeded {
+    fn heed(&mut self, body: Body, size: usize, now: Instant) -> Heeded {
         match body {
             // Frame 0 is the only place for one; the gate lets none through.
             Body::Claim(_) => return Err(BREACH),
@@ -165,7 +173,7 @@ impl Endpoint {
             Body::Failure(failure) => {
                 self.end(CloseReason::Rejected, Failure::from_wire(failure));
             }
-            Body::Request(request) => self.heed_request(request)?,
+            Body::Request(request) => self.heed_request(request, size)?,
             Body::Response(response) => self.heed_response(response)?,
             Body::StreamData(data) => self.heed_stream_data(data)?,
             Body::StreamEnd(end) => self.heed_stream_end(end)?,
@@ -186,7 +194,7 @@ impl Endpoint {
         self.events.push_back(Event::Established { workspaces });
     }
 
-    fn heed_request(&mut self, request: wire::Request) -> Heeded {
+    fn heed_request(&mut self, request: wire::Request, size: usize) -> Heeded {
         let wire::Request {
             id,
             method,
@@ -198,10 +206,11 @@ impl Endpoint {
             "" => None,
             text => Some(WorkspaceId::parse(text).map_err(|_| BREACH)?),
         };
-        if opens_stream && !self.streams.has_room_for_another() {
-            return Err(BREACH);
+        let begun = self.calls.begin(id, size).map_err(|_| BREACH)?;
+        if begun == Begun::Refused || opens_stream && !self.streams.has_room_for_another() {
+            self.refuse_request(id);
+            return Ok(());
         }
-        self.calls.begin(id).map_err(|_| BREACH)?;
         if opens_stream {
             self.streams.begin(id);
         }
@@ -213,6 +222,18 @@ impl Endpoint {
             workspace,
         });
         Ok(())
+    }
+
+    /// No breach: the client's count goes down with a Cancel or an end that is still on its way.
+    fn refuse_request(&mut self, id: u64) {
+        self.calls.answer(id);
+        let content = encode(Body::Response(wire::Response {
+            id,
+            result: Some(response::Result::Error(exhausted(
+                "too many requests or streams are open",
+            ))),
+        }));
+        self.outbox.push(id, content, Kind::Response);
     }
 
     fn heed_response(&mut self, response: wire::Response) -> Heeded {
@@ -234,10 +255,11 @@ impl Endpoint {
     }
 
     fn heed_cancel(&mut self, id: u64) {
-        let known = self.calls.end(id);
-        let streamed = self.streams.remove(id);
+        let known = self.calls.cancel(id);
+        let streamed = self.streams.cancel(id);
         if known || streamed {
             self.outbox.purge(id);
+            self.tell_room();
             self.events.push_back(Event::Cancelled { id });
         }
     }
@@ -245,10 +267,24 @@ impl Endpoint {
     fn heed_stream_data(&mut self, data: wire::StreamData) -> Heeded {
         let wire::StreamData { id, data } = data;
         if self.is_stream(id)? {
-            self.streams.received(id, data.len()).map_err(|_| BREACH)?;
-            self.events.push_back(Event::StreamData { id, data });
+            match self.streams.received(id, data.len()).map_err(|_| BREACH)? {
+                Received::Taken => self.events.push_back(Event::StreamData { id, data }),
+                Received::Flood => self.end_flood(id),
+            }
         }
         Ok(())
+    }
+
+    fn end_flood(&mut self, id: u64) {
+        let error = exhausted("too many small messages");
+        self.give_up_stream(id);
+        let end = Body::StreamEnd(wire::StreamEnd {
+            id,
+            error: Some(error.clone()),
+        });
+        self.outbox.push(id, encode(end), Kind::Other);
+        let error = Some(error);
+        self.events.push_back(Event::StreamEnd { id, error });
     }
 
     fn heed_stream_end(&mut self, end: wire::StreamEnd) -> Heeded {
@@ -257,7 +293,7 @@ impl Endpoint {
             return Ok(());
         }
         match &error {
-            Some(_) => self.drop_stream(id),
+            Some(_) => self.give_up_stream(id),
             None => self.streams.end_there(id).map_err(|_| BREACH)?,
         }
         self.events.push_back(Event::StreamEnd { id, error });
@@ -293,8 +329,27 @@ impl Endpoint {
     pub(super) fn drop_stream(&mut self, id: u64) {
         self.streams.remove(id);
         self.outbox.purge_stream(id);
+        self.tell_room();
+    }
+
+    /// A stream is over, and at a Worker its handler does not know yet.
+    fn give_up_stream(&mut self, id: u64) {
+        if self.side == Side::Worker {
+            self.streams.cancel(id);
+        }
+        self.drop_stream(id);
     }
 }
+
+fn exhausted(message: &str) -> wire::RpcError {
+    wire::RpcError {
+        code: RESOURCE_EXHAUSTED,
+        message: message.to_owned(),
+    }
+}
+
+/// Of gRPC.
+const RESOURCE_EXHAUSTED: u32 = 8;
 
 fn decode(message: Bytes) -> Option<Body> {
     Inner::decode(message).ok()?.body

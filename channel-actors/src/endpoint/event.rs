@@ -24,7 +24,7 @@ pub enum Event {
     },
     /// Worker: a call to answer with `respond`.
     Request {
-        /// Rises within the channel.
+        /// Used once in the channel. A small request may overtake an older one.
         id: u64,
         /// The method's name, as the client sent it.
         method: String,
@@ -49,7 +49,8 @@ pub enum Event {
         /// At most 256 KiB.
         data: Bytes,
     },
-    /// The other side sends no more on this stream; with an error the whole stream is over.
+    /// The other side sends no more on this stream; with an error the whole stream is over, and a
+    /// Worker says with `finished` when its handler has ended.
     StreamEnd {
         /// Of the request that opened it.
         id: u64,
@@ -63,7 +64,8 @@ pub enum Event {
         /// Bytes that `stream_send` takes now.
         room: usize,
     },
-    /// Worker: the client has given the call up. It is over; answer it no more.
+    /// Worker: the client has given the call up. Answer it no more; once its handler has ended,
+    /// say so with `finished`: until then it counts as open.
     Cancelled {
         /// Of the request.
         id: u64,

@@ -99,6 +99,30 @@ pub(super) const fn worker_admits(body: &Body) -> Result<(), Shut> {
     }
 }
 
+/// Whether a message that came in chunks is one that may: a single field of `Inner`, and of those
+/// that are counted. None of these has repeated fields, so decoded it takes no more memory than
+/// it has bytes.
+pub(super) fn may_be_long(message: &[u8]) -> bool {
+    const COUNTED: [u8; 6] = [
+        length_delimited(4),
+        length_delimited(5),
+        length_delimited(6),
+        length_delimited(7),
+        length_delimited(8),
+        length_delimited(9),
+    ];
+    let Some((key, mut rest)) = message.split_first() else {
+        return false;
+    };
+    let length = prost::decode_length_delimiter(&mut rest);
+    COUNTED.contains(key) && length.is_ok_and(|length| length == rest.len())
+}
+
+/// The key of a field below 16: its number, and wire type 2.
+const fn length_delimited(number: u8) -> u8 {
+    number << 3 | 2
+}
+
 /// Whether a message is counted, acknowledged and kept.
 pub(super) const fn is_counted(body: &Body) -> bool {
     match body {
@@ -114,5 +138,57 @@ pub(super) const fn is_counted(body: &Body) -> bool {
         | Body::StreamEnd(_)
         | Body::Credit(_)
         | Body::Cancel(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+    use schema::wire::{self, Inner};
+
+    use super::*;
+
+    fn encoded(body: Body) -> Vec<u8> {
+        Inner { body: Some(body) }.encode_to_vec()
+    }
+
+    #[test]
+    fn just_what_is_counted_may_be_long() {
+        for body in [
+            Body::Claim(wire::Claim::default()),
+            Body::ClaimAccepted(wire::ClaimAccepted::default()),
+            Body::Failure(wire::Failure::default()),
+            Body::Request(wire::Request::default()),
+            Body::Response(wire::Response::default()),
+            Body::StreamData(wire::StreamData::default()),
+            Body::StreamEnd(wire::StreamEnd::default()),
+            Body::Credit(wire::Credit::default()),
+            Body::Cancel(wire::Cancel::default()),
+            Body::Ping(wire::Ping::default()),
+            Body::Pong(wire::Pong::default()),
+            Body::Ack(wire::Ack::default()),
+        ] {
+            assert_eq!(may_be_long(&encoded(body.clone())), is_counted(&body));
+        }
+    }
+
+    #[test]
+    fn a_second_field_or_a_wrong_length_may_not() {
+        let mut message = encoded(Body::Request(wire::Request {
+            id: 1,
+            ..wire::Request::default()
+        }));
+        assert!(may_be_long(&message));
+        message.extend([0x0a, 0x00]);
+        assert!(!may_be_long(&message));
+        for message in [
+            &[][..],
+            &[0x22],
+            &[0x22, 0x05, 1],
+            &[0x22, 0xff],
+            &[0xa2, 0x00, 0x00],
+        ] {
+            assert!(!may_be_long(message));
+        }
     }
 }

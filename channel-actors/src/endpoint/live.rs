@@ -121,7 +121,7 @@ impl Endpoint {
             tally: Tally::new(&limits, message_bytes),
             receipts: Receipts::new(&limits),
             window: Window::new(&limits),
-            calls: Calls::new(limits.requests),
+            calls: Calls::new(&limits),
             streams: Streams::new(&limits),
             parties: start.parties,
             side: start.side,
@@ -235,17 +235,18 @@ impl Endpoint {
     #[must_use]
     pub fn workspaces(&self) -> Vec<wire::WorkspaceAccess> {
         match self.phase {
-            Phase::Open => self.access.effective(),
-            Phase::AwaitingClaim { .. } | Phase::Judging { .. } | Phase::AwaitingAnswer { .. } => {
-                Vec::new()
-            }
+            Phase::Open if self.closed.is_none() => self.access.effective(),
+            Phase::Open
+            | Phase::AwaitingClaim { .. }
+            | Phase::Judging { .. }
+            | Phase::AwaitingAnswer { .. } => Vec::new(),
         }
     }
 
-    /// The role in a workspace now; none before the claim is accepted.
+    /// The role in a workspace now; none before the claim is accepted, or after the end.
     #[must_use]
     pub fn role(&self, workspace: &WorkspaceId) -> Option<wire::Role> {
-        if self.phase != Phase::Open {
+        if self.phase != Phase::Open || self.closed.is_some() {
             return None;
         }
         self.access.role(workspace)

@@ -27,7 +27,8 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`SendError::TooMany`] while 64 requests are unanswered or 256 streams are open.
+    /// [`SendError::TooMany`] while 64 requests or 32 MiB of them are unanswered, or 256 streams
+    /// are open.
     pub fn request(&mut self, call: Call<'_>) -> Result<u64, SendError> {
         self.speak_as(Side::Client)?;
         if call.opens_stream && !self.streams.has_room_for_another() {
@@ -35,7 +36,8 @@ impl Endpoint {
         }
         // 16 bytes for the id, the flag and the framing of the fields.
         self.fits(call.payload.len() + call.method.len() + 128)?;
-        let id = self.calls.issue().map_err(|_| SendError::TooMany)?;
+        let bytes = call.payload.len();
+        let id = self.calls.issue(bytes).map_err(|_| SendError::TooMany)?;
         if call.opens_stream {
             self.streams.begin(id);
         }
@@ -59,14 +61,23 @@ impl Endpoint {
             self.outbox.purge(id);
             let cancel = Body::Cancel(wire::Cancel { id });
             self.outbox.push(id, encode(cancel), Kind::Other);
+            self.tell_room();
         }
+    }
+
+    /// Worker: the handler of a cancelled request, or of a stream that the client has ended with
+    /// an error, runs no more. Until then it counts as open. For others it changes nothing.
+    pub fn finished(&mut self, id: u64) {
+        self.calls.finish(id);
+        self.streams.finish(id);
     }
 
     /// Worker: answers a request, once. An error ends the request's stream too.
     ///
     /// # Errors
     ///
-    /// [`SendError::Unknown`] when it was cancelled or answered before; [`SendError::TooLarge`]
+    /// [`SendError::Unknown`] when it was answered or cancelled before (a cancelled one counts as
+    /// [`finished`](Self::finished) then); [`SendError::TooLarge`]
     /// leaves it to be answered with an error.
     pub fn respond(
         &mut self,

@@ -121,5 +121,8 @@ impl SecureChannel {
         if let Some(call) = self.calls.remove(&id) {
             ctx.cancel_future(call.task);
         }
+        // Its place is free when the task is dropped, which is not before all frames of this turn.
+        let dropped = async {}.into_actor(self);
+        ctx.spawn(dropped.map(move |(), channel, _| channel.endpoint.finished(id)));
     }
 }
