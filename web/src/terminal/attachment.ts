@@ -50,6 +50,11 @@ export class Attachment {
   /** False while a snapshot may still be missing its end. */
   private whole = true;
   private size: Size = { columns: 0, rows: 0 };
+  /**
+   * True while the Worker tells an older screen than the one that is shown: it was ended before
+   * it could keep the newest, and the page's own is the last one that there is.
+   */
+  private stale = false;
   private kept: Uint8Array[] = [];
   private keptBytes = 0;
   private over = false;
@@ -66,6 +71,7 @@ export class Attachment {
     if (this.stream || this.over) return;
     if (!this.port.usable()) return this.screen.changed('held');
     this.screen.changed('attaching');
+    this.stale = false;
     const attach = create(TerminalAttachSchema, {
       terminalId: this.terminalId,
       afterSequence: this.whole ? this.sequence : 0n,
@@ -105,6 +111,8 @@ export class Attachment {
     switch (event.body.case) {
       case 'snapshot': {
         const { sequence, columns, rows, data: screen } = event.body.value;
+        this.stale = this.whole && sequence < this.sequence;
+        if (this.stale) return this.live();
         this.sequence = sequence;
         this.whole = screen.length < MAYBE_MORE;
         this.live();
@@ -112,6 +120,7 @@ export class Attachment {
       }
       case 'output':
         this.live();
+        if (this.stale) return;
         this.count(event.body.value.sequence);
         return this.screen.output(event.body.value.data);
       case 'summary':

@@ -78,6 +78,22 @@ describe('an attachment', () => {
     expect(attaches.map((one) => one.afterSequence)).toEqual([0n, 0n, 500_000n]);
   });
 
+  it('keeps its own screen when the Worker lost the newest one', async () => {
+    const { attachment, attaches, streams, shown, snapshot, output } = rig();
+    attachment.connect(SIZE);
+    await snapshot(100n, 'old');
+    await output(110n, 'newer');
+    streams[0]?.onEnd({ code: 14, message: 'connection lost' });
+    attachment.connect(SIZE);
+    await snapshot(100n, 'old');
+    await output(100n, 'rest of the old one');
+    streams[1]?.onEnd({ code: 14, message: 'connection lost' });
+    attachment.connect(SIZE);
+    await output(112n, '!!');
+    expect(shown).toEqual(['[80x24]old', 'newer', '!!']);
+    expect(attaches.at(-1)?.afterSequence).toBe(110n);
+  });
+
   it('keeps what is typed while detached, up to a bound, and sends it once', async () => {
     const { attachment, sent, streams, snapshot, setUsable } = rig();
     attachment.connect(SIZE);
