@@ -64,13 +64,13 @@ impl Channel {
     /// Starts it on the current arbiter.
     pub fn start(parts: ChannelParts) -> Addr<Self> {
         let mut context = Context::new();
-        context.set_mailbox_capacity(parts.limits.queue_frames);
+        context.set_mailbox_capacity(mailbox(&parts));
         context.run(Self::new(parts))
     }
 
     /// Starts it on another arbiter.
     pub fn start_on(arbiter: &ArbiterHandle, parts: ChannelParts) -> Addr<Self> {
-        let places = parts.limits.queue_frames;
+        let places = mailbox(&parts);
         Self::start_in_arbiter(arbiter, move |context| {
             context.set_mailbox_capacity(places);
             Self::new(parts)
@@ -78,9 +78,9 @@ impl Channel {
     }
 
     fn new(parts: ChannelParts) -> Self {
-        let places = parts.limits.queue_frames;
+        let (places, bytes) = (parts.limits.queue_frames, parts.limits.queue_bytes());
         let announced = parts.incoming.max_message_bytes;
-        let lane = || Lane::new(parts.fence.clone(), places);
+        let lane = || Lane::new(parts.fence.clone(), places, bytes);
         Self {
             id: parts.channel,
             relay: Relay::opening(&parts.limits, announced, now()),
@@ -132,8 +132,10 @@ impl Channel {
         };
         match offered {
             Ok(()) => self.count(to, bytes),
+            // Nobody's proven fault: one side may have sent more than the window, or the other
+            // may not read.
             Err(Overrun::Full) => {
-                self.end(Ending::Closed(CloseReason::TooSlow), Some(to), ctx);
+                self.end(Ending::Closed(CloseReason::TooSlow), None, ctx);
             }
             Err(Overrun::Gone) => {
                 self.end(Ending::Closed(CloseReason::ConnectionLost), None, ctx);
@@ -224,7 +226,7 @@ impl Channel {
     fn wake(&mut self, ctx: &mut Context<Self>) {
         self.timer = None;
         match self.relay.expire(now()) {
-            Some(expired) => self.end(expired.ending, expired.offender, ctx),
+            Some(ending) => self.end(ending, None, ctx),
             None => self.rearm(ctx),
         }
     }
@@ -236,7 +238,8 @@ where
     C: actix::Message<Result = ()> + Send,
 {
     fn offer(&self, frame: Frame, wrap: fn(Passing) -> F) -> Result<(), Overrun> {
-        let passage = self.lane.enter().ok_or(Overrun::Full)?;
+        let passage = self.lane.enter(frame.as_bytes().len());
+        let passage = passage.ok_or(Overrun::Full)?;
         self.frames.offer(wrap(Passing::new(frame, passage)))
     }
 }
@@ -321,6 +324,11 @@ impl Handler<Close> for Channel {
     fn handle(&mut self, Close { reason }: Close, ctx: &mut Context<Self>) {
         self.end(Ending::Closed(reason), None, ctx);
     }
+}
+
+/// The window of either direction: both come by the one mailbox.
+fn mailbox(parts: &ChannelParts) -> usize {
+    2 * parts.limits.queue_frames
 }
 
 /// The runtime's clock, which a test can hold.

@@ -46,10 +46,12 @@ impl Channel {
     }
 
     fn refused(&mut self, refused: wire::Refused, ctx: &mut Context<Self>) {
+        if self.fence.is_down() {
+            return figures::dropped(Dropped::Revoked);
+        }
         let reason = RefusalReason::from_wire(refused.reason);
         match reason {
-            // A refused renewal changes nothing.
-            Some(_) if !self.relay.is_opening() && refused.serial != 0 => {
+            Some(_) if refused.serial != 0 && self.relay.renewal_refused().is_ok() => {
                 tell(
                     &self.browser.control,
                     ControlToBrowser(Body::Refused(refused)),
@@ -68,7 +70,10 @@ impl Channel {
     }
 
     fn renewed(&mut self, renewed: wire::Renewed, ctx: &mut Context<Self>) {
-        match self.relay.renewed(renewed.serial) {
+        if self.fence.is_down() {
+            return figures::dropped(Dropped::Revoked);
+        }
+        match self.relay.renewed(renewed.serial, renewed.noise.len()) {
             Ok(()) => tell(
                 &self.browser.control,
                 ControlToBrowser(Body::Renewed(renewed)),

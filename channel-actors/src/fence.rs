@@ -38,43 +38,57 @@ impl Fence {
     }
 }
 
-/// One direction of a channel behind the Hub's judgement: a fence, and so many places.
+/// One direction of a channel behind the Hub's judgement: a fence, so many places, and so many
+/// bytes. Places alone would hold 285 MB of the largest frames.
 #[derive(Debug)]
 pub struct Lane {
     fence: Fence,
-    taken: Arc<AtomicUsize>,
+    taken: Arc<Taken>,
     places: usize,
+    bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    places: AtomicUsize,
+    bytes: AtomicUsize,
 }
 
 impl Lane {
-    /// A lane with `places` for frames that wait for their socket.
+    /// A lane for `places` frames that wait for their socket, of `bytes` together.
     #[must_use]
-    pub fn new(fence: Fence, places: usize) -> Self {
+    pub fn new(fence: Fence, places: usize, bytes: usize) -> Self {
         Self {
             fence,
             taken: Arc::default(),
             places,
+            bytes,
         }
     }
 
-    /// Takes a place for one frame; none when all are taken.
+    /// Takes a place for one frame of so many bytes; none when there is none, or they are too
+    /// many with those that wait.
     #[must_use]
-    pub fn enter(&self) -> Option<Passage> {
-        // Only the Channel actor enters, so between the two steps the number can only fall.
-        if self.taken.load(Ordering::Acquire) >= self.places {
+    pub fn enter(&self, bytes: usize) -> Option<Passage> {
+        // Only the Channel actor enters, so between the steps the numbers can only fall.
+        let places = self.taken.places.load(Ordering::Acquire);
+        let held = self.taken.bytes.load(Ordering::Acquire);
+        if places >= self.places || held + bytes > self.bytes {
             return None;
         }
-        self.taken.fetch_add(1, Ordering::AcqRel);
+        self.taken.places.fetch_add(1, Ordering::AcqRel);
+        self.taken.bytes.fetch_add(bytes, Ordering::AcqRel);
         Some(Passage {
             fence: self.fence.clone(),
             taken: self.taken.clone(),
+            bytes,
         })
     }
 
     /// Frames that wait for their socket.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.taken.load(Ordering::Acquire)
+        self.taken.places.load(Ordering::Acquire)
     }
 }
 
@@ -82,7 +96,8 @@ impl Lane {
 #[derive(Debug)]
 pub struct Passage {
     fence: Fence,
-    taken: Arc<AtomicUsize>,
+    taken: Arc<Taken>,
+    bytes: usize,
 }
 
 impl Passage {
@@ -95,7 +110,8 @@ impl Passage {
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        self.taken.fetch_sub(1, Ordering::AcqRel);
+        self.taken.places.fetch_sub(1, Ordering::AcqRel);
+        self.taken.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
     }
 }
 
@@ -126,19 +142,30 @@ mod tests {
 
     #[test]
     fn a_lane_has_so_many_places_and_takes_them_back() {
-        let lane = Lane::new(Fence::new(), 2);
-        let first = lane.enter();
-        let second = lane.enter();
-        assert!(first.is_some() && second.is_some() && lane.enter().is_none());
+        let lane = Lane::new(Fence::new(), 2, 100);
+        let first = lane.enter(1);
+        let second = lane.enter(1);
+        assert!(first.is_some() && second.is_some() && lane.enter(1).is_none());
         drop(first);
-        assert!(lane.enter().is_some());
+        assert!(lane.enter(1).is_some());
         assert_eq!(lane.waiting(), 1);
+    }
+
+    #[test]
+    fn a_lane_holds_so_many_bytes_and_takes_them_back() {
+        let lane = Lane::new(Fence::new(), 10, 100);
+        let first = lane.enter(60);
+        assert!(first.is_some() && lane.enter(41).is_none());
+        let second = lane.enter(40);
+        assert!(second.is_some() && lane.enter(1).is_none());
+        drop(first);
+        assert!(lane.enter(60).is_some());
     }
 
     #[test]
     fn a_waiting_frame_does_not_pass_a_fallen_fence() {
         let fence = Fence::new();
-        let lane = Lane::new(fence.clone(), 1);
+        let lane = Lane::new(fence.clone(), 1, 100);
         let frame = Frame::new(
             schema::ids::ChannelId::from_bytes([0; 16]),
             0,
@@ -146,7 +173,7 @@ mod tests {
             0,
             &[0; 17],
         );
-        let waiting = lane.enter().map(|passage| Passing::new(frame, passage));
+        let waiting = lane.enter(47).map(|passage| Passing::new(frame, passage));
         fence.fall();
         assert!(waiting.and_then(Passing::pass).is_none());
         assert_eq!(lane.waiting(), 0);

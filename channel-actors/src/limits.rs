@@ -19,6 +19,9 @@ pub const CHUNKS: usize = MESSAGE_BYTES.div_ceil(PLAINTEXT_MAX);
 pub const WINDOW_FRAMES: usize = 4_096;
 /// Places of a queue on the way: the window, and 256 for what is not counted.
 pub const QUEUE_FRAMES: usize = WINDOW_FRAMES + 256;
+/// Workspaces of one channel: as many as the answer to a claim names in one frame, at 70 bytes each
+/// with the longest id. What is announced beyond them is not granted.
+pub const WORKSPACES: usize = 900;
 /// The limit to give to a WebSocket codec: the larger of the two kinds of outer message. A
 /// codec's own default of 64 KiB would cut full-size frames.
 pub const WEBSOCKET_MESSAGE_MAX: usize = frame::CONTROL_MAX;
@@ -39,6 +42,8 @@ pub struct Limits {
     pub window_bytes: usize,
     /// Places of a queue on the way: the window, and 256 for what is not counted.
     pub queue_frames: usize,
+    /// Bytes that such a queue holds of what is not counted: claims, acknowledgements, pings.
+    pub queue_slack_bytes: usize,
     /// An acknowledgement is due after so many counted frames,
     pub ack_frames: u64,
     /// or so many bytes of their plaintext,
@@ -73,7 +78,7 @@ pub struct Limits {
     pub claim_timeout: Duration,
     /// How long the client waits for the claim's answer: 10 s, and 5 s for the way.
     pub answer_timeout: Duration,
-    /// Age of the keys from which the client wants to renew.
+    /// Age of the keys from which the client wants to renew, within the next minutes.
     pub key_renewal_age: Duration,
     /// Age of the keys at which either end closes.
     pub key_age: Duration,
@@ -112,6 +117,7 @@ impl Default for Limits {
             window_frames: WINDOW_FRAMES,
             window_bytes: 4 * 1024 * 1024,
             queue_frames: QUEUE_FRAMES,
+            queue_slack_bytes: 1024 * 1024,
             ack_frames: 64,
             ack_bytes: 256 * 1024,
             ack_delay: Duration::from_secs(1),
@@ -146,13 +152,23 @@ impl Default for Limits {
 
 impl Limits {
     /// The message limit of a channel where an end announced `announced` bytes (0 = no less than
-    /// the protocol's).
+    /// the protocol's). It is never less than one full frame: what is not counted has to fit, and
+    /// who announced less could make the other end break the rule.
     #[must_use]
     pub fn message_bytes_with(&self, announced: u32) -> usize {
         match usize::try_from(announced) {
             Ok(0) | Err(_) => self.message_bytes,
-            Ok(bytes) => bytes.min(self.message_bytes),
+            Ok(bytes) => bytes.max(PLAINTEXT_MAX).min(self.message_bytes),
         }
+    }
+
+    /// Bytes that a queue on the way holds: the window, the header and tag of every frame, and
+    /// what is not counted. 4 MiB + 4,352 * 46 + 1 MiB = 5.4 MB.
+    #[must_use]
+    pub const fn queue_bytes(&self) -> usize {
+        self.window_bytes
+            + self.queue_frames * (frame::HEADER_LEN + TAG_LEN)
+            + self.queue_slack_bytes
     }
 }
 
@@ -165,6 +181,7 @@ mod tests {
         assert_eq!(PLAINTEXT_MAX, 65_519);
         assert_eq!(CHUNKS, 257);
         assert_eq!(QUEUE_FRAMES, 4_352);
+        assert_eq!(Limits::default().queue_bytes(), 5_443_072);
         const { assert!(WEBSOCKET_MESSAGE_MAX >= frame::MESSAGE_MAX) };
     }
 
@@ -172,7 +189,8 @@ mod tests {
     fn an_end_may_announce_less_and_never_more() {
         let limits = Limits::default();
         assert_eq!(limits.message_bytes_with(0), MESSAGE_BYTES);
-        assert_eq!(limits.message_bytes_with(1_000), 1_000);
+        assert_eq!(limits.message_bytes_with(100_000), 100_000);
+        assert_eq!(limits.message_bytes_with(1), PLAINTEXT_MAX);
         assert_eq!(limits.message_bytes_with(u32::MAX), MESSAGE_BYTES);
     }
 }

@@ -95,15 +95,6 @@ impl Ending {
     }
 }
 
-/// What time brought to an end, and whose fault it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expired {
-    /// How it ends.
-    pub ending: Ending,
-    /// Who kept the channel waiting.
-    pub offender: Option<Side>,
-}
-
 /// The Hub's half of one channel.
 #[derive(Debug)]
 pub struct Relay {
@@ -114,6 +105,8 @@ pub struct Relay {
     from_client: Tally,
     from_worker: Tally,
     fenced: bool,
+    /// Renewals that were passed on and not answered.
+    renewals: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +131,7 @@ impl Relay {
             from_client: Tally::new(limits, message_bytes),
             from_worker: Tally::new(limits, message_bytes),
             fenced: false,
+            renewals: 0,
             limits: limits.clone(),
         }
     }
@@ -170,13 +164,28 @@ impl Relay {
         Ok(())
     }
 
-    /// The Worker answered a renewal: a new epoch, and new tallies with it.
+    /// A renewal is passed on to the Worker: it may answer once.
+    pub const fn renewal_asked(&mut self) {
+        self.renewals = self.renewals.saturating_add(1);
+    }
+
+    /// The Worker refused a renewal, which changes nothing.
     ///
     /// # Errors
     ///
-    /// An epoch that does not rise, or a channel that is not live.
-    pub fn renewed(&mut self, serial: u32) -> Result<(), CloseReason> {
-        if self.state != State::Live || serial <= self.epoch {
+    /// Nobody asked: a Worker could send without end what has no place in a window.
+    pub fn renewal_refused(&mut self) -> Result<(), CloseReason> {
+        self.take_renewal()
+    }
+
+    /// The Worker answered a renewal with so many bytes: a new epoch, and new tallies with it.
+    ///
+    /// # Errors
+    ///
+    /// Nobody asked, an epoch that does not rise, or an answer larger than one can be.
+    pub fn renewed(&mut self, serial: u32, noise_bytes: usize) -> Result<(), CloseReason> {
+        self.take_renewal()?;
+        if serial <= self.epoch || noise_bytes > RENEWED_BYTES {
             return Err(CloseReason::ProtocolError);
         }
         self.epoch = serial;
@@ -222,19 +231,18 @@ impl Relay {
         }
     }
 
-    /// What the time that passed has ended. The caller closes.
+    /// What the time that passed has ended. The caller closes. It is nobody's proven fault: who
+    /// stands still between two chunks may wait for acknowledgements that the other withholds.
     #[must_use]
-    pub fn expire(&self, now: Instant) -> Option<Expired> {
+    pub fn expire(&self, now: Instant) -> Option<Ending> {
         match self.state {
-            State::Opening { until } if until <= now => Some(Expired {
-                ending: Ending::Refused(RefusalReason::Timeout),
-                offender: None,
-            }),
-            State::Live => self.late_side(now).map(|side| Expired {
-                ending: Ending::Closed(CloseReason::ChunkTimeout),
-                offender: Some(side),
-            }),
-            State::Opening { .. } | State::Closed => None,
+            State::Opening { until } if until <= now => {
+                Some(Ending::Refused(RefusalReason::Timeout))
+            }
+            State::Live if self.from_client.is_late(now) || self.from_worker.is_late(now) => {
+                Some(Ending::Closed(CloseReason::ChunkTimeout))
+            }
+            State::Opening { .. } | State::Live | State::Closed => None,
         }
     }
 
@@ -293,11 +301,17 @@ impl Relay {
         self.from_worker = Tally::new(&self.limits, self.message_bytes);
     }
 
-    fn late_side(&self, now: Instant) -> Option<Side> {
-        let late = |tally: &Tally, side| tally.is_late(now).then_some(side);
-        late(&self.from_client, Side::Client).or_else(|| late(&self.from_worker, Side::Worker))
+    fn take_renewal(&mut self) -> Result<(), CloseReason> {
+        if self.state != State::Live || self.renewals == 0 {
+            return Err(CloseReason::ProtocolError);
+        }
+        self.renewals -= 1;
+        Ok(())
     }
 }
+
+/// The Worker's message of a renewal in the post-quantum mode (docs/protocol.md, section 5).
+const RENEWED_BYTES: usize = 1_624;
 
 #[cfg(test)]
 #[path = "relay_tests.rs"]

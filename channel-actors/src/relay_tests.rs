@@ -18,6 +18,11 @@ fn frame_of(epoch: u32, correlation: u64, flags: u8) -> Frame {
     )
 }
 
+fn full(correlation: u64, flags: u8) -> Frame {
+    let id = ChannelId::from_bytes([1; 16]);
+    Frame::new(id, 0, correlation, flags, &[0; 65_535])
+}
+
 fn live(now: Instant) -> Relay {
     let mut relay = Relay::opening(&Limits::default(), 0, now);
     assert_eq!(relay.opened(0), Ok(()));
@@ -75,6 +80,11 @@ fn the_smaller_of_the_announced_limits_counts() {
         let mut relay = Relay::opening(&Limits::default(), client, now);
         assert_eq!(relay.opened(worker), Ok(()));
         assert_eq!(
+            relay.admit(Side::Worker, &full(1, 1), now),
+            Verdict::Pass,
+            "one full frame always"
+        );
+        assert_eq!(
             relay.admit(Side::Worker, &frame_of(0, 1, 0), now),
             Verdict::Close(CloseReason::MessageTooLarge)
         );
@@ -88,10 +98,7 @@ fn an_open_without_an_answer_is_refused_after_ten_seconds() {
     assert_eq!(relay.deadline(), Some(now + Duration::from_secs(10)));
     assert_eq!(relay.expire(now + Duration::from_secs(9)), None);
     let expired = relay.expire(now + Duration::from_secs(10));
-    assert_eq!(
-        expired.map(|expired| expired.ending),
-        Some(Ending::Refused(RefusalReason::Timeout))
-    );
+    assert_eq!(expired, Some(Ending::Refused(RefusalReason::Timeout)));
 }
 
 #[test]
@@ -101,7 +108,7 @@ fn a_second_answer_is_a_breach() {
 }
 
 #[test]
-fn a_message_that_stands_still_closes_and_names_its_sender() {
+fn a_message_that_stands_still_closes() {
     let now = Instant::now();
     let mut relay = live(now);
     assert_eq!(
@@ -112,10 +119,7 @@ fn a_message_that_stands_still_closes_and_names_its_sender() {
     assert_eq!(relay.deadline(), Some(late));
     assert_eq!(
         relay.expire(late),
-        Some(Expired {
-            ending: Ending::Closed(CloseReason::ChunkTimeout),
-            offender: Some(Side::Worker)
-        })
+        Some(Ending::Closed(CloseReason::ChunkTimeout))
     );
 }
 
@@ -127,8 +131,8 @@ fn a_frame_of_an_older_epoch_is_dropped_and_of_a_newer_one_closes() {
         relay.admit(Side::Client, &frame_of(0, 1, 1), now),
         Verdict::Pass
     );
-    assert_eq!(relay.renewed(4), Ok(()));
-    assert_eq!(relay.renewed(4), Err(CloseReason::ProtocolError));
+    relay.renewal_asked();
+    assert_eq!(relay.renewed(4, 1_624), Ok(()));
     assert_eq!(
         relay.admit(Side::Client, &frame_of(0, 1, 0), now),
         Verdict::Drop(Dropped::StaleEpoch)
@@ -143,6 +147,23 @@ fn a_frame_of_an_older_epoch_is_dropped_and_of_a_newer_one_closes() {
         Verdict::Close(CloseReason::ProtocolError)
     );
     assert!(!relay.heeds_close(0) && relay.heeds_close(4));
+}
+
+#[test]
+fn a_worker_answers_a_renewal_once_and_only_when_asked() {
+    let now = Instant::now();
+    let breach = Err(CloseReason::ProtocolError);
+    assert_eq!(live(now).renewed(1, 56), breach);
+    assert_eq!(live(now).renewal_refused(), breach);
+    let mut relay = live(now);
+    relay.renewal_asked();
+    assert_eq!(relay.renewal_refused(), Ok(()));
+    assert_eq!(relay.renewal_refused(), breach);
+    for (serial, bytes) in [(0, 56), (1, 1_625)] {
+        let mut relay = live(now);
+        relay.renewal_asked();
+        assert_eq!(relay.renewed(serial, bytes), breach);
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ use schema::{
     wire::{Role, WorkspaceAccess},
 };
 
+use crate::limits::WORKSPACES;
+
 /// Roles by workspace.
 pub type Roles = BTreeMap<WorkspaceId, Role>;
 
@@ -69,11 +71,11 @@ impl Access {
     }
 }
 
-/// Reads roles; what has no valid id or no role grants nothing.
+/// Reads roles; what has no valid id or no role, or comes behind the 900th, grants nothing.
 #[must_use]
 pub fn roles(workspaces: &[WorkspaceAccess]) -> Roles {
     let mut roles = Roles::new();
-    for access in workspaces {
+    for access in workspaces.iter().take(WORKSPACES) {
         let Ok(workspace) = WorkspaceId::parse(&access.workspace_id) else {
             continue;
         };
@@ -130,5 +132,19 @@ mod tests {
     fn no_role_and_no_id_grant_nothing() {
         let it = Access::announced(&access(&[("a", Role::Unspecified), ("", Role::Owner)]));
         assert_eq!(it.effective(), []);
+    }
+
+    #[test]
+    fn what_is_granted_fits_one_frame() {
+        use prost::Message as _;
+        let long = |number: usize| WorkspaceAccess {
+            workspace_id: format!("{number:064}"),
+            role: Role::Owner.into(),
+        };
+        let announced: Vec<_> = (0..1_800).map(long).collect();
+        let workspaces = Access::announced(&announced).effective();
+        assert_eq!(workspaces.len(), WORKSPACES);
+        let accepted = schema::wire::ClaimAccepted { workspaces };
+        assert!(accepted.encoded_len() + 8 <= crate::limits::PLAINTEXT_MAX);
     }
 }

@@ -173,5 +173,6 @@ pub(super) fn announced(limits: &Limits) -> u32 {
     u32::try_from(limits.message_bytes).unwrap_or_default()
 }
 
-/// Clients that opened together do not renew together: up to three minutes earlier.
+/// Clients that opened together do not renew together: up to three minutes later, which is still
+/// within the hour.
 const RENEWAL_JITTER_S: u32 = 180;

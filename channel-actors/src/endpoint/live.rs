@@ -98,7 +98,7 @@ pub(super) struct Start {
     pub(super) access: Access,
     /// The claim, at the client.
     pub(super) first: Option<Body>,
-    /// Before the latest moment of renewal, at the client.
+    /// After the earliest moment of renewal, at the client.
     pub(super) renewal_jitter: Duration,
     pub(super) now: Instant,
 }
@@ -116,7 +116,7 @@ impl Endpoint {
             opener,
             root,
         } = start.established;
-        let due = now + limits.key_renewal_age.saturating_sub(start.renewal_jitter);
+        let due = now + limits.key_renewal_age + start.renewal_jitter;
         Self {
             tally: Tally::new(&limits, message_bytes),
             receipts: Receipts::new(&limits),
