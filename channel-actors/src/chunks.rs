@@ -1,7 +1,8 @@
 //! Ends only: a message apart into plaintexts that fit a frame, and together again.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use schema::frame::FLAG_MORE;
+use zeroize::Zeroizing;
 
 use crate::{limits::PLAINTEXT_MAX, tally::Place};
 
@@ -65,7 +66,7 @@ impl Splitter {
 /// The one message that is coming in chunk by chunk. Its size is the tally's to judge.
 #[derive(Debug, Default)]
 pub struct Joiner {
-    begun: BytesMut,
+    begun: Vec<Bytes>,
 }
 
 impl Joiner {
@@ -74,14 +75,24 @@ impl Joiner {
         match place {
             Place::Whole => Some(plaintext),
             Place::Chunk => {
-                self.begun.extend_from_slice(&plaintext);
+                self.begun.push(plaintext);
                 None
             }
             Place::Last => {
-                self.begun.extend_from_slice(&plaintext);
-                Some(std::mem::take(&mut self.begun).freeze())
+                self.begun.push(plaintext);
+                Some(self.whole())
             }
         }
+    }
+
+    /// Copied once, into a buffer of its size: one that grew would leave plaintext behind.
+    fn whole(&mut self) -> Bytes {
+        let size = self.begun.iter().map(Bytes::len).sum();
+        let mut whole = Zeroizing::new(Vec::with_capacity(size));
+        for chunk in self.begun.drain(..) {
+            whole.extend_from_slice(&chunk);
+        }
+        Bytes::from_owner(whole)
     }
 }
 

@@ -17,6 +17,7 @@
 //! Read next: [`limits`] for the numbers, [`relay`], then `endpoint`.
 
 pub mod channel;
+#[cfg(feature = "endpoint")]
 pub mod chunks;
 pub mod close;
 mod control;

@@ -136,7 +136,8 @@ impl Endpoint {
             self.want_renewal();
         }
         match opened {
-            Ok(mut plaintext) => Ok(Bytes::from(std::mem::take(&mut *plaintext))),
+            // Wiped when the last part of it is dropped.
+            Ok(plaintext) => Ok(Bytes::from_owner(plaintext)),
             Err(crypto::Error::CounterExhausted) => Err(Shut::Close(CloseReason::KeyExpired)),
             Err(_) => Err(Shut::Close(CloseReason::DecryptFailed)),
         }

@@ -8,6 +8,7 @@ use schema::{
     frame::{Frame, associated_data},
     wire::{self, Inner, inner::Body},
 };
+use zeroize::Zeroizing;
 
 use super::{Event, live::Endpoint, outbox::Departure};
 use crate::{close::CloseReason, relay::Side};
@@ -77,9 +78,16 @@ impl Endpoint {
             .sealer
             .seal(&associated_data(correlation, flags), plaintext);
         let tired = keys.sealer.wants_renewal() || keys.opener.wants_renewal();
-        let Ok(ciphertext) = sealed else {
-            self.close(CloseReason::KeyExpired);
-            return None;
+        let ciphertext = match sealed {
+            Ok(ciphertext) => ciphertext,
+            Err(crypto::Error::PlaintextTooLong) => {
+                self.close(CloseReason::MessageTooLarge);
+                return None;
+            }
+            Err(_) => {
+                self.close(CloseReason::KeyExpired);
+                return None;
+            }
         };
         if tired {
             self.want_renewal();
@@ -101,7 +109,7 @@ impl Endpoint {
     }
 }
 
-/// The plaintext of a message.
+/// The plaintext of a message, wiped when the last part of it is dropped.
 pub(super) fn encode(body: Body) -> Bytes {
-    Inner { body: Some(body) }.encode_to_vec().into()
+    Bytes::from_owner(Zeroizing::new(Inner { body: Some(body) }.encode_to_vec()))
 }
