@@ -19,6 +19,12 @@ export class Alarm {
     });
   }
 
+  /** At that moment on the clock that says `now`; undefined: not at all. */
+  setAt(moment: number | undefined, now: number, ring: () => void): void {
+    if (moment === undefined) this.clear();
+    else this.set(moment - now, ring);
+  }
+
   clear(): void {
     this.#callOff?.();
     this.#callOff = undefined;

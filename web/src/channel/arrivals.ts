@@ -15,6 +15,7 @@ export class Arrivals {
   readonly receipts: Receipts;
   readonly #tally: Tally;
   readonly #joiner = new Joiner();
+  #pausedAt: number | undefined;
 
   constructor(limits: Limits, messageBytes: number) {
     this.receipts = new Receipts(limits);
@@ -40,9 +41,19 @@ export class Arrivals {
     return body;
   }
 
+  /** Nothing can come until `resume`: the clock of an unfinished message stands still. */
+  pause(now: number): void {
+    this.#pausedAt ??= now;
+  }
+
+  resume(now: number): void {
+    if (this.#pausedAt !== undefined) this.#tally.forgive(now - this.#pausedAt);
+    this.#pausedAt = undefined;
+  }
+
   /** When an unfinished message counts as stalled. */
   get deadline(): number | undefined {
-    return this.#tally.deadline;
+    return this.#pausedAt === undefined ? this.#tally.deadline : undefined;
   }
 
   clear(): void {

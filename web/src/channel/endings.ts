@@ -3,7 +3,7 @@
 import { CryptoError } from '../crypto/error';
 import { Backoff } from './backoff';
 import { ParametersError } from './parameters';
-import type { Ending } from './session';
+import type { Ending } from './session-events';
 
 /** Endings after which trying again by itself is pointless. */
 const FINAL = new Set(['credential', 'revoked', 'not_found', 'user_id_mismatch', 'user_id_not_verified',

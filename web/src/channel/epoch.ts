@@ -1,7 +1,7 @@
 // The keys of one epoch of a channel, as frames: sealed and opened in order, under the header.
 
 import { CryptoError } from '../crypto/error';
-import type { Established } from '../crypto/symmetric';
+import type { Established, Root } from '../crypto/symmetric';
 import type { Bytes } from '../crypto/wire';
 import { type Frame, associatedData, encodeFrame } from './outer';
 import { CloseReason } from './reasons';
@@ -12,6 +12,11 @@ export class Epoch {
   /** Final hash of the handshake or renewal, to which a claim is bound. */
   get hash(): Bytes {
     return this.keys.root.hash;
+  }
+
+  /** From which a renewal begins. */
+  get root(): Root {
+    return this.keys.root;
   }
 
   /** Either direction has passed the soft limit. */

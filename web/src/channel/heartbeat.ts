@@ -1,6 +1,8 @@
 // Measures the way to the Worker, and notices a path that is dead without saying so (a laptop that
-// slept, a network that changed).
+// slept, a network that changed, a Worker that hangs).
 
+import type { Session } from './session';
+import type { Socket } from './socket';
 import type { Surroundings } from './surroundings';
 
 const PING_EVERY_MS = 15_000;
@@ -10,25 +12,33 @@ export class Heartbeat {
   #callOff: (() => void) | undefined;
   #hasHeard = false;
 
-  constructor(private readonly surroundings: Surroundings) {}
+  constructor(private readonly surroundings: Surroundings, private readonly socket: Socket) {}
 
   /** Anything at all that came from the Worker. */
   heard(): void {
     this.#hasHeard = true;
   }
 
-  start(ping: () => void, dead: () => void): void {
+  start(session: Session, pump: () => void): void {
     this.stop();
     this.#hasHeard = false;
-    ping();
+    session.ping();
+    pump();
     this.#callOff = this.surroundings.after(PONG_WITHIN_MS, () => {
-      if (!this.#hasHeard) return dead();
-      this.#callOff = this.surroundings.after(PING_EVERY_MS - PONG_WITHIN_MS, () => this.start(ping, dead));
+      if (!this.#hasHeard) return this.#dead(session, pump);
+      this.#callOff = this.surroundings.after(PING_EVERY_MS - PONG_WITHIN_MS, () => this.start(session, pump));
     });
   }
 
   stop(): void {
     this.#callOff?.();
     this.#callOff = undefined;
+  }
+
+  /** The whole socket, or only this Worker's part of the way. */
+  #dead(session: Session, pump: () => void): void {
+    if (this.socket.isSilentFor(PONG_WITHIN_MS)) return this.socket.abandon();
+    session.lost(this.surroundings.now());
+    pump();
   }
 }

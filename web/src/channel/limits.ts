@@ -24,6 +24,9 @@ export const LIMITS = {
   /** 10 s of the Hub and 5 s for the way. */
   openTimeout: 15_000,
   answerTimeout: 15_000,
+  renewTimeout: 30_000,
+  /** From the loss of the path to an accepted claim; the Worker gives up after as long. */
+  detachedMax: 5 * 60_000,
   keyRenewalAge: 55 * 60_000,
   keyRenewalJitter: 3 * 60_000,
   keyAge: 70 * 60_000,

@@ -13,4 +13,9 @@ export const closeLabel = (reason: CloseReason): string => label(CloseReason as 
 export const refusalLabel = (reason: RefusalReason): string => label(RefusalReason as unknown as Labels, reason);
 export const failureLabel = (reason: FailureReason): string => label(FailureReason as unknown as Labels, reason);
 
+const LEAVES = new Set([CloseReason.CONNECTION_LOST, CloseReason.DRAINING, CloseReason.MOVED]);
+
+/** Only the path has gone: the channel may be attached again. Every other reason is final. */
+export const leavesAttachable = (reason: CloseReason): boolean => LEAVES.has(reason);
+
 export { CloseReason, FailureReason, RefusalReason };

@@ -1,68 +1,47 @@
-// One channel at the client, sans I/O: opening -> securing -> proving the user -> ready -> closed.
+// One channel at the client, sans I/O: opening -> signing -> proving the user -> ready -> closed, and
+// from ready, on a live path or a new one, renewing -> signing -> proving -> ready in a new epoch.
 // An input (a message, the time, a call of the page) changes the state; then `pollOutgoing` and
 // `pollEvent` are asked until they have nothing more, and `deadline` says when to `expire`. Frames are
 // sealed as they are taken out, so sealing and queueing are one step.
 
-import { create, toBinary } from '@bufbuild/protobuf';
 import { drawRandomness } from '../crypto/exchange';
 import { AwaitingReply } from '../crypto/handshake';
-import type { Mode } from '../crypto/mode';
 import { prologue } from '../crypto/prologue';
-import type { PublicKey } from '../crypto/public-key';
 import { type SignedParts, claimContext } from '../crypto/signed';
-import type { Bytes, RandomSource } from '../crypto/wire';
-import { type Signed, UserIdClaimSchema } from '../gen/leapmux/v1/channel_pb';
+import type { Bytes } from '../crypto/wire';
+import type { Signed } from '../gen/leapmux/v1/channel_pb';
 import { Arrivals } from './arrivals';
+import { Departures } from './departures';
 import { Epoch } from './epoch';
+import { KeyAge } from './key-age';
 import { type Limits, LIMITS, messageLimit } from './limits';
-import { CODE, type InnerBody, Mux, type MuxEvent, encodeInner } from './mux';
+import { CODE, type InnerBody, Mux } from './mux';
 import { type ControlBody, type Frame, encodeControl } from './outer';
-import { CloseReason, closeLabel, failureLabel, refusalLabel } from './reasons';
-import { Window } from './window';
-
-export type Phase = 'opening' | 'signing' | 'proving' | 'ready' | 'closed';
-
-export interface Ending {
-  /** Label of a close, refusal or failure. */
-  reason: string;
-  detail?: string;
-  /** The other end's wish when to try again. */
-  retryAfter?: number;
-}
-
-export type SessionEvent =
-  | MuxEvent
-  /** Sign `body` under `context` with the device's key and hand it to `prove`. */
-  | { kind: 'sign'; context: Bytes; body: Bytes }
-  | { kind: 'ready' }
-  | { kind: 'pong'; rtt: number }
-  | { kind: 'renewal-due' }
-  | { kind: 'closed'; ending: Ending };
-
-export interface SessionParts {
-  mode: Mode; workerKey: PublicKey; channelId: Bytes; workerId: string; userId: string;
-  random: RandomSource; now: number; limits?: Limits;
-}
+import { CloseReason, closeLabel, failureLabel, leavesAttachable, refusalLabel, type RefusalReason } from './reasons';
+import { Renewals, mayPass } from './renewals';
+import { claimBody, claimMessage, closeControl, openControl } from './sayings';
+import type { Dropped, Ending, Phase, SessionEvent, SessionParts } from './session-events';
+import type { Plain } from './window';
 
 export class Session {
   readonly channelId: Bytes;
   phase: Phase = 'opening';
   mux: Mux;
+  readonly dropped: Dropped = { frames: 0, closes: 0, renewals: 0 };
   readonly #limits: Limits;
   readonly #parts: SessionParts;
   #awaiting: AwaitingReply | undefined;
   #epoch: Epoch | undefined;
   #arrivals: Arrivals;
-  readonly #window: Window;
+  readonly #departures: Departures;
+  readonly #renewals: Renewals;
+  readonly #age: KeyAge;
   #ready: Bytes[] = [];
   #events: SessionEvent[] = [];
   #until: number | undefined;
-  #born: number;
-  #renewal: number | undefined;
-  #claim: Bytes | undefined;
-  #pongs: bigint[] = [];
-  #ping: { nonce: bigint; at: number } | undefined;
-  #pingWanted = false;
+  #detachedUntil: number | undefined;
+  /** A claim was accepted once: the channel outlives its path. */
+  #isAttachable = false;
 
   constructor(parts: SessionParts) {
     const limits = parts.limits ?? LIMITS;
@@ -71,18 +50,14 @@ export class Session {
     this.channelId = parts.channelId;
     this.mux = new Mux(limits, limits.messageBytes);
     this.#arrivals = new Arrivals(limits, limits.messageBytes);
-    this.#window = new Window(limits);
-    this.#born = parts.now;
+    this.#departures = new Departures(limits);
+    this.#renewals = new Renewals(parts);
+    this.#age = new KeyAge(limits, parts.random);
+    this.#age.begin(parts.now);
     this.#until = parts.now + limits.openTimeout;
     const agreed = prologue(parts.mode, parts.channelId, parts.workerId, parts.userId);
     this.#awaiting = new AwaitingReply(parts.mode, agreed, parts.workerKey, drawRandomness(parts.random));
-    this.#control({
-      case: 'open',
-      value: {
-        $typeName: 'leapmux.v1.Open', channelId: parts.channelId, workerId: parts.workerId,
-        noise: this.#awaiting.message1, workspaces: [], maxMessageBytes: 0,
-      },
-    });
+    this.#control(openControl(parts.channelId, parts.workerId, this.#awaiting.message1));
   }
 
   // What comes in.
@@ -91,94 +66,101 @@ export class Session {
     if (this.phase === 'closed') return;
     switch (body.case) {
       case 'opened': return this.#heedOpened(body.value.noise as Bytes, body.value.maxMessageBytes, now);
-      case 'refused':
-        if (this.phase === 'opening' && body.value.serial === 0) {
-          this.#end({ reason: refusalLabel(body.value.reason), retryAfter: body.value.retryAfterMs });
-        }
-        return;
-      case 'close':
-        if (body.value.epoch >= this.#epochNumber) this.#end({ reason: closeLabel(body.value.reason) });
-        return;
+      case 'renewed': return this.#heedRenewed(body.value.serial, body.value.noise as Bytes, now);
+      case 'refused': return this.#heedRefused(body.value, now);
+      case 'close': return this.#heedClose(body.value, now);
       default: return this.close(CloseReason.PROTOCOL_ERROR);
     }
   }
 
   receiveFrame(frame: Frame, now: number): void {
-    if (this.phase === 'closed' || frame.epoch < this.#epochNumber) return;
+    if (this.phase === 'closed') return;
     const epoch = this.#epoch;
+    const isPast = this.phase === 'renewing' || this.phase === 'detached';
+    if (frame.epoch < this.#epochNumber || (isPast && frame.epoch === epoch?.number)) {
+      this.dropped.frames += 1;
+      return;
+    }
     if (!epoch || frame.epoch > epoch.number) return this.close(CloseReason.PROTOCOL_ERROR);
     const place = this.#arrivals.judge(frame, now);
     if (typeof place !== 'string') return this.close(place);
     const plaintext = epoch.open(frame);
     if (!(plaintext instanceof Uint8Array)) return this.close(plaintext);
-    if (epoch.wantsRenewal) this.#wantRenewal();
     const body = this.#arrivals.take(place, plaintext, now);
     if (typeof body === 'number') return this.close(body);
     if (body && !this.#heed(body, now)) this.close(CloseReason.PROTOCOL_ERROR);
   }
 
-  /** The signed claim: counter 0 of this epoch. */
-  prove(signed: SignedParts, certificates: Signed[], now: number): void {
-    if (this.phase !== 'signing') return;
+  /** The signed claim: counter 0 of the epoch that it was signed for. */
+  prove(epoch: number, signed: SignedParts, certificates: Signed[], now: number): void {
+    if (this.phase !== 'signing' || epoch !== this.#epochNumber) return;
     this.phase = 'proving';
     this.#until = now + this.#limits.answerTimeout;
-    this.#claim = encodeInner({
-      case: 'claim',
-      value: { $typeName: 'leapmux.v1.Claim', signed: { $typeName: 'leapmux.v1.Signed', ...signed }, certificates },
-    });
+    this.#departures.claim = claimMessage(signed, certificates);
   }
 
   ping(): void {
-    this.#pingWanted = true;
+    this.#departures.pulse.wantPing();
+  }
+
+  /** New keys: there is a new path, or the old one stands and the keys are due. */
+  renew(now: number): void {
+    if (!this.#epoch || (this.phase !== 'ready' && this.phase !== 'detached')) return;
+    this.phase = 'renewing';
+    this.#until = now + this.#limits.renewTimeout;
+    this.#arrivals.pause(now);
+    this.#control(this.#renewals.begin(this.#epoch, this.#arrivals.receipts.tell()));
+    this.#events.push({ kind: 'renewing' });
   }
 
   expire(now: number): void {
     if (this.phase === 'closed') return;
-    if ((this.#until ?? Infinity) <= now) this.close(this.phase === 'opening' ? CloseReason.OPEN_TIMEOUT : CloseReason.CLAIM_TIMEOUT);
+    if ((this.#detachedUntil ?? Infinity) <= now) this.#end({ reason: closeLabel(CloseReason.DETACHED_TOO_LONG), anew: true });
+    else if ((this.#until ?? Infinity) <= now) this.#overdue(now);
     else if ((this.#arrivals.deadline ?? Infinity) <= now) this.close(CloseReason.CHUNK_TIMEOUT);
-    else if (this.#born + this.#limits.keyAge <= now) this.close(CloseReason.KEY_EXPIRED);
-    else if ((this.#renewal ?? Infinity) <= now) this.#wantRenewal();
+    else if (this.#age.expiry <= now) this.close(CloseReason.KEY_EXPIRED);
+    else if (this.#isRenewalDue(now)) this.renew(now);
   }
 
   close(reason: CloseReason): void {
     if (this.phase === 'closed') return;
     this.#ready = [];
-    this.#control({ case: 'close', value: { $typeName: 'leapmux.v1.Close', channelId: this.channelId, epoch: this.#epochNumber, reason } });
+    if (this.phase !== 'detached') this.#control(closeControl(this.channelId, this.#epochNumber, reason));
     this.#end({ reason: closeLabel(reason) });
   }
 
   /** The path went away. */
-  lost(): void {
+  lost(now: number): void {
     this.#ready = [];
-    this.#end({ reason: closeLabel(CloseReason.CONNECTION_LOST) });
+    const reason = closeLabel(CloseReason.CONNECTION_LOST);
+    if (this.#isAttachable) this.#detach(now, { reason });
+    else this.#end({ reason });
   }
 
   // What goes out.
 
   /** The next outer message to hand to the socket. */
   pollOutgoing(now: number): Bytes | undefined {
+    if (this.#isRenewalDue(now)) this.renew(now);
     const ready = this.#ready.shift();
     if (ready) return ready;
     if (this.phase !== 'proving' && this.phase !== 'ready') return undefined;
-    const uncounted = this.#uncounted(now);
-    if (uncounted) return this.#seal(this.mux.outbox.nextCorrelation(), 0, uncounted) ?? this.#ready.shift();
-    // Nothing of the page leaves before the Worker has said that it knows this user.
-    if (this.phase !== 'ready' || !this.#window.hasRoom) return undefined;
-    const departure = this.mux.outbox.next();
-    if (!departure) return undefined;
-    const sealed = this.#seal(departure.correlation, departure.flags, departure.plaintext);
-    if (sealed) this.#window.sent(departure.plaintext.length);
-    return sealed ?? this.#ready.shift();
+    const receipts = this.phase === 'ready' ? this.#arrivals.receipts : undefined;
+    // In the first epoch nothing of the page leaves before the Worker has said that it knows this user.
+    const plain = this.#departures.next(this.mux, receipts, this.#isAttachable, now);
+    return plain && this.#seal(plain);
   }
 
   pollEvent(): SessionEvent | undefined {
+    const rtt = this.#departures.pulse.takeRoundTrip();
+    if (rtt !== undefined) return { kind: 'pong', rtt };
     return this.mux.events.shift() ?? this.#events.shift();
   }
 
   get deadline(): number | undefined {
     if (this.phase === 'closed') return undefined;
-    const acknowledge = this.phase === 'ready' ? this.#arrivals.receipts.deadline : undefined;
-    const times = [this.#until, this.#arrivals.deadline, acknowledge, this.#renewal, this.#born + this.#limits.keyAge];
+    const times = [this.#until, this.#detachedUntil, this.#arrivals.deadline, this.#age.expiry];
+    if (this.phase === 'ready') times.push(this.#arrivals.receipts.deadline, this.#age.renewal);
     return Math.min(...times.filter((time) => time !== undefined));
   }
 
@@ -186,28 +168,77 @@ export class Session {
     return this.#epoch?.number ?? 0;
   }
 
-  // Within.
-
   #heedOpened(noise: Bytes, announced: number, now: number): void {
     const awaiting = this.#awaiting;
     if (this.phase !== 'opening' || !awaiting) return this.close(CloseReason.PROTOCOL_ERROR);
     this.#awaiting = undefined;
     try {
-      this.#epoch = new Epoch(0, this.channelId, awaiting.finish(noise));
+      this.#enter(new Epoch(0, this.channelId, awaiting.finish(noise)), now);
     } catch {
       return this.close(CloseReason.HANDSHAKE_FAILED);
     }
     const messageBytes = messageLimit(this.#limits, announced);
     this.mux = new Mux(this.#limits, messageBytes);
     this.#arrivals = new Arrivals(this.#limits, messageBytes);
-    this.#born = now;
-    const jitter = this.#parts.random(1)[0]! / 256 * this.#limits.keyRenewalJitter;
-    this.#renewal = now + this.#limits.keyRenewalAge + jitter;
+  }
+
+  /** Only the answer to the newest Renew counts, and only while it is waited for. */
+  #heedRenewed(serial: number, noise: Bytes, now: number): void {
+    if (this.phase !== 'renewing' || !this.#renewals.awaits(serial)) {
+      this.dropped.renewals += 1;
+      return;
+    }
+    const renewed = this.#renewals.finish(noise);
+    if (!renewed) return this.close(CloseReason.HANDSHAKE_FAILED);
+    this.#epoch?.wipe();
+    this.#enter(new Epoch(renewed.serial, this.channelId, renewed.established), now);
+    if (!this.#departures.window.acknowledge(renewed.received)) return this.close(CloseReason.PROTOCOL_ERROR);
+    this.#departures.window.rewind();
+  }
+
+  #enter(epoch: Epoch, now: number): void {
+    this.#epoch = epoch;
+    this.#age.begin(now);
     this.#until = now + this.#limits.answerTimeout;
     this.phase = 'signing';
-    const { userId, workerId } = this.#parts;
-    const body = toBinary(UserIdClaimSchema, create(UserIdClaimSchema, { userId })) as Bytes;
-    this.#events.push({ kind: 'sign', context: claimContext(this.#epoch.hash, workerId), body });
+    const context = claimContext(epoch.hash, this.#parts.workerId);
+    this.#events.push({ kind: 'sign', epoch: epoch.number, context, body: claimBody(this.#parts.userId) });
+  }
+
+  #heedRefused({ serial, reason, retryAfterMs }: { serial: number; reason: RefusalReason; retryAfterMs: number }, now: number): void {
+    const refusal = { reason: refusalLabel(reason), retryAfter: retryAfterMs };
+    if (serial === 0) {
+      if (this.phase === 'opening') this.#end(refusal);
+    } else if (this.phase !== 'renewing' || !this.#renewals.awaits(serial)) this.dropped.renewals += 1;
+    else if (mayPass(reason)) this.#detach(now, refusal);
+    else this.#end({ ...refusal, anew: true });
+  }
+
+  #heedClose({ epoch, reason }: { epoch: number; reason: CloseReason }, now: number): void {
+    if (epoch < this.#epochNumber) this.dropped.closes += 1;
+    else if (this.#isAttachable && leavesAttachable(reason)) this.#detach(now, { reason: closeLabel(reason) });
+    else this.#end({ reason: closeLabel(reason) });
+  }
+
+  /** An answer was due: of the first epoch the channel ends, later only the path counts as lost. */
+  #overdue(now: number): void {
+    if (this.phase === 'opening') return this.close(CloseReason.OPEN_TIMEOUT);
+    if (!this.#isAttachable) return this.close(CloseReason.CLAIM_TIMEOUT);
+    const { renewTimeout, answerTimeout } = this.#limits;
+    const silence = this.phase === 'renewing' ? renewTimeout : answerTimeout;
+    this.#detach(now, { reason: closeLabel(CloseReason.CONNECTION_LOST), silence });
+  }
+
+  #detach(now: number, why: { reason: string; retryAfter?: number; silence?: number }): void {
+    if (this.phase === 'detached' || this.phase === 'closed') return;
+    this.phase = 'detached';
+    this.#ready = [];
+    this.#departures.claim = undefined;
+    this.#until = undefined;
+    this.#detachedUntil ??= now + this.#limits.detachedMax;
+    this.#renewals.giveUp();
+    this.#arrivals.pause(now);
+    this.#events.push({ kind: 'detached', ...why });
   }
 
   /** False if the Worker broke a rule. Before the claim is accepted it may say yes or no, nothing else. */
@@ -216,65 +247,36 @@ export class Session {
       this.#end({ reason: failureLabel(body.value.reason), detail: body.value.detail });
       return true;
     }
-    if (this.phase !== 'ready') return this.phase === 'proving' && body.case === 'claimAccepted' && this.#becomeReady();
+    if (this.phase !== 'ready') return this.phase === 'proving' && body.case === 'claimAccepted' && this.#becomeReady(now);
+    const { pulse, window } = this.#departures;
     switch (body.case) {
-      case 'ping':
-        // One answer at a time is enough: a flood of questions must not grow a queue.
-        this.#pongs = [body.value.nonce];
-        return true;
-      case 'pong': return this.#heedPong(body.value.nonce, now);
-      case 'ack': return this.#window.acknowledge(body.value.received);
+      case 'ping': return pulse.heedPing(body.value.nonce);
+      case 'pong': return pulse.heedPong(body.value.nonce, now);
+      case 'ack': return window.acknowledge(body.value.received);
       default: return this.mux.heed(body);
     }
   }
 
-  #becomeReady(): boolean {
+  #becomeReady(now: number): boolean {
     this.phase = 'ready';
     this.#until = undefined;
-    this.#events.push({ kind: 'ready' });
+    this.#detachedUntil = undefined;
+    this.#arrivals.resume(now);
+    this.#events.push({ kind: this.#isAttachable ? 'renewed' : 'ready' });
+    this.#isAttachable = true;
     return true;
   }
 
-  #heedPong(nonce: bigint, now: number): boolean {
-    if (this.#ping?.nonce === nonce) {
-      this.#events.push({ kind: 'pong', rtt: now - this.#ping.at });
-      this.#ping = undefined;
-    }
-    return true;
-  }
-
-  /** What needs no room in the window. The claim is always the first. */
-  #uncounted(now: number): Bytes | undefined {
-    if (this.#claim) {
-      const claim = this.#claim;
-      this.#claim = undefined;
-      return claim;
-    }
-    if (this.phase !== 'ready') return undefined;
-    const received = this.#arrivals.receipts.takeDue(now);
-    if (received !== undefined) return encodeInner({ case: 'ack', value: { $typeName: 'leapmux.v1.Ack', received } });
-    const nonce = this.#pongs.shift();
-    if (nonce !== undefined) return encodeInner({ case: 'pong', value: { $typeName: 'leapmux.v1.Pong', nonce } });
-    if (!this.#pingWanted) return undefined;
-    this.#pingWanted = false;
-    this.#ping = { nonce: (this.#ping?.nonce ?? 0n) + 1n, at: now };
-    return encodeInner({ case: 'ping', value: { $typeName: 'leapmux.v1.Ping', nonce: this.#ping.nonce } });
-  }
-
-  #seal(correlation: bigint, flags: number, plaintext: Bytes): Bytes | undefined {
+  /** The sealed frame; or, where the keys refuse, the Close that says so. */
+  #seal({ correlation, flags, plaintext }: Plain): Bytes | undefined {
     const sealed = this.#epoch?.seal(correlation, flags, plaintext);
-    if (typeof sealed === 'number') {
-      this.close(sealed);
-      return undefined;
-    }
-    if (this.#epoch?.wantsRenewal) this.#wantRenewal();
-    return sealed;
+    if (typeof sealed !== 'number') return sealed;
+    this.close(sealed);
+    return this.#ready.shift();
   }
 
-  #wantRenewal(): void {
-    if (this.#renewal === undefined) return;
-    this.#renewal = undefined;
-    this.#events.push({ kind: 'renewal-due' });
+  #isRenewalDue(now: number): boolean {
+    return this.phase === 'ready' && (this.#epoch?.wantsRenewal === true || this.#age.renewal <= now);
   }
 
   #control(body: ControlBody): void {
@@ -286,9 +288,10 @@ export class Session {
     this.phase = 'closed';
     this.#awaiting?.wipe();
     this.#awaiting = undefined;
+    this.#renewals.giveUp();
     this.#epoch?.wipe();
     this.#epoch = undefined;
-    this.#claim = undefined;
+    this.#departures.clear();
     this.#arrivals.clear();
     this.mux.fail({ code: CODE.unavailable, message: 'connection lost' });
     this.#events.push({ kind: 'closed', ending });

@@ -37,6 +37,7 @@ export class Socket {
   #draining: (() => void) | undefined;
   #hint = 0;
   #foreign = 0;
+  #heardAt = -Infinity;
   #retryAt: number | undefined;
   readonly #backoff = new Backoff();
   readonly #routes = new Map<string, Route>();
@@ -67,6 +68,11 @@ export class Socket {
   /** The path is dead although the socket has not noticed. */
   abandon(): void {
     this.#down('connection_lost');
+  }
+
+  /** Nothing at all came for so many milliseconds. */
+  isSilentFor(milliseconds: number): boolean {
+    return this.surroundings.now() - this.#heardAt >= milliseconds;
   }
 
   stop(): void {
@@ -135,10 +141,12 @@ export class Socket {
     this.#callOff = undefined;
     this.#isOpen = true;
     this.#foreign = 0;
+    this.#heardAt = this.surroundings.now();
     this.listener.onOpen();
   }
 
   #receive(message: Bytes): void {
+    this.#heardAt = this.surroundings.now();
     const outer = decodeOuter(message);
     if (!outer) return this.#down('protocol_error');
     // Only a socket on which something arrived counts as one that works.

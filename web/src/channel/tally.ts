@@ -28,6 +28,11 @@ export class Tally {
     return this.#count({ correlation: frame.correlation, bytes: 0, frames: 0, progress: now }, size - TAG_LEN, more, now);
   }
 
+  /** So long nothing could come: the time does not count against an unfinished message. */
+  forgive(milliseconds: number): void {
+    if (this.#unfinished) this.#unfinished.progress += milliseconds;
+  }
+
   /** When the unfinished message counts as stalled. */
   get deadline(): number | undefined {
     return this.#unfinished && this.#unfinished.progress + this.limits.chunkTimeout;

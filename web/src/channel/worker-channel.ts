@@ -1,22 +1,21 @@
-// The channel to one Worker, kept open: parameters, trust, handshake, claim, and again after a loss.
+// The channel to one Worker, kept open: parameters, trust, handshake, claim. After a loss it is attached
+// again, and only where that cannot be is a new one opened in its place.
 
-import { parsePublicKey } from '../crypto/public-key';
 import { Alarm } from './alarm';
+import { type Basis, prepare, signClaim } from './attempt';
 import { Backoff } from './backoff';
 import type { ChannelState, ChannelStatus } from './door';
 import { approvalBackoff, awaitsApproval, failureOf, isFinal } from './endings';
-import { type Facts, deviceWords, factsOf } from './facts';
 import { Heartbeat } from './heartbeat';
-import type { Parameters } from './parameters';
 import { CloseReason } from './reasons';
-import { type Ending, Session, type SessionEvent } from './session';
+import { Report } from './report';
+import { routeOf } from './route';
+import { Session } from './session';
+import type { Ending, SessionEvent } from './session-events';
 import type { Socket } from './socket';
 import { type Surroundings, draw } from './surroundings';
 import { LOST, Traffic } from './traffic';
-import { Trust, type TrustGo } from './trust';
-
-/** What an attempt rests on. */
-interface Basis { offered: Parameters; verdict: TrustGo }
+import { Trust } from './trust';
 
 export class WorkerChannel {
   readonly traffic: Traffic;
@@ -24,10 +23,11 @@ export class WorkerChannel {
   readonly #heartbeat: Heartbeat;
   readonly #backoff = new Backoff();
   readonly #approval = approvalBackoff();
-  #status: ChannelStatus;
-  #facts: Facts = {};
+  readonly #report: Report;
   #session: Session | undefined;
   #basis: Basis | undefined;
+  /** The pin of this session's Worker has been written. */
+  #isConfirmed = false;
   #userId = '';
   #wanted = false;
   /** Rises with each attempt: what an older one learns late is dropped. */
@@ -37,9 +37,9 @@ export class WorkerChannel {
   readonly #deadline: Alarm;
 
   constructor(private readonly workerId: string, private readonly surroundings: Surroundings, private readonly socket: Socket) {
-    this.#status = { workerId, state: 'idle' };
+    this.#report = new Report(workerId, surroundings);
     this.#trust = new Trust(surroundings);
-    this.#heartbeat = new Heartbeat(surroundings);
+    this.#heartbeat = new Heartbeat(surroundings, socket);
     this.#retry = new Alarm(surroundings.after);
     this.#deadline = new Alarm(surroundings.after);
     this.traffic = new Traffic((message, transfer) => surroundings.tell(message, transfer));
@@ -81,8 +81,12 @@ export class WorkerChannel {
 
   onSocketDown(retryAt: number, reason: string): void {
     if (!this.#wanted || this.#status.state === 'blocked' || this.#status.state === 'closed') return;
-    this.#callOff();
-    this.traffic.end(LOST);
+    // A session that is left waits for the next socket, and all that is open on it waits with it.
+    this.#retry.clear();
+    if (!this.#session) {
+      this.#callOff();
+      this.traffic.end(LOST);
+    }
     this.#tell('reconnecting', { reason, retryAt });
   }
 
@@ -97,11 +101,12 @@ export class WorkerChannel {
   /** The page changed the pin. */
   async refresh(): Promise<void> {
     if (this.#status.state !== 'ready') return;
-    await this.#learnFacts();
+    await this.#report.learn(this.#basis!.offered);
     if (this.#status.state === 'ready') this.#tell('ready', { rttMs: this.#status.rttMs });
   }
 
   #begin(): void {
+    if (this.#session?.phase === 'detached') return this.#attachAgain(this.#session);
     if (this.#session || this.#trying) return;
     this.#callOff();
     // A device that waits for approval asks again without saying so.
@@ -118,42 +123,32 @@ export class WorkerChannel {
       });
   }
 
-  async #try(isCurrent: () => boolean, quiet: boolean): Promise<void> {
-    const { workerId, surroundings } = this;
-    const offered = await surroundings.parameters(workerId);
-    if (!isCurrent()) return;
-    if (!offered.online) return this.#failed({ reason: 'worker_offline' });
-    const workerKey = parsePublicKey(offered.publicKey);
-    const verdict = await this.#trust.judge(workerId, offered);
-    if (!isCurrent()) return;
-    if (!verdict.go) return this.#stop('blocked', verdict.reason);
-    this.#basis = { offered, verdict };
-    if (verdict.dropped) this.#facts = { pinDropped: true };
-    const { now, random } = surroundings;
-    const session = new Session({
-      mode: offered.mode, workerKey, channelId: random(16), workerId, userId: this.#userId, random, now: now(),
-    });
-    this.#session = session;
-    this.#attach(session);
-    if (!quiet) this.#tell('securing', { mode: offered.mode });
+  #attachAgain(session: Session): void {
+    this.#retry.clear();
+    if (!this.socket.isOpen) return this.socket.want();
+    this.#tell('reconnecting', { reason: this.#status.reason });
+    session.renew(this.surroundings.now());
     this.pump();
   }
 
-  #attach(session: Session): void {
-    const { now } = this.surroundings;
-    const within = (step: () => void) => {
-      step();
+  async #try(isCurrent: () => boolean, quiet: boolean): Promise<void> {
+    const { workerId, surroundings } = this;
+    const prepared = await prepare(workerId, surroundings, this.#trust, isCurrent);
+    if (!prepared) return;
+    if (!prepared.go) return 'failed' in prepared ? this.#failed(prepared.failed) : this.#stop('blocked', prepared.stopped);
+    this.#basis = prepared.basis;
+    const { offered: { mode }, workerKey, verdict } = prepared.basis;
+    if (verdict.dropped) this.#report.pinDropped();
+    const { now, random } = surroundings;
+    const session = new Session({ mode, workerKey, channelId: random(16), workerId, userId: this.#userId, random, now: now() });
+    this.#session = session;
+    this.#isConfirmed = false;
+    this.socket.attach(session.channelId, routeOf(session, now, (heard) => {
+      if (heard) this.#heartbeat.heard();
       this.pump();
-    };
-    this.socket.attach(session.channelId, {
-      receiveControl: (body) => within(() => session.receiveControl(body, now())),
-      receiveFrame: (frame) => within(() => {
-        this.#heartbeat.heard();
-        session.receiveFrame(frame, now());
-      }),
-      pollOutgoing: () => session.pollOutgoing(now()),
-      lost: () => within(() => session.lost()),
-    });
+    }));
+    if (!quiet) this.#tell('securing', { mode });
+    this.pump();
   }
 
   #heed(session: Session, event: SessionEvent): void {
@@ -161,10 +156,9 @@ export class WorkerChannel {
       case 'sign': return void this.#prove(session, event);
       case 'ready': return void this.#confirm(session);
       case 'pong': return this.#tell('ready', { rttMs: Math.round(event.rtt) });
-      case 'renewal-due':
-        // Keys of an hour: a new channel takes the place of the old one at once.
-        this.traffic.end(LOST);
-        return this.#again();
+      case 'renewing': return this.#heartbeat.stop();
+      case 'renewed': return this.#isConfirmed ? this.#serve(session) : undefined;
+      case 'detached': return this.#detached(event);
       case 'closed': return this.#ended(session, event.ending);
       default: return this.traffic.heed(event);
     }
@@ -174,9 +168,8 @@ export class WorkerChannel {
     const { mode } = this.#basis!.offered;
     if (this.#status.state === 'securing') this.#tell('proving', { mode });
     try {
-      const device = await this.surroundings.device();
-      const signed = await device.sign(mode, 'leapmux user claim v1', event.context, event.body, this.surroundings.random(32));
-      session.prove(signed, [], this.surroundings.now());
+      const signed = await signClaim(this.surroundings, mode, event);
+      session.prove(event.epoch, signed, [], this.surroundings.now());
     } catch {
       if (this.#session === session) return this.#stop('blocked', 'storage_failed');
     }
@@ -185,15 +178,18 @@ export class WorkerChannel {
 
   async #confirm(session: Session): Promise<void> {
     const { offered, verdict } = this.#basis!;
-    const isCurrent = () => this.#session === session && session.phase === 'ready';
+    const isCurrent = () => this.#session === session;
     try {
-      const kept = await this.#trust.confirm(this.workerId, offered, verdict);
-      if (!kept) return isCurrent() ? this.#again() : undefined;
-      await this.#learnFacts();
+      const isKept = await this.#trust.confirm(this.workerId, offered, verdict);
+      if (!isKept) return isCurrent() ? this.#again() : undefined;
+      await this.#report.learn(offered);
     } catch {
-      return this.#session === session ? this.#stop('blocked', 'storage_failed') : undefined;
+      return isCurrent() ? this.#stop('blocked', 'storage_failed') : undefined;
     }
-    if (isCurrent()) this.#serve(session);
+    if (!isCurrent()) return;
+    this.#isConfirmed = true;
+    // If the path was lost meanwhile, the renewed channel serves.
+    if (session.phase === 'ready') this.#serve(session);
   }
 
   #serve(session: Session): void {
@@ -201,16 +197,20 @@ export class WorkerChannel {
     this.#backoff.reset();
     this.#approval.reset();
     this.traffic.begin(session.mux);
-    this.#tell('ready', {});
-    this.#heartbeat.start(() => {
-      session.ping();
-      this.pump();
-    }, () => this.socket.abandon());
+    if (this.#status.state !== 'ready') this.#tell('ready', {});
+    this.#heartbeat.start(session, () => this.pump());
   }
 
-  async #learnFacts(): Promise<void> {
-    const facts = await factsOf(this.surroundings, this.workerId, this.#basis!.offered);
-    this.#facts = { ...facts, pinDropped: this.#facts.pinDropped };
+  /** Nothing ends: it goes on with the next socket, or on this one after a while. */
+  #detached({ reason, retryAfter, silence }: Extract<SessionEvent, { kind: 'detached' }>): void {
+    this.#heartbeat.stop();
+    if (silence !== undefined && this.socket.isSilentFor(silence)) this.socket.abandon();
+    else this.#tryLater(reason, retryAfter);
+  }
+
+  #again(): void {
+    this.#drop();
+    this.#begin();
   }
 
   #ended(session: Session, ending: Ending): void {
@@ -222,23 +222,26 @@ export class WorkerChannel {
   }
 
   #failed(ending: Ending): void {
-    const { reason, retryAfter } = ending;
+    const { reason, retryAfter, anew } = ending;
     this.#callOff();
     this.traffic.end(LOST);
+    if (anew && this.socket.isOpen) return this.#begin();
     if (awaitsApproval(reason)) return this.#awaitApproval(ending);
     if (isFinal(ending)) return this.#tell('closed', { reason });
-    // While the socket is down it says itself when it comes back.
+    this.#tryLater(reason, retryAfter);
+  }
+
+  /** While the socket is down it says itself when it comes back. */
+  #tryLater(reason: string, hint: number | undefined): void {
     if (!this.socket.isOpen) return this.#tell('reconnecting', { reason, retryAt: this.socket.retryAt });
-    this.#retryIn(this.#backoff.next(draw(this.surroundings.random), retryAfter), 'reconnecting', { reason });
+    this.#retryIn(this.#backoff.next(draw(this.surroundings.random), hint), 'reconnecting', { reason });
   }
 
   #awaitApproval(ending: Ending): void {
     const mode = this.#basis?.offered.mode ?? 'post-quantum';
     const { reason, detail } = ending;
-    const wait = this.#approval.next(draw(this.surroundings.random));
-    this.#retryIn(wait, 'blocked', { reason, detail, mode });
-    void deviceWords(this.surroundings, mode).then((words) => {
-      this.#facts = { ...this.#facts, deviceWords: words };
+    this.#retryIn(this.#approval.next(draw(this.surroundings.random)), 'blocked', { reason, detail, mode });
+    void this.#report.learnDevice(mode).then(() => {
       if (this.#status.reason === reason) this.#tell('blocked', { reason, detail, mode, retryAt: this.#status.retryAt });
     }).catch(() => this.#stop('blocked', 'storage_failed'));
   }
@@ -256,18 +259,14 @@ export class WorkerChannel {
     this.#tell(state, { reason });
   }
 
-  #again(): void {
-    this.#drop();
-    this.#begin();
-  }
-
   /** Ends the session without consequences. */
   #drop(): void {
     const session = this.#session;
     this.#session = undefined;
     this.#heartbeat.stop();
-    session?.close(CloseReason.CLOSED_BY_CLIENT);
-    if (session) this.socket.detach(session.channelId);
+    if (!session) return;
+    session.close(CloseReason.CLOSED_BY_CLIENT);
+    this.socket.detach(session.channelId);
   }
 
   get #isBlocked(): boolean {
@@ -275,12 +274,10 @@ export class WorkerChannel {
   }
 
   #schedule(): void {
-    const session = this.#session;
-    const deadline = session?.deadline;
-    if (!session || deadline === undefined) return this.#deadline.clear();
     const { now } = this.surroundings;
-    this.#deadline.set(deadline - now(), () => {
-      session.expire(now());
+    const session = this.#session;
+    this.#deadline.setAt(session?.deadline, now(), () => {
+      session?.expire(now());
       this.pump();
     });
   }
@@ -292,8 +289,11 @@ export class WorkerChannel {
     this.#deadline.clear();
   }
 
+  get #status(): Readonly<ChannelStatus> {
+    return this.#report.status;
+  }
+
   #tell(state: ChannelState, facts: Partial<ChannelStatus>): void {
-    this.#status = { ...this.#facts, ...facts, workerId: this.workerId, state };
-    this.surroundings.tell({ kind: 'status', status: this.#status });
+    this.#report.tell(state, facts);
   }
 }

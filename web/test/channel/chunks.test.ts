@@ -104,7 +104,7 @@ describe('the window', () => {
     const window = new Window(LIMITS);
     for (let n = 0; n < LIMITS.windowFrames; n++) {
       expect(window.hasRoom).toBe(true);
-      window.sent(1);
+      window.keep({ correlation: BigInt(n), flags: 0, plaintext: new Uint8Array(1) });
     }
     expect(window.hasRoom).toBe(false);
     expect(window.acknowledge(1n)).toBe(true);

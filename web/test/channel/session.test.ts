@@ -383,17 +383,3 @@ describe('requests and streams', () => {
     expect(pair.events.at(-1)).toEqual({ kind: 'pong', rtt: 42 });
   });
 });
-
-describe('the age of keys', () => {
-  it('asks for new ones between minute 55 and 58, and closes at 70', async () => {
-    const pair = await new Pair().ready();
-    pair.pass(55 * 60_000 - 1);
-    expect(pair.events.some((event) => event.kind === 'renewal-due')).toBe(false);
-    pair.pass(3 * 60_000 + 1);
-    expect(pair.events.filter((event) => event.kind === 'renewal-due')).toHaveLength(1);
-    pair.pass(11 * 60_000);
-    expect(pair.ending).toBeUndefined();
-    pair.pass(60_000);
-    expect(pair.ending).toBe('key_expired');
-  });
-});

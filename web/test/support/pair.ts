@@ -1,6 +1,7 @@
 // One session and one fake Worker channel with a wire between them that a test scripts by hand.
 
-import { Session, type SessionEvent } from '../../src/channel/session';
+import { Session } from '../../src/channel/session';
+import type { SessionEvent } from '../../src/channel/session-events';
 import { type Limits, LIMITS } from '../../src/channel/limits';
 import { type Frame, decodeOuter } from '../../src/channel/outer';
 import type { MuxEvent } from '../../src/channel/mux';
@@ -33,12 +34,45 @@ export class Pair {
     if (outer?.kind !== 'control' || outer.body.case !== 'open') throw new Error('no Open came first');
     this.worker = new FakeChannel(this.session.channelId, outer.body.value.noise as Bytes, 'classic', IDENTITY, USER_ID, WORKER_ID);
     this.deliver();
-    const asked = this.events.find((event) => event.kind === 'sign')!;
-    if (asked.kind !== 'sign') throw new Error('no claim was asked for');
-    const signed = await device.sign('classic', 'leapmux user claim v1', asked.context, asked.body, random(32));
-    this.session.prove(signed, [], this.now);
+    await this.sign();
     this.exchange();
     return this;
+  }
+
+  /** Signs the claim that was asked for last. */
+  async sign(): Promise<void> {
+    const asked = this.events.findLast((event) => event.kind === 'sign');
+    if (asked?.kind !== 'sign') throw new Error('no claim was asked for');
+    const signed = await device.sign('classic', 'leapmux user claim v1', asked.context, asked.body, random(32));
+    this.session.prove(asked.epoch, signed, [], this.now);
+    this.drain();
+  }
+
+  /** A new path: Renew and Renewed have passed, and the claim has been read but not judged. */
+  async renewed(): Promise<this> {
+    this.session.renew(this.now);
+    this.exchange();
+    this.deliver();
+    await this.sign();
+    this.exchange();
+    return this;
+  }
+
+  /** And the claim has been accepted, and all that was kept has come. */
+  async attached(): Promise<this> {
+    await this.renewed();
+    this.worker.accept();
+    this.deliver();
+    this.exchange();
+    return this;
+  }
+
+  /** The path goes, with all that was on it. */
+  cut(): void {
+    this.toWorker.length = 0;
+    this.worker.outgoing.length = 0;
+    this.session.lost(this.now);
+    this.drain();
   }
 
   async ready(): Promise<this> {
@@ -74,6 +108,7 @@ export class Pair {
     for (const message of this.toWorker.splice(0)) {
       const outer = decodeOuter(message);
       if (outer?.kind === 'frame') this.worker.receive(outer.frame);
+      else if (outer?.kind === 'control' && outer.body.case === 'renew') this.worker.renew(outer.body.value);
     }
   }
 

@@ -91,3 +91,60 @@ export function answerRenewal(identity: WorkerIdentity, renewal: Renewal, root: 
   const message = writeMessage2(state, share, random, () => u64(renewal.received));
   return { established: state.split('worker'), received: readU64(share.payload), noise: message };
 }
+
+export interface WorkerEpoch { number: number; keys: Established }
+export interface RenewRequest { serial: number; base: number; noise: Bytes }
+export type RenewVerdict = { noise: Bytes; received: bigint } | 'stale' | 'handshake';
+
+/** The epochs of one channel at the Worker: the current one and at most one candidate beside it. */
+export class WorkerEpochs {
+  current: WorkerEpoch;
+  candidate: WorkerEpoch | undefined;
+  #accepted = 0;
+
+  constructor(private readonly mode: Mode, private readonly identity: WorkerIdentity, handshake: Established,
+    private readonly random: RandomSource) {
+    this.current = { number: 0, keys: handshake };
+  }
+
+  /** `received`: counted frames decrypted so far. Whatever is refused changes nothing. */
+  renew({ serial, base, noise }: RenewRequest, received: bigint): RenewVerdict {
+    const from = [this.current, this.candidate].find((epoch) => epoch?.number === base);
+    if (serial <= this.#accepted || !from) return 'stale';
+    try {
+      const renewal = { mode: this.mode, serial, base, received };
+      const answer = answerRenewal(this.identity, renewal, from.keys.root, noise, drawWorkerRandomness(this.random));
+      if (from === this.candidate) this.promote();
+      wipe(this.candidate);
+      this.#accepted = serial;
+      this.candidate = { number: serial, keys: answer.established };
+      return { noise: answer.noise, received: answer.received };
+    } catch {
+      return 'handshake';
+    }
+  }
+
+  /** The candidate's claim was accepted, or a Renew is based on it. */
+  promote(): void {
+    if (!this.candidate) return;
+    wipe(this.current);
+    this.current = this.candidate;
+    this.candidate = undefined;
+  }
+
+  /** The one epoch whose frames are opened now. */
+  get open(): WorkerEpoch {
+    return this.candidate ?? this.current;
+  }
+
+  /** Nothing is sealed between a valid Renew and its claim. */
+  get maySeal(): boolean {
+    return this.candidate === undefined;
+  }
+}
+
+function wipe(epoch: WorkerEpoch | undefined): void {
+  epoch?.keys.sealer.wipe();
+  epoch?.keys.opener.wipe();
+  epoch?.keys.root.wipe();
+}

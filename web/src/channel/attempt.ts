@@ -1,0 +1,34 @@
+// What comes before a handshake, and what a claim needs: the Worker's key and mode, trust in them, the
+// device's signature.
+
+import { type PublicKey, parsePublicKey } from '../crypto/public-key';
+import type { SignedParts } from '../crypto/signed';
+import type { Mode } from '../crypto/mode';
+import type { Parameters } from './parameters';
+import type { Ending, SessionEvent } from './session-events';
+import type { Surroundings } from './surroundings';
+import type { Trust, TrustGo } from './trust';
+
+/** What an attempt rests on. */
+export interface Basis { offered: Parameters; workerKey: PublicKey; verdict: TrustGo }
+
+export type Prepared =
+  | { go: true; basis: Basis }
+  | { go: false; failed: Ending }
+  | { go: false; stopped: string };
+
+/** Undefined once it is no longer current: then no question is asked either. */
+export async function prepare(workerId: string, surroundings: Surroundings, trust: Trust, isCurrent: () => boolean): Promise<Prepared | undefined> {
+  const offered = await surroundings.parameters(workerId);
+  if (!isCurrent()) return undefined;
+  if (!offered.online) return { go: false, failed: { reason: 'worker_offline' } };
+  const workerKey = parsePublicKey(offered.publicKey);
+  const verdict = await trust.judge(workerId, offered);
+  if (!isCurrent()) return undefined;
+  return verdict.go ? { go: true, basis: { offered, workerKey, verdict } } : { go: false, stopped: verdict.reason };
+}
+
+export async function signClaim(surroundings: Surroundings, mode: Mode, wish: Extract<SessionEvent, { kind: 'sign' }>): Promise<SignedParts> {
+  const device = await surroundings.device();
+  return device.sign(mode, 'leapmux user claim v1', wish.context, wish.body, surroundings.random(32));
+}
