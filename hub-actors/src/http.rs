@@ -7,7 +7,10 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     cookie::{Cookie as HttpCookie, SameSite},
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderMap},
+    http::{
+        Method as HttpMethod,
+        header::{self, HeaderMap},
+    },
     middleware::{self, Next},
     web,
 };
@@ -68,7 +71,8 @@ async fn guard(
     let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
         return Ok(request.into_response(HttpResponse::InternalServerError()));
     };
-    let (route, access) = door(request.path());
+    let route = door(request.match_info().as_str());
+    let access = access(&request, route);
     let mut answer = match state.names.judge(provenance(request.headers()), access) {
         Err(stranger) => request.into_response(refuse_stranger(stranger)),
         // Handlers answer with responses, never with errors.
@@ -79,12 +83,25 @@ async fn guard(
     Ok(answer)
 }
 
-fn door(path: &str) -> (Route, Access) {
+/// The door behind a path, which is the one that the router matches: percent-decoded.
+fn door(path: &str) -> Route {
     match path {
-        "/ws/relay" => (Route::Relay, Access::Action),
-        "/ws/events" => (Route::Events, Access::Action),
-        _ if path.starts_with("/leapmux.v1.") => (Route::Rpc, Access::Action),
-        _ => (Route::Page, Access::Page),
+        "/ws/relay" => Route::Relay,
+        "/ws/events" => Route::Events,
+        _ if path.starts_with("/leapmux.v1.") => Route::Rpc,
+        _ => Route::Page,
+    }
+}
+
+/// Only reading the page is harmless; whatever upgrades or writes is judged as an action, also
+/// behind a door that would refuse it anyway.
+fn access(request: &ServiceRequest, route: Route) -> Access {
+    let reads = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD);
+    let upgrades = request.headers().contains_key(header::UPGRADE);
+    if route == Route::Page && reads && !upgrades {
+        Access::Page
+    } else {
+        Access::Action
     }
 }
 
@@ -132,7 +149,7 @@ async fn call(
     state: web::Data<State>,
 ) -> HttpResponse {
     let began = clock::now();
-    if request.method() != actix_web::http::Method::POST {
+    if request.method() != HttpMethod::POST {
         return HttpResponse::MethodNotAllowed()
             .insert_header((header::ALLOW, "POST"))
             .finish();

@@ -58,6 +58,35 @@ async fn a_foreign_origin_may_not_act() {
 }
 
 #[tokio::test]
+async fn a_foreign_origin_may_not_act_however_the_path_is_spelt() {
+    let hub = TestHub::solo().await;
+    let foreign = [
+        ("Origin", "http://evil.example"),
+        ("Sec-WebSocket-Protocol", "leapmux.relay.v1"),
+    ];
+    for path in [
+        "/ws/%72elay",
+        "/ws/%65vents",
+        "/%77s/relay",
+        "/%77%73/%72%65%6c%61%79",
+        "/ws/relay?%",
+        "/elsewhere",
+    ] {
+        let upgrade = Browser::upgrade(hub.addr(), path, &foreign).await;
+        assert_eq!(upgrade.err().unwrap().0, 403, "{path}");
+    }
+    let headers = [
+        ("Origin", "http://evil.example"),
+        ("Content-Type", "application/json"),
+    ];
+    for path in ["/leapmux%2Ev1.AccountService/WhoAmI", "/", "/elsewhere"] {
+        let refused = http(hub.addr(), "POST", path, &headers, b"{}").await;
+        assert_eq!(refused.status, 403, "{path}");
+    }
+    assert!(hub.hub.census().await.is_empty());
+}
+
+#[tokio::test]
 async fn cross_site_requests_are_refused_and_links_to_the_page_are_not() {
     let hub = TestHub::solo().await;
     for site in ["cross-site", "same-site"] {
