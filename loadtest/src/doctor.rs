@@ -25,8 +25,14 @@ impl Report {
     fn largest_population(&self) -> (u64, &'static str) {
         let by_files = (self.files.saturating_sub(FILES_RESERVED), "open files");
         let by_ports = (self.ports, "local ports of one source address");
-        let by_memory = (self.memory_bytes / 2 / BYTES_PER_SESSION, "half of the memory");
-        [by_files, by_ports, by_memory].into_iter().min().unwrap_or_default()
+        let by_memory = (
+            self.memory_bytes / 2 / BYTES_PER_SESSION,
+            "half of the memory",
+        );
+        [by_files, by_ports, by_memory]
+            .into_iter()
+            .min()
+            .unwrap_or_default()
     }
 
     /// A line a limit, the verdict last.
@@ -38,7 +44,9 @@ impl Report {
         println!("cores              {}", self.cores);
         println!("memory available   {} MiB", self.memory_bytes >> 20);
         println!("congestion control {}", self.congestion_control);
-        println!("largest population {population} sessions from one process; the limit is: {limit}");
+        println!(
+            "largest population {population} sessions from one process; the limit is: {limit}"
+        );
     }
 }
 
@@ -54,7 +62,9 @@ pub(crate) fn examine() -> anyhow::Result<Report> {
         ports: local_ports(&proc("sys/net/ipv4/ip_local_port_range")?)?,
         cores: thread::available_parallelism()?.get().try_into()?,
         memory_bytes: available_memory(&proc("meminfo")?)?,
-        congestion_control: proc("sys/net/ipv4/tcp_congestion_control")?.trim().to_owned(),
+        congestion_control: proc("sys/net/ipv4/tcp_congestion_control")?
+            .trim()
+            .to_owned(),
     })
 }
 
@@ -64,13 +74,20 @@ fn proc(name: &str) -> anyhow::Result<String> {
 }
 
 fn local_ports(range: &str) -> anyhow::Result<u64> {
-    let (low, high) = range.trim().split_once(char::is_whitespace).context("a range of ports")?;
+    let (low, high) = range
+        .trim()
+        .split_once(char::is_whitespace)
+        .context("a range of ports")?;
     Ok(high.trim().parse::<u64>()?.saturating_sub(low.parse()?) + 1)
 }
 
 fn available_memory(meminfo: &str) -> anyhow::Result<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")).context("MemAvailable")?;
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kibibytes = line
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .context("MemAvailable")?;
     Ok(kibibytes.parse::<u64>()? * 1024)
 }
 

@@ -1,38 +1,97 @@
 //! `leapmux-loadtest`: a client like any other, without a private door to the Hub.
 //!
-//! A result is worth as much as the machine it came from, so the first command says what this
-//! machine can hold before a Hub is asked for anything.
+//! A result is worth as much as the machine it came from, so `doctor` says what this machine can
+//! hold before a Hub is asked for anything, and a run whose harness was the limit is told apart
+//! from one that failed.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`schedule`], [`payload`], [`audit`], [`recorder`], [`threshold`], [`verdict`] | brains: what to send, whether it came back, what it means |
+//! | [`hub`] | the Hub under load: started, asked, scraped, and its cost |
+//! | [`worker`] | simulated Workers over the real link |
+//! | [`client`] | sessions and the channels on them |
+//! | [`echo`], [`bench`] | the two scenarios |
+//!
+//! What it never does: it makes no load for anything but loopback, runs without an end, or ends a
+//! process that it did not start.
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use anyhow::Context as _;
+use clap::Parser as _;
+use tokio::runtime::Runtime;
 
+use crate::cli::{Bench, Cli, Command};
+
+mod audit;
+mod bench;
+mod cli;
+mod client;
+mod clock;
 mod doctor;
+mod echo;
+mod hub;
+mod payload;
+mod recorder;
+mod schedule;
+mod target;
+mod threshold;
+mod verdict;
+mod worker;
 
-/// Size a LeapMux Hub.
-#[derive(Parser)]
-#[command(name = "leapmux-loadtest", version, arg_required_else_help = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Say what this machine can hold: files, ports, cores, and the largest population that fits
-    Doctor,
-}
+/// The Hub cannot be reached.
+const UNREACHABLE: u8 = 3;
+/// Ctrl+C.
+const INTERRUPTED: u8 = 98;
 
 fn main() -> ExitCode {
-    let Command::Doctor = Cli::parse().command;
-    match doctor::examine() {
-        Ok(report) => {
-            report.print();
-            ExitCode::SUCCESS
-        }
+    match run(Cli::parse().command) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("leapmux-loadtest: {error:#}");
-            ExitCode::FAILURE
+            let unreachable = error.downcast_ref::<target::Unreachable>().is_some();
+            if unreachable {
+                UNREACHABLE.into()
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Doctor => {
+            doctor::examine()?.print();
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Echo(options) => interruptible(echo::run(&options)),
+        Command::Bench {
+            what: Bench::Relay(options),
+        } => interruptible(bench::run(&options)),
+        Command::Splice { upstream } => {
+            runtime()?.block_on(bench::splice::run(upstream))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Dropping a scenario ends its processes and connections.
+fn interruptible(
+    scenario: impl Future<Output = anyhow::Result<verdict::Verdict>>,
+) -> anyhow::Result<ExitCode> {
+    runtime()?.block_on(async {
+        tokio::select! {
+            verdict = scenario => Ok(verdict?.exit_code().into()),
+            _ = tokio::signal::ctrl_c() => Ok(INTERRUPTED.into()),
+        }
+    })
+}
+
+/// Signatures run on the blocking threads: one per core at a time.
+fn runtime() -> anyhow::Result<Runtime> {
+    let cores = std::thread::available_parallelism()?.get();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let builder = builder.enable_all().max_blocking_threads(cores);
+    builder.build().context("the runtime cannot start")
 }

@@ -1,0 +1,278 @@
+//! Who takes part, and how it comes to be: sessions first, then channels, never too many at once.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::bail;
+use channel_actors::endpoint::DeviceKey;
+use futures_util::{StreamExt as _, stream};
+use rand::RngExt as _;
+use schema::ids::UserId;
+use serde::Serialize;
+use tokio::{sync::mpsc, task::JoinSet};
+
+use super::{
+    junk::{Answer, Junk},
+    lane::{Lane, Run},
+    sealed::Sealed,
+};
+use crate::{
+    cli::Crypto,
+    clock::Clock,
+    hub::door::{Door, RelaySocket},
+    schedule::Arrival,
+    worker::Registered,
+};
+
+/// How many of something were asked for, and how many there are.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Stage {
+    pub(crate) asked: usize,
+    pub(crate) established: usize,
+    pub(crate) failed: usize,
+    /// Why the first failed.
+    pub(crate) first_failure: Option<String>,
+    pub(crate) seconds: f64,
+}
+
+/// Sessions without channels.
+pub(crate) struct Connections(Vec<RelaySocket>);
+
+/// Sessions, each with the same number of channels.
+pub(crate) struct Population {
+    sessions: Vec<Session>,
+    channels: usize,
+}
+
+enum Session {
+    Junk(Box<Junk>),
+    Sealed(Sealed),
+}
+
+/// With whom channels are opened, and as whom.
+pub(crate) struct Whom<'a> {
+    pub(crate) workers: &'a [Registered],
+    pub(crate) user: &'a UserId,
+    pub(crate) crypto: Crypto,
+    pub(crate) channels: usize,
+}
+
+/// Connects that are under way at a time.
+const CONNECTS_AT_ONCE: usize = 32;
+/// Handshakes that are: a Worker lets 8 of a user wait.
+const HANDSHAKES_AT_ONCE: usize = 8;
+/// Refusals that name a delay, before an open counts as failed.
+const RETRIES: u32 = 60;
+const DELAY_MIN: Duration = Duration::from_millis(50);
+const DELAY_MAX: Duration = Duration::from_secs(5);
+/// Arrivals that may wait for their sender.
+const QUEUE: usize = 16_384;
+
+impl Connections {
+    /// So many WebSockets.
+    pub(crate) async fn open(door: &Door, count: usize) -> (Self, Stage) {
+        let connecting = (0..count).map(|_| door.relay());
+        let (sockets, stage) = staged(connecting, count, CONNECTS_AT_ONCE).await;
+        (Self(sockets), stage)
+    }
+}
+
+impl Population {
+    /// Opens the channels of every session.
+    pub(crate) async fn open(connections: Connections, whom: &Whom<'_>) -> (Self, Stage) {
+        let device = Arc::new(DeviceKey::generate(&mut rand::rng()));
+        let at_once = if whom.crypto.is_real() {
+            HANDSHAKES_AT_ONCE
+        } else {
+            CONNECTS_AT_ONCE
+        };
+        let count = connections.0.len();
+        let opening = connections
+            .0
+            .into_iter()
+            .enumerate()
+            .map(|(index, socket)| {
+                let device = device.clone();
+                async move { equip(Session::new(socket, whom.crypto), index, whom, &device).await }
+            });
+        let (sessions, stage) = staged(opening, count, at_once).await;
+        let channels = whom.channels;
+        let each = |sessions: usize| sessions * channels;
+        let stage = Stage {
+            asked: each(stage.asked),
+            established: each(stage.established),
+            failed: each(stage.failed),
+            ..stage
+        };
+        (Self { sessions, channels }, stage)
+    }
+
+    /// Channels in all.
+    pub(crate) fn channels(&self) -> usize {
+        self.sessions.len() * self.channels
+    }
+
+    /// Sets every session to work. Gives a queue for each channel, in order.
+    pub(crate) fn drive(
+        self,
+        run: &Arc<Run>,
+        lanes: &[Arc<Lane>],
+    ) -> (Vec<mpsc::Sender<Arrival>>, Driven) {
+        let (mut senders, mut tasks) = (Vec::new(), JoinSet::new());
+        for (index, session) in self.sessions.into_iter().enumerate() {
+            let first = index * self.channels;
+            let lanes: Vec<_> = lanes
+                .iter()
+                .skip(first)
+                .take(self.channels)
+                .cloned()
+                .collect();
+            let run = run.clone();
+            match session {
+                Session::Junk(junk) => {
+                    let (sender, queue) = mpsc::channel(QUEUE);
+                    senders.extend(std::iter::repeat_n(sender, self.channels));
+                    tasks.spawn(async move {
+                        let driven = junk.drive(&run, queue, first, &lanes).await?;
+                        Ok(Session::Junk(Box::new(driven)))
+                    });
+                }
+                Session::Sealed(sealed) => {
+                    let queues = lanes.iter().map(|_| mpsc::channel(QUEUE));
+                    let (of_session, queues): (Vec<_>, Vec<_>) = queues.unzip();
+                    senders.extend(of_session);
+                    tasks.spawn(async move {
+                        Ok(Session::Sealed(sealed.drive(&run, queues, &lanes).await?))
+                    });
+                }
+            }
+        }
+        (
+            senders,
+            Driven {
+                tasks,
+                channels: self.channels,
+            },
+        )
+    }
+
+    /// Says goodbye to the Hub, everywhere.
+    pub(crate) async fn end(self) {
+        let ending = self.sessions.into_iter().map(Session::end);
+        stream::iter(ending)
+            .buffer_unordered(CONNECTS_AT_ONCE)
+            .for_each(|()| async {})
+            .await;
+    }
+}
+
+/// Sessions at work.
+pub(crate) struct Driven {
+    tasks: JoinSet<anyhow::Result<Session>>,
+    channels: usize,
+}
+
+impl Driven {
+    /// Waits until all queues are closed and everything came back. Gives who is still there, and
+    /// why others are not.
+    pub(crate) async fn finish(mut self) -> (Population, Vec<anyhow::Error>) {
+        let (mut sessions, mut broken) = (Vec::new(), Vec::new());
+        while let Some(driven) = self.tasks.join_next().await {
+            match driven
+                .map_err(anyhow::Error::from)
+                .and_then(|driven| driven)
+            {
+                Ok(session) => sessions.push(session),
+                Err(error) => broken.push(error),
+            }
+        }
+        (
+            Population {
+                sessions,
+                channels: self.channels,
+            },
+            broken,
+        )
+    }
+}
+
+impl Session {
+    fn new(socket: RelaySocket, crypto: Crypto) -> Self {
+        if crypto.is_real() {
+            Self::Sealed(Sealed::new(socket))
+        } else {
+            Self::Junk(Box::new(Junk::new(socket)))
+        }
+    }
+
+    async fn open(
+        &mut self,
+        worker: &Registered,
+        user: &UserId,
+        device: &Arc<DeviceKey>,
+    ) -> anyhow::Result<Answer> {
+        match self {
+            Self::Junk(junk) => junk.open(&worker.id).await,
+            Self::Sealed(sealed) => sealed.open(worker, user, device).await,
+        }
+    }
+
+    async fn end(self) {
+        match self {
+            Self::Junk(junk) => junk.end().await,
+            Self::Sealed(sealed) => sealed.end().await,
+        }
+    }
+}
+
+/// Opens a session's channels one after another, Workers in turn. A refusal that names a delay is
+/// asked again after it.
+async fn equip(
+    mut session: Session,
+    index: usize,
+    whom: &Whom<'_>,
+    device: &Arc<DeviceKey>,
+) -> anyhow::Result<Session> {
+    let first = index * whom.channels;
+    let turns = whom
+        .workers
+        .iter()
+        .cycle()
+        .skip(first % whom.workers.len().max(1));
+    for worker in turns.take(whom.channels) {
+        let mut tries = 0;
+        while let Answer::Refused(after) = session.open(worker, whom.user, device).await? {
+            tries += 1;
+            if after.is_zero() || tries > RETRIES {
+                bail!("an open was refused");
+            }
+            let jitter = 1.0 + rand::rng().random::<f64>() / 2.0;
+            tokio::time::sleep(after.clamp(DELAY_MIN, DELAY_MAX).mul_f64(jitter)).await;
+        }
+    }
+    Ok(session)
+}
+
+/// Does it all, so many at a time, and counts.
+async fn staged<T>(
+    each: impl Iterator<Item = impl Future<Output = anyhow::Result<T>>>,
+    asked: usize,
+    at_once: usize,
+) -> (Vec<T>, Stage) {
+    let clock = Clock::start();
+    let results: Vec<_> = stream::iter(each).buffer_unordered(at_once).collect().await;
+    let (mut established, mut first_failure) = (Vec::new(), None);
+    for result in results {
+        match result {
+            Ok(one) => established.push(one),
+            Err(error) => first_failure = first_failure.or_else(|| Some(format!("{error:#}"))),
+        }
+    }
+    let stage = Stage {
+        asked,
+        established: established.len(),
+        failed: asked.saturating_sub(established.len()),
+        first_failure,
+        seconds: clock.elapsed().as_secs_f64(),
+    };
+    (established, stage)
+}

@@ -1,0 +1,112 @@
+//! The Hub of a run: one that is started for it, or one that runs already.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use schema::{
+    ids::UserId,
+    wire::{WhoAmIRequest, WhoAmIResponse},
+};
+
+use crate::{
+    cli::TargetOptions,
+    hub::{cost::Cost, door::Door, figures::Figures, process::OwnHub},
+};
+
+/// The Hub, as far as a run needs it.
+pub(crate) struct Target {
+    pub(crate) door: Door,
+    pub(crate) user: UserId,
+    admin: Option<Door>,
+    process: Option<u32>,
+    own: Option<OwnHub>,
+}
+
+/// There is no Hub, or it lets nobody in.
+#[derive(Debug, thiserror::Error)]
+#[error("the Hub cannot be reached")]
+pub(crate) struct Unreachable;
+
+impl Target {
+    /// Starts or calls it, and asks who we are.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable`], with what went wrong.
+    pub(crate) async fn reach(options: &TargetOptions) -> anyhow::Result<Self> {
+        match &options.hub {
+            Some(url) => {
+                let door = Door::new(url, options.access_token_file.as_deref())?;
+                let admin = options.admin_url.as_deref().map(|url| Door::new(url, None));
+                Self::meet(door, admin.transpose()?, options.hub_pid, None).await
+            }
+            None => Self::start(options.hub_bin.as_deref()).await,
+        }
+    }
+
+    /// Starts one.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable`], with the end of its log.
+    pub(crate) async fn start(binary: Option<&Path>) -> anyhow::Result<Self> {
+        let binary = binary.map_or_else(beside, |path| Ok(path.to_owned()))?;
+        let own = OwnHub::start(&binary).await.map_err(unreachable)?;
+        let door = Door::new(&own.url, Some(&own.access_token_file()))?;
+        let admin = Door::new(&own.admin_url, None)?;
+        Self::meet(door, Some(admin), Some(own.id()), Some(own)).await
+    }
+
+    async fn meet(
+        door: Door,
+        admin: Option<Door>,
+        process: Option<u32>,
+        own: Option<OwnHub>,
+    ) -> anyhow::Result<Self> {
+        let me = door.call("AccountService/WhoAmI", &WhoAmIRequest {}).await;
+        let me: WhoAmIResponse = me.map_err(unreachable)?;
+        let user = UserId::parse(&me.user_id).ok().filter(|_| me.signed_in);
+        let user = user
+            .context("the Hub wants a login: --access-token-file")
+            .map_err(unreachable)?;
+        Ok(Self {
+            door,
+            user,
+            admin,
+            process,
+            own,
+        })
+    }
+
+    /// Whether nobody else uses it.
+    pub(crate) const fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// What it has cost so far, if its process is known.
+    pub(crate) fn cost(&self) -> anyhow::Result<Option<Cost>> {
+        self.process.map(Cost::of).transpose()
+    }
+
+    /// What it says of itself, if its admin address is known.
+    pub(crate) async fn figures(&self) -> anyhow::Result<Option<Figures>> {
+        match &self.admin {
+            Some(admin) => Figures::scrape(admin).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+fn unreachable(error: anyhow::Error) -> anyhow::Error {
+    // The kind outside, for the exit code; what happened inside, for people.
+    error.context(Unreachable)
+}
+
+/// `leapmux` where this binary is.
+fn beside() -> anyhow::Result<PathBuf> {
+    let own = env::current_exe().context("this binary's own path")?;
+    Ok(own.with_file_name("leapmux"))
+}

@@ -1,0 +1,177 @@
+//! The harness against a real Hub, small: everything arrives, and nothing is left behind.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+/// The Hub's binary: `LEAPMUX_BIN`, or `leapmux` beside the harness.
+fn hub() -> PathBuf {
+    let beside = || Path::new(HARNESS).with_file_name("leapmux");
+    let path = env::var_os("LEAPMUX_BIN").map_or_else(beside, PathBuf::from);
+    assert!(
+        path.is_file(),
+        "{} is missing: run 'cargo build -p leapmux' first",
+        path.display()
+    );
+    path
+}
+
+const HARNESS: &str = env!("CARGO_BIN_EXE_leapmux-loadtest");
+
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(HARNESS);
+    command.args(arguments).arg("--hub-bin").arg(hub());
+    command.output().expect("the harness starts")
+}
+
+/// An echo run. Other tests share the machine, so a late send does not make it invalid.
+fn echo(arguments: &[&str]) -> Value {
+    let fixed = ["echo", "--json", "--lag-limit", "5s", "--warmup", "0s"];
+    let output = run(&[&fixed[..], arguments].concat());
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{out}\n{err}");
+    serde_json::from_str(&out).expect("one JSON object")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn number(report: &Value, pointer: &str) -> f64 {
+    let value = report.pointer(pointer).and_then(Value::as_f64);
+    value.unwrap_or_else(|| panic!("{pointer} is missing in {report}"))
+}
+
+fn everything_came_back(report: &Value) {
+    let sent = number(report, "/delivery/sent");
+    assert!(sent > 0.0, "{report}");
+    assert_eq!(number(report, "/delivery/received"), sent);
+    for wrong in ["duplicated", "reordered", "corrupted", "lost"] {
+        assert_eq!(
+            number(report, &format!("/delivery/{wrong}")),
+            0.0,
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn two_hundred_sessions_leave_nothing_behind() {
+    let report = echo(&[
+        "--crypto",
+        "opaque",
+        "--sessions",
+        "200",
+        "--workers",
+        "4",
+        "--rate",
+        "400",
+        "--duration",
+        "3s",
+    ]);
+    everything_came_back(&report);
+    assert_eq!(number(&report, "/sessions/established"), 200.0);
+    assert_eq!(number(&report, "/channels/established"), 200.0);
+    for kind in ["sessions", "links", "channels"] {
+        assert_eq!(
+            number(&report, &format!("/after/{kind}")),
+            0.0,
+            "{kind} were left"
+        );
+    }
+    // There and back, at least.
+    assert!(number(&report, "/hub/frames") >= 2.0 * number(&report, "/delivery/sent"));
+    assert!(number(&report, "/hub/cpu_us_per_frame") > 0.0);
+}
+
+#[test]
+fn real_channels_in_both_modes_echo_everything() {
+    for mode in ["classic", "pq"] {
+        let report = echo(&[
+            "--crypto",
+            mode,
+            "--sessions",
+            "3",
+            "--channels",
+            "2",
+            "--workers",
+            "2",
+            "--rate",
+            "100",
+            "--duration",
+            "1s",
+        ]);
+        everything_came_back(&report);
+        assert_eq!(number(&report, "/channels/established"), 6.0, "{mode}");
+        assert_eq!(number(&report, "/after/channels"), 0.0, "{mode}");
+    }
+}
+
+#[test]
+fn a_gate_that_does_not_hold_is_told_apart_from_a_harness_that_was_too_slow() {
+    let small = [
+        "echo",
+        "--crypto",
+        "opaque",
+        "--sessions",
+        "2",
+        "--workers",
+        "1",
+        "--rate",
+        "50",
+    ];
+    let small = [&small[..], &["--duration", "500ms", "--warmup", "0s"]].concat();
+    let failed = run(&[
+        &small[..],
+        &["--lag-limit", "5s", "--threshold", "service:p50<0ms"],
+    ]
+    .concat());
+    assert_eq!(failed.status.code(), Some(99), "{}", text(&failed.stdout));
+    let invalid = run(&[&small[..], &["--lag-limit", "0ms"]].concat());
+    assert_eq!(invalid.status.code(), Some(4), "{}", text(&invalid.stdout));
+    assert!(text(&invalid.stdout).contains("not valid"));
+}
+
+#[test]
+fn a_hub_that_is_not_there_has_its_own_exit_code() {
+    let mut command = Command::new(HARNESS);
+    let output = command
+        .args(["echo", "--hub", "http://127.0.0.1:1"])
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_bench_compares_both_relays_in_turns() {
+    let output = run(&[
+        "bench",
+        "relay",
+        "--json",
+        "--sizes",
+        "256",
+        "--sessions",
+        "2",
+        "--alternations",
+        "2",
+        "--duration",
+        "200ms",
+    ]);
+    // So short a bench may well be too noisy to be valid.
+    assert!(
+        matches!(output.status.code(), Some(0 | 4)),
+        "{}",
+        text(&output.stderr)
+    );
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    for figure in ["hub_cpu_us_per_frame", "splice_cpu_us_per_frame", "ratio"] {
+        assert!(
+            number(&report, &format!("/rows/0/{figure}/median")) > 0.0,
+            "{figure}"
+        );
+    }
+}
