@@ -9,14 +9,16 @@
 //! |---|---|
 //! | this one | the two upgrades, and who is let in |
 //! | [`relay`] | Session: a mux and a parser |
+//! | [`outgoing`] | what waits for the socket, up to its fence |
 //! | [`watcher`] | Watcher: what changed, in JSON |
 
 use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, AsyncContext as _};
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use actix_web_actors::ws::{CloseCode, WebsocketContext, WsResponseBuilder};
-use channel_actors::limits::WEBSOCKET_MESSAGE_MAX;
+use actix_web_actors::ws::{
+    CloseCode, WebsocketContext, WsResponseBuilder, handshake_with_protocols,
+};
 
 use self::{relay::Session, watcher::Watcher};
 use crate::{
@@ -33,6 +35,7 @@ use crate::{
     telemetry::{self, SessionConnect, SessionEnd, SessionKind},
 };
 
+mod outgoing;
 mod relay;
 mod watcher;
 
@@ -58,12 +61,13 @@ pub(crate) async fn open_relay(
         Ok(admitted) => admitted,
         Err(refused) => return refused,
     };
-    let actor = Session::new(Arc::clone(&state), caller, guard);
-    let answer = WsResponseBuilder::new(actor, &request, payload)
-        .protocols(&[SUBPROTOCOL])
-        .frame_size(WEBSOCKET_MESSAGE_MAX)
-        .start();
-    upgraded(answer)
+    let session = Session::new(state, caller, guard);
+    let answer = handshake_with_protocols(&request, &[SUBPROTOCOL]);
+    upgraded(
+        answer
+            .map(|mut answer| answer.streaming(session.run(payload)))
+            .map_err(actix_web::Error::from),
+    )
 }
 
 /// `GET /ws/events?cursor=N`

@@ -6,7 +6,8 @@ use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Handler, Recipient,
     StreamHandler, WrapFuture as _,
 };
-use actix_http::ws::Item;
+use actix_http::ws::{Codec, Item};
+use actix_web::{Error, web};
 use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
 use bytes::Bytes;
 use channel_actors::{
@@ -17,13 +18,14 @@ use channel_actors::{
     post::{Kept, tell, tell_addr},
     refusal,
 };
+use futures_util::Stream;
 use schema::{
     frame::{Frame, Outer},
     ids::{ChannelId, WorkerId},
     wire::{self, control::Body},
 };
 
-use super::{code, tick};
+use super::{code, outgoing::Outgoing, tick};
 use crate::{
     assembly::{Assembly, Fragment},
     caller::Caller,
@@ -51,6 +53,7 @@ pub(crate) struct Session {
     caller: Caller,
     guard: SessionGuard,
     mux: Mux<BrowserRoute>,
+    outgoing: Outgoing,
     assembly: Assembly,
     liveness: Liveness,
     opening: usize,
@@ -65,6 +68,7 @@ impl Session {
     pub(super) fn new(state: Arc<State>, caller: Caller, guard: SessionGuard) -> Self {
         Self {
             mux: Mux::new(&state.limits),
+            outgoing: Outgoing::default(),
             assembly: Assembly::new(WEBSOCKET_MESSAGE_MAX),
             liveness: super::liveness(&state),
             opening: 0,
@@ -72,6 +76,13 @@ impl Session {
             caller,
             guard,
         }
+    }
+
+    /// Runs it on a socket that was upgraded; the stream is the body of the response.
+    pub(super) fn run(self, payload: web::Payload) -> impl Stream<Item = Result<Bytes, Error>> {
+        let socket = self.outgoing.socket();
+        let codec = Codec::new().max_size(WEBSOCKET_MESSAGE_MAX);
+        socket(Box::pin(WebsocketContext::with_codec(self, payload, codec)))
     }
 
     fn outer(&mut self, raw: Bytes, ctx: &mut WebsocketContext<Self>) {
@@ -122,17 +133,16 @@ impl Session {
         };
         let Ok(worker) = WorkerId::parse(&open.worker_id) else {
             // Whatever is no id is no Worker either.
-            return refuse(channel, RefusalReason::NotFound.into(), ctx);
+            return self.refuse(channel, RefusalReason::NotFound.into());
         };
         if self.opening >= OPENING_MAX {
             let retry_after = Duration::from_secs(1);
-            return refuse(
+            return self.refuse(
                 channel,
                 Refusal {
                     reason: RefusalReason::Busy,
                     retry_after,
                 },
-                ctx,
             );
         }
         self.opening += 1;
@@ -140,12 +150,18 @@ impl Session {
         let session = self.guard.id;
         let opened =
             async move { open_channel(&state, caller, session, channel, worker, open).await };
-        ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| {
+        ctx.spawn(opened.into_actor(self).map(move |opened, session, _| {
             session.opening -= 1;
             if let Err(refusal) = opened {
-                refuse(channel, refusal, ctx);
+                session.refuse(channel, refusal);
             }
         }));
+    }
+
+    /// Before a channel has an actor, its refusal is counted here.
+    fn refuse(&self, channel: ChannelId, refusal: Refusal) {
+        telemetry::open_refused(refusal.reason);
+        self.outgoing.control(refusal::refused(channel, refusal));
     }
 
     /// A renewal needs a path that this Hub does not keep: the client opens a channel anew.
@@ -153,7 +169,8 @@ impl Session {
         match ChannelId::try_from(&renew.channel_id[..]) {
             Ok(channel) => {
                 let stale = RefusalReason::Stale.into();
-                say(refusal::refused_renewal(channel, stale, renew.serial), ctx);
+                self.outgoing
+                    .control(refusal::refused_renewal(channel, stale, renew.serial));
             }
             Err(_) => self.leave(SessionEnd::Protocol, ctx),
         }
@@ -185,10 +202,8 @@ impl Session {
         self.guard.reason = depart.end;
         // Said here, since a Channel's own word could come when this actor has gone.
         for (channel, _) in self.mux.drain() {
-            say(
-                close::close(channel, 0, departure::of_its_channels(depart.end)),
-                ctx,
-            );
+            let of_channels = departure::of_its_channels(depart.end);
+            self.outgoing.control(close::close(channel, 0, of_channels));
         }
         let reason = departure::of_a_session(depart.end);
         let after = depart.reconnect_after.as_millis();
@@ -196,8 +211,9 @@ impl Session {
             reason: reason.to_wire().into(),
             reconnect_after_ms: u32::try_from(after).unwrap_or(u32::MAX),
         };
-        say(Body::Goodbye(goodbye), ctx);
-        ctx.close(Some((code(depart.end), reason.label()).into()));
+        self.outgoing.control(Body::Goodbye(goodbye));
+        let close = (code(depart.end), reason.label()).into();
+        self.outgoing.close(Some(close));
         ctx.stop();
     }
 }
@@ -229,19 +245,6 @@ async fn open_channel(
     ask(&state.registry, order).await.map_err(busy)?
 }
 
-fn say<A>(body: Body, ctx: &mut WebsocketContext<A>)
-where
-    A: Actor<Context = WebsocketContext<A>>,
-{
-    ctx.binary(Outer::from(body).encode());
-}
-
-/// Before a channel has an actor, its refusal is counted here.
-fn refuse(channel: ChannelId, refusal: Refusal, ctx: &mut WebsocketContext<Session>) {
-    telemetry::open_refused(refusal.reason);
-    say(refusal::refused(channel, refusal), ctx);
-}
-
 impl Actor for Session {
     type Context = WebsocketContext<Self>;
 
@@ -252,7 +255,7 @@ impl Actor for Session {
             ms(self.state.config.timeouts.ping_after_ms),
             |session, ctx| match session.liveness.judge(clock::now()) {
                 Silence::Fine => {}
-                Silence::Ask => ctx.ping(b""),
+                Silence::Ask => session.outgoing.message(Message::Ping(Bytes::new())),
                 Silence::Dead => {
                     session.leave(SessionEnd::Silent, ctx);
                 }
@@ -303,25 +306,19 @@ impl Handler<MeetBrowser> for Session {
 impl Handler<ToBrowser> for Session {
     type Result = ();
 
-    fn handle(&mut self, ToBrowser(passing): ToBrowser, ctx: &mut WebsocketContext<Self>) {
-        if let Some((frame, _passage)) = passing.pass() {
-            ctx.binary(frame.into_bytes());
-        }
+    fn handle(&mut self, ToBrowser(passing): ToBrowser, _: &mut WebsocketContext<Self>) {
+        self.outgoing.frame(passing);
     }
 }
 
 impl Handler<ControlToBrowser> for Session {
     type Result = ();
 
-    fn handle(
-        &mut self,
-        ControlToBrowser(body): ControlToBrowser,
-        ctx: &mut WebsocketContext<Self>,
-    ) {
+    fn handle(&mut self, ControlToBrowser(body): ControlToBrowser, _: &mut WebsocketContext<Self>) {
         if let Some(channel) = departure::ended(&body) {
             self.mux.remove(&channel, clock::now());
         }
-        say(body, ctx);
+        self.outgoing.control(body);
     }
 }
 
@@ -345,11 +342,11 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
             Ok(Message::Continuation(Item::FirstBinary(bytes))) => Fragment::First(bytes),
             Ok(Message::Continuation(Item::Continue(bytes))) => Fragment::Next(bytes),
             Ok(Message::Continuation(Item::Last(bytes))) => Fragment::Last(bytes),
-            Ok(Message::Ping(bytes)) => return ctx.pong(&bytes),
+            Ok(Message::Ping(bytes)) => return self.outgoing.message(Message::Pong(bytes)),
             Ok(Message::Pong(_) | Message::Nop) => return,
             Ok(Message::Close(_)) => {
                 self.guard.reason = SessionEnd::Client;
-                ctx.close(None);
+                self.outgoing.close(None);
                 return ctx.stop();
             }
             Ok(Message::Text(_) | Message::Continuation(Item::FirstText(_))) | Err(_) => {

@@ -482,8 +482,8 @@ async fn a_socket_that_takes_no_byte_is_closed_by_the_edge() {
     let mut worker = TestWorker::link(&hub, bundled.worker_token.expose()).await;
     let mut browser = Browser::open(&hub).await;
     open(&mut browser, &mut worker, 1, bundled.worker_id.as_str()).await;
-    // More than the sockets hold, less than the channel's window.
-    for correlation in 0..1_000 {
+    // More than the sockets hold, less than the channel's lane.
+    for correlation in 0..320 {
         worker.send(frame(1, correlation, &[7; 16_384])).await;
     }
     hub.until(|census| census.sessions == 0 && census.channels == 0)

@@ -105,8 +105,8 @@ async fn a_revocation_beats_a_browser_that_has_stopped_reading() {
         .ok()
         .unwrap();
     open(&mut browser, &mut worker, 1, &worker_id).await;
-    // More than the sockets hold, less than the channel's window.
-    for correlation in 0..1_000 {
+    // More than the sockets hold, less than the channel's lane.
+    for correlation in 0..320 {
         worker.send(frame(1, correlation, &[7; 16_384])).await;
     }
     let headers = [("Cookie", mine.as_str())];
@@ -122,7 +122,8 @@ async fn a_revocation_beats_a_browser_that_has_stopped_reading() {
             got += 1;
         }
     }
-    assert!(got < 1_000, "all {got} frames passed a fallen fence");
+    // What the sockets had: the kernel's, and two pieces on the way to it.
+    assert!(got < 300, "{got} of 320 frames passed a fallen fence");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use schema::{
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     sync::mpsc,
     time::timeout,
 };
@@ -263,6 +263,13 @@ fn unchunk(mut rest: &[u8]) -> Vec<u8> {
     body
 }
 
+/// A connection whose receiving end holds little: whoever does not read stalls early.
+async fn narrow(addr: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(32 * 1024).unwrap();
+    socket.connect(addr).await.unwrap()
+}
+
 /// A browser's WebSocket.
 pub(crate) struct Browser {
     pub(crate) socket: WebSocketStream<TcpStream>,
@@ -297,7 +304,7 @@ impl Browser {
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        let stream = TcpStream::connect(addr).await.unwrap();
+        let stream = narrow(addr).await;
         let upgraded = timeout(PATIENCE, tokio_tungstenite::client_async(request, stream)).await;
         match upgraded.unwrap() {
             Ok((socket, _)) => Ok(Self { socket }),
