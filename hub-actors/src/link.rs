@@ -1,8 +1,8 @@
 //! ACTOR Link: a Worker's stream. A mux and the codec of its envelope.
 //!
 //! It never waits for its Worker: what goes out stands in a queue that tonic drains, frame by
-//! frame with the place that the frame holds in its channel's window. So one slow channel, or one
-//! slow Worker, holds no more than the windows of its channels.
+//! frame with the place that the frame holds in its channel's lane. So one slow channel, or one
+//! slow Worker, holds no more than the lanes of its channels.
 
 use std::{
     sync::Arc,
@@ -47,6 +47,8 @@ const CONTROL_RATE: Rate = Rate {
     burst: 4_096,
     every: Duration::from_millis(5),
 };
+/// A Worker that has not read its goodbye by then does not want to.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// Mailbox places: frames are counted by their channels' windows, the rest is few.
 const MAILBOX: usize = 1 << 30;
 
@@ -308,9 +310,13 @@ impl Link {
         );
     }
 
-    /// Says why, and goes: the queue is sent out, then the stream ends.
+    /// Says why, and goes: the queue is sent out, then the stream ends. Frames are sent only
+    /// where nothing was wrong with the Worker.
     fn depart(&mut self, depart: DepartLink, ctx: &mut Context<Self>) {
         let (reason, of_channels) = departure::of_a_link(depart.end);
+        if depart.end != LinkEnd::Draining {
+            self.outbox.drop_frames();
+        }
         // Said here, since a Channel's own word could come when this actor has gone.
         for (channel, _) in self.mux.drain() {
             self.say_control(close::close(channel, 0, of_channels), ctx);
@@ -323,6 +329,12 @@ impl Link {
         self.say(to_worker::Body::Goodbye(goodbye), ctx);
         self.end = depart.end;
         self.close_phase();
+        // On the arbiter, since nothing of an actor runs on when it has stopped.
+        let cut = self.outbox.cutter();
+        actix_rt::spawn(async move {
+            tokio::time::sleep(FAREWELL).await;
+            cut();
+        });
         ctx.stop();
     }
 
@@ -342,6 +354,10 @@ impl Actor for Link {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
+        if !matches!(self.phase, Phase::Leaving) {
+            // Nothing was said that is worth waiting for.
+            self.outbox.cutter()();
+        }
         self.close_phase();
     }
 }
@@ -370,10 +386,7 @@ impl Handler<ToWorker> for Link {
     type Result = ();
 
     fn handle(&mut self, ToWorker(passing): ToWorker, ctx: &mut Context<Self>) {
-        let Some((frame, passage)) = passing.pass() else {
-            return;
-        };
-        if self.outbox.frame(frame.into_bytes(), passage).is_err() {
+        if self.outbox.frame(passing).is_err() {
             ctx.stop();
         }
     }

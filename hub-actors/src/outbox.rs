@@ -1,22 +1,20 @@
 //! The queue from a Link to its Worker, which tonic drains as the Worker reads.
 //!
-//! It has no bound of its own and needs none: a frame holds its place in its channel's window
-//! until tonic takes it, and everything else is counted.
+//! It has no bound of its own and needs none: a frame holds its place in its channel's lane until
+//! tonic takes it, and everything else is counted. Link and tonic share it, since tonic keeps its
+//! end for as long as a Worker that does not read keeps its connection: what the Link does not
+//! want to be held any longer it takes out itself.
 
 use std::{
+    collections::VecDeque,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Context, Poll},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
-use channel_actors::fence::Passage;
+use channel_actors::fence::Passing;
 use futures_util::Stream;
 use schema::wire::{ToWorker as Downstream, to_worker};
-use tokio::sync::mpsc;
 use tonic::Status;
 
 /// Control messages that may wait for the Worker to read; one that reads holds none for long.
@@ -24,92 +22,218 @@ const CONTROLS_MAX: usize = 8_192;
 
 /// A queue's two ends.
 pub(crate) fn pair() -> (Outbox, Outgoing) {
-    let (queue, outgoing) = mpsc::unbounded_channel();
-    (
-        Outbox {
-            queue,
-            controls: Arc::default(),
-        },
-        Outgoing { queue: outgoing },
-    )
+    let shared = Arc::new(Mutex::new(Queue::default()));
+    let outgoing = Outgoing {
+        queue: Arc::clone(&shared),
+    };
+    (Outbox { queue: shared }, outgoing)
 }
 
-/// The queue towards tonic.
-pub(crate) struct Outbox {
-    queue: mpsc::UnboundedSender<Parcel>,
-    controls: Arc<AtomicUsize>,
+#[derive(Default)]
+struct Queue {
+    parcels: VecDeque<Parcel>,
+    controls: usize,
+    /// Nothing more comes in.
+    closed: bool,
+    /// tonic's end is gone.
+    abandoned: bool,
+    waker: Option<Waker>,
 }
 
-/// One message on its way out, and what it holds until tonic takes it.
-struct Parcel {
-    message: Downstream,
-    _hold: Hold,
+enum Parcel {
+    /// Its fence is asked when tonic takes it.
+    Frame(Passing),
+    Control(to_worker::Body),
 }
 
-enum Hold {
-    Frame { _passage: Passage },
-    Control(Arc<AtomicUsize>),
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if let Self::Control(waiting) = self {
-            waiting.fetch_sub(1, Ordering::AcqRel);
+impl Queue {
+    /// The next message that may go out.
+    fn take(&mut self) -> Option<to_worker::Body> {
+        loop {
+            match self.parcels.pop_front()? {
+                Parcel::Frame(passing) => {
+                    if let Some((frame, _passage)) = passing.pass() {
+                        return Some(to_worker::Body::Relay(frame.into_bytes()));
+                    }
+                }
+                Parcel::Control(body) => {
+                    self.controls -= 1;
+                    return Some(body);
+                }
+            }
         }
     }
+
+    fn push(&mut self, parcel: Parcel) {
+        self.parcels.push_back(parcel);
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// The queue towards tonic. Dropping it lets the queue be sent out and ends the stream.
+pub(crate) struct Outbox {
+    queue: Arc<Mutex<Queue>>,
 }
 
 /// The Worker reads too slowly, or is gone.
 pub(crate) struct Stuck;
 
 impl Outbox {
-    /// Frames are bounded by their passages, the rest by count.
-    pub(crate) fn frame(&self, raw: Bytes, passage: Passage) -> Result<(), Stuck> {
-        let message = Downstream {
-            body: Some(to_worker::Body::Relay(raw)),
-        };
-        let parcel = Parcel {
-            message,
-            _hold: Hold::Frame { _passage: passage },
-        };
-        self.queue.send(parcel).map_err(|_| Stuck)
-    }
-
-    pub(crate) fn say(&self, body: to_worker::Body) -> Result<(), Stuck> {
-        if self.controls.fetch_add(1, Ordering::AcqRel) >= CONTROLS_MAX {
-            self.controls.fetch_sub(1, Ordering::AcqRel);
+    /// Frames are bounded by their lanes.
+    pub(crate) fn frame(&self, passing: Passing) -> Result<(), Stuck> {
+        let mut queue = lock(&self.queue);
+        if queue.abandoned {
             return Err(Stuck);
         }
-        let hold = Hold::Control(Arc::clone(&self.controls));
-        let parcel = Parcel {
-            message: Downstream { body: Some(body) },
-            _hold: hold,
-        };
-        self.queue.send(parcel).map_err(|_| Stuck)
+        queue.push(Parcel::Frame(passing));
+        Ok(())
+    }
+
+    /// The rest is bounded by count.
+    pub(crate) fn say(&self, body: to_worker::Body) -> Result<(), Stuck> {
+        let mut queue = lock(&self.queue);
+        if queue.abandoned || queue.controls >= CONTROLS_MAX {
+            return Err(Stuck);
+        }
+        queue.controls += 1;
+        queue.push(Parcel::Control(body));
+        Ok(())
+    }
+
+    /// Takes the frames back, whatever was said stays.
+    pub(crate) fn drop_frames(&self) {
+        let is_control = |parcel: &Parcel| matches!(parcel, Parcel::Control(_));
+        lock(&self.queue).parcels.retain(is_control);
+    }
+
+    /// Takes everything back, once called.
+    pub(crate) fn cutter(&self) -> impl FnOnce() + Send + use<> {
+        let queue = Arc::clone(&self.queue);
+        move || {
+            let mut queue = lock(&queue);
+            queue.parcels.clear();
+            queue.controls = 0;
+            queue.wake();
+        }
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.queue);
+        queue.closed = true;
+        queue.wake();
     }
 }
 
 /// What tonic sends to the Worker; it ends when the Link does.
 pub(crate) struct Outgoing {
-    queue: mpsc::UnboundedReceiver<Parcel>,
+    queue: Arc<Mutex<Queue>>,
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.queue);
+        queue.abandoned = true;
+        queue.parcels.clear();
+        queue.controls = 0;
+    }
 }
 
 impl Stream for Outgoing {
     type Item = Result<Downstream, Status>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.queue
-            .poll_recv(cx)
-            .map(|parcel| parcel.map(|parcel| Ok(parcel.message)))
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut queue = lock(&self.queue);
+        if let Some(body) = queue.take() {
+            return Poll::Ready(Some(Ok(Downstream { body: Some(body) })));
+        }
+        if queue.closed {
+            return Poll::Ready(None);
+        }
+        queue.waker = Some(cx.waker().clone());
+        Poll::Pending
     }
+}
+
+/// No code that holds the lock can panic half-way.
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use channel_actors::fence::{Fence, Lane};
     use futures_util::StreamExt as _;
-    use schema::wire::Heartbeat;
+    use schema::{frame::Frame, ids::ChannelId, wire::Heartbeat};
 
     use super::*;
+
+    fn frame(lane: &Lane) -> Passing {
+        let id = ChannelId::from_bytes([7; 16]);
+        let frame = Frame::new(id, 0, 1, 0, &[0xAB; 17]);
+        Passing::new(frame, lane.enter(63).unwrap())
+    }
+
+    fn lane() -> (Fence, Lane) {
+        let fence = Fence::new();
+        (fence.clone(), Lane::new(fence, 8, 1_000_000))
+    }
+
+    #[tokio::test]
+    async fn no_frame_leaves_after_its_fence_has_fallen() {
+        let (outbox, mut outgoing) = pair();
+        let (fence, lane) = lane();
+        (0..4).for_each(|_| assert!(outbox.frame(frame(&lane)).is_ok()));
+        assert!(outgoing.next().await.is_some());
+        fence.fall();
+        assert!(outbox.say(heartbeat()).is_ok());
+        let next = outgoing.next().await.unwrap().unwrap();
+        assert_eq!(next.body, Some(heartbeat()));
+        assert_eq!(lane.waiting(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_reads_is_taken_back_and_the_goodbye_last() {
+        let (outbox, mut outgoing) = pair();
+        let (_fence, lane) = lane();
+        (0..4).for_each(|_| assert!(outbox.frame(frame(&lane)).is_ok()));
+        assert!(outbox.say(heartbeat()).is_ok());
+        outbox.drop_frames();
+        assert_eq!(lane.waiting(), 0);
+        assert_eq!(lock(&outgoing.queue).parcels.len(), 1);
+        let cut = outbox.cutter();
+        drop(outbox);
+        cut();
+        assert!(outgoing.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_link_whose_stream_is_gone_is_told() {
+        let (outbox, outgoing) = pair();
+        let (_fence, lane) = lane();
+        assert!(outbox.frame(frame(&lane)).is_ok());
+        drop(outgoing);
+        assert_eq!(lane.waiting(), 0);
+        assert!(outbox.frame(frame(&lane)).is_err() && outbox.say(heartbeat()).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_waits_is_woken() {
+        let (outbox, mut outgoing) = pair();
+        let saying = async {
+            tokio::task::yield_now().await;
+            assert!(outbox.say(heartbeat()).is_ok());
+        };
+        let (read, ()) = tokio::join!(outgoing.next(), saying);
+        assert!(read.is_some());
+    }
 
     fn heartbeat() -> to_worker::Body {
         to_worker::Body::Heartbeat(Heartbeat { nonce: 1 })
