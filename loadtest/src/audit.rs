@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt,
     ops::AddAssign,
     time::Duration,
 };
@@ -42,6 +43,24 @@ impl Delivery {
             && self.reordered == 0
             && self.corrupted == 0
             && self.lost == 0
+    }
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            sent,
+            received,
+            duplicated,
+            reordered,
+            corrupted,
+            lost,
+        } = self;
+        write!(f, "{sent} sent, {received} received, {duplicated} twice, ")?;
+        write!(
+            f,
+            "{reordered} out of order, {corrupted} changed, {lost} lost"
+        )
     }
 }
 

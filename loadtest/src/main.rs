@@ -19,7 +19,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use tokio::runtime::Runtime;
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
 
 use crate::cli::{Bench, Cli, Command};
 
@@ -41,7 +44,7 @@ mod worker;
 
 /// The Hub cannot be reached.
 const UNREACHABLE: u8 = 3;
-/// Ctrl+C.
+/// Ctrl+C, or asked to end.
 const INTERRUPTED: u8 = 98;
 
 fn main() -> ExitCode {
@@ -81,9 +84,11 @@ fn interruptible(
     scenario: impl Future<Output = anyhow::Result<verdict::Verdict>>,
 ) -> anyhow::Result<ExitCode> {
     runtime()?.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
             verdict = scenario => Ok(verdict?.exit_code().into()),
             _ = tokio::signal::ctrl_c() => Ok(INTERRUPTED.into()),
+            _ = terminate.recv() => Ok(INTERRUPTED.into()),
         }
     })
 }

@@ -86,17 +86,14 @@ impl Target {
         self.own.is_some()
     }
 
-    /// What it has cost so far, if its process is known.
-    pub(crate) fn cost(&self) -> anyhow::Result<Option<Cost>> {
-        self.process.map(Cost::of).transpose()
+    /// What it has cost so far, if its process is known and lives.
+    pub(crate) fn cost(&self) -> Option<Cost> {
+        Cost::of(self.process?).ok()
     }
 
-    /// What it says of itself, if its admin address is known.
-    pub(crate) async fn figures(&self) -> anyhow::Result<Option<Figures>> {
-        match &self.admin {
-            Some(admin) => Figures::scrape(admin).await.map(Some),
-            None => Ok(None),
-        }
+    /// What it says of itself, if its admin address is known and answers.
+    pub(crate) async fn figures(&self) -> Option<Figures> {
+        Figures::scrape(self.admin.as_ref()?).await.ok()
     }
 }
 

@@ -1,6 +1,6 @@
 //! BRAIN: whether a run counts, and whether it was good enough.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
@@ -34,6 +34,8 @@ pub(crate) struct Health {
     pub(crate) lag_p99_us: u64,
     /// Arrivals that found their sender's queue full.
     pub(crate) dropped: u64,
+    /// Arrivals whose session had broken.
+    pub(crate) orphaned: u64,
     /// Arrivals in all.
     pub(crate) arrivals: u64,
     /// CPU time of the harness, in seconds.
@@ -42,6 +44,24 @@ pub(crate) struct Health {
     pub(crate) hub_cpu_s: f64,
     /// What they had: wall time by cores.
     pub(crate) machine_s: f64,
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            harness_cpu_s,
+            hub_cpu_s,
+            machine_s,
+            dropped,
+            orphaned,
+            ..
+        } = self;
+        write!(
+            f,
+            "harness {harness_cpu_s:.2} s, Hub {hub_cpu_s:.2} s of {machine_s:.2} s; "
+        )?;
+        write!(f, "{dropped} arrivals dropped, {orphaned} orphaned")
+    }
 }
 
 /// Why a run does not count.
@@ -86,6 +106,7 @@ mod tests {
     const HEALTHY: Health = Health {
         lag_p99_us: 900,
         dropped: 1,
+        orphaned: 0,
         arrivals: 10_000,
         harness_cpu_s: 6.0,
         hub_cpu_s: 9.0,

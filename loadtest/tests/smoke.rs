@@ -2,8 +2,11 @@
 
 use std::{
     env,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -133,7 +136,7 @@ fn a_gate_that_does_not_hold_is_told_apart_from_a_harness_that_was_too_slow() {
     assert_eq!(failed.status.code(), Some(99), "{}", text(&failed.stdout));
     let invalid = run(&[&small[..], &["--lag-limit", "0ms"]].concat());
     assert_eq!(invalid.status.code(), Some(4), "{}", text(&invalid.stdout));
-    assert!(text(&invalid.stdout).contains("not valid"));
+    assert!(text(&invalid.stdout).contains("the harness was the limit"));
 }
 
 #[test]
@@ -174,4 +177,119 @@ fn the_bench_compares_both_relays_in_turns() {
             "{figure}"
         );
     }
+}
+
+/// A Hub that the test owns, to be killed by it.
+struct Hub {
+    child: Child,
+    url: String,
+    admin: String,
+    folder: tempfile::TempDir,
+}
+
+impl Hub {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut child = Command::new(hub())
+            .args([
+                "hub",
+                "--listen",
+                "127.0.0.1:0",
+                "--admin-listen",
+                "127.0.0.1:0",
+            ])
+            .args(["--log-level", "error", "--data-dir"])
+            .arg(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the Hub starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut said = |prefix: &str| {
+            let line = lines.next().expect("a line").expect("text");
+            let url = line
+                .strip_prefix(prefix)
+                .unwrap_or_else(|| panic!("{line}"));
+            url.trim_end_matches('/').to_owned()
+        };
+        let (admin, url) = (said("Admin: "), said("LeapMux is ready: "));
+        Self {
+            child,
+            url,
+            admin,
+            folder,
+        }
+    }
+
+    /// Frames that it relayed so far, in both directions.
+    fn frames(&self) -> u64 {
+        let address = self.admin.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).expect("the admin port");
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut page = String::new();
+        stream.read_to_string(&mut page).expect("it answers");
+        let series = page
+            .lines()
+            .filter(|line| line.starts_with("leapmux_hub_relay_messages_total"));
+        series
+            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
+            .sum()
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test may ask what time it is")]
+fn a_hub_that_is_killed_under_load_is_a_failure_with_its_losses_counted() {
+    let mut hub = Hub::start();
+    let harness = Command::new(HARNESS)
+        .args([
+            "echo",
+            "--json",
+            "--lag-limit",
+            "5s",
+            "--crypto",
+            "opaque",
+            "--hub",
+            &hub.url,
+        ])
+        .args([
+            "--admin-url",
+            &hub.admin,
+            "--hub-pid",
+            &hub.child.id().to_string(),
+        ])
+        .args([
+            "--sessions",
+            "4",
+            "--workers",
+            "1",
+            "--rate",
+            "2000",
+            "--duration",
+            "5s",
+        ])
+        .arg("--access-token-file")
+        .arg(hub.folder.path().join("access-token"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the harness starts");
+    let begin = Instant::now();
+    while hub.frames() < 100 {
+        assert!(begin.elapsed() < Duration::from_secs(20), "no load came");
+    }
+    hub.child.kill().expect("it is ours");
+    let output = harness.wait_with_output().expect("it ends by itself");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!(output.status.code(), Some(99), "{report}");
+    assert!(number(&report, "/health/orphaned") > 0.0, "{report}");
+    let lost = number(&report, "/delivery/sent") - number(&report, "/delivery/received");
+    assert_eq!(number(&report, "/delivery/lost"), lost);
 }

@@ -1,6 +1,6 @@
 //! Who takes part, and how it comes to be: sessions first, then channels, never too many at once.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use anyhow::bail;
 use channel_actors::endpoint::DeviceKey;
@@ -32,6 +32,22 @@ pub(crate) struct Stage {
     /// Why the first failed.
     pub(crate) first_failure: Option<String>,
     pub(crate) seconds: f64,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            asked,
+            established,
+            failed,
+            seconds,
+            ..
+        } = self;
+        write!(
+            f,
+            "{established} of {asked} in {seconds:.2} s, {failed} failed"
+        )
+    }
 }
 
 /// Sessions without channels.
@@ -117,7 +133,11 @@ impl Population {
         run: &Arc<Run>,
         lanes: &[Arc<Lane>],
     ) -> (Vec<mpsc::Sender<Arrival>>, Driven) {
-        let (mut senders, mut tasks) = (Vec::new(), JoinSet::new());
+        let mut senders = Vec::new();
+        let mut driven = Driven {
+            tasks: JoinSet::new(),
+            channels: self.channels,
+        };
         for (index, session) in self.sessions.into_iter().enumerate() {
             let first = index * self.channels;
             let lanes: Vec<_> = lanes
@@ -126,33 +146,12 @@ impl Population {
                 .take(self.channels)
                 .cloned()
                 .collect();
-            let run = run.clone();
-            match session {
-                Session::Junk(junk) => {
-                    let (sender, queue) = mpsc::channel(QUEUE);
-                    senders.extend(std::iter::repeat_n(sender, self.channels));
-                    tasks.spawn(async move {
-                        let driven = junk.drive(&run, queue, first, &lanes).await?;
-                        Ok(Session::Junk(Box::new(driven)))
-                    });
-                }
-                Session::Sealed(sealed) => {
-                    let queues = lanes.iter().map(|_| mpsc::channel(QUEUE));
-                    let (of_session, queues): (Vec<_>, Vec<_>) = queues.unzip();
-                    senders.extend(of_session);
-                    tasks.spawn(async move {
-                        Ok(Session::Sealed(sealed.drive(&run, queues, &lanes).await?))
-                    });
-                }
-            }
+            senders.extend(match session {
+                Session::Junk(junk) => driven.add_junk(*junk, run.clone(), first, lanes),
+                Session::Sealed(sealed) => driven.add_sealed(sealed, run.clone(), lanes),
+            });
         }
-        (
-            senders,
-            Driven {
-                tasks,
-                channels: self.channels,
-            },
-        )
+        (senders, driven)
     }
 
     /// Says goodbye to the Hub, everywhere.
@@ -172,6 +171,35 @@ pub(crate) struct Driven {
 }
 
 impl Driven {
+    /// One queue for the whole session.
+    fn add_junk(
+        &mut self,
+        junk: Junk,
+        run: Arc<Run>,
+        first: usize,
+        lanes: Vec<Arc<Lane>>,
+    ) -> Vec<mpsc::Sender<Arrival>> {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        self.tasks.spawn(async move {
+            let driven = junk.drive(&run, queue, first, &lanes).await?;
+            Ok(Session::Junk(Box::new(driven)))
+        });
+        vec![sender; self.channels]
+    }
+
+    /// A queue for each channel.
+    fn add_sealed(
+        &mut self,
+        sealed: Sealed,
+        run: Arc<Run>,
+        lanes: Vec<Arc<Lane>>,
+    ) -> Vec<mpsc::Sender<Arrival>> {
+        let (senders, queues) = lanes.iter().map(|_| mpsc::channel(QUEUE)).unzip();
+        self.tasks
+            .spawn(async move { Ok(Session::Sealed(sealed.drive(&run, queues, &lanes).await?)) });
+        senders
+    }
+
     /// Waits until all queues are closed and everything came back. Gives who is still there, and
     /// why others are not.
     pub(crate) async fn finish(mut self) -> (Population, Vec<anyhow::Error>) {

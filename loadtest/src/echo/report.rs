@@ -95,7 +95,7 @@ pub(crate) struct Each {
 
 impl Each {
     /// A cost, divided.
-    pub(super) fn of(cost: Cost, count: usize) -> Self {
+    fn of(cost: Cost, count: usize) -> Self {
         let share = 1.0 / count.max(1) as f64;
         Self {
             rss_bytes: cost.rss_bytes as f64 * share,
@@ -104,9 +104,29 @@ impl Each {
     }
 }
 
-/// As a number.
-pub(super) fn micros(time: Duration) -> f64 {
+fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
+}
+
+impl HubCost {
+    /// From five readings: at rest, with links, with sessions, with channels, after the load.
+    pub(super) fn of(costs: &[Cost], stages: &[Stage; 3], frames: Option<f64>) -> Option<Self> {
+        let [rest, linked, connected, opened, loaded] = costs else {
+            return None;
+        };
+        let [links, sessions, channels] = stages;
+        let (load, frames) = (*loaded - *opened, frames?);
+        Some(Self {
+            rss_at_rest_bytes: rest.rss_bytes,
+            rss_after_load_bytes: loaded.rss_bytes,
+            link: Each::of(*linked - *rest, links.established),
+            session: Each::of(*connected - *linked, sessions.established),
+            channel: Each::of(*opened - *connected, channels.established),
+            frames,
+            cpu_us_per_frame: micros(load.cpu) / frames.max(1.0),
+            cpu_seconds_of_load: load.cpu.as_secs_f64(),
+        })
+    }
 }
 
 impl Report {
@@ -116,64 +136,17 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Asked {
-            rate,
-            size_from,
-            size_to,
-            seconds,
-            seed,
-            crypto,
-            cores,
-            ..
-        } = &self.load;
-        writeln!(
-            f,
-            "echo       {rate}/s of {size_from}..{size_to} bytes for {seconds} s, {crypto:?}, seed {seed}, {cores} cores"
-        )?;
-        for (name, stage) in [
-            ("links", &self.links),
-            ("sessions", &self.sessions),
-            ("channels", &self.channels),
-        ] {
-            let Stage {
-                asked,
-                established,
-                failed,
-                seconds,
-                ..
-            } = stage;
-            writeln!(
-                f,
-                "{name:<10} {established} of {asked} in {seconds:.2} s, {failed} failed"
-            )?;
+        writeln!(f, "{}", self.load)?;
+        let stages = [&self.links, &self.sessions, &self.channels];
+        for (name, stage) in ["links", "sessions", "channels"].into_iter().zip(stages) {
+            writeln!(f, "{name:<10} {stage}")?;
         }
-        let Delivery {
-            sent,
-            received,
-            duplicated,
-            reordered,
-            corrupted,
-            lost,
-        } = self.delivery;
-        writeln!(
-            f,
-            "delivery   {sent} sent, {received} received, {duplicated} twice, {reordered} out of order, {corrupted} changed, {lost} lost"
-        )?;
+        writeln!(f, "delivery   {}", self.delivery)?;
         writeln!(f, "throughput {:.0}/s", self.throughput)?;
         writeln!(f, "response   {}", self.response)?;
         writeln!(f, "service    {}", self.service)?;
         writeln!(f, "lag        {}", self.lag)?;
-        let Health {
-            harness_cpu_s,
-            hub_cpu_s,
-            machine_s,
-            dropped,
-            ..
-        } = self.health;
-        writeln!(
-            f,
-            "cpu        harness {harness_cpu_s:.2} s, Hub {hub_cpu_s:.2} s of {machine_s:.2} s; {dropped} arrivals dropped"
-        )?;
+        writeln!(f, "cpu        {}", self.health)?;
         if let Some(hub) = &self.hub {
             write!(f, "{hub}")?;
         }
@@ -194,10 +167,31 @@ impl fmt::Display for Report {
         match self.saturated {
             Some(reason) => write!(
                 f,
-                "verdict    not valid: the harness was the limit ({reason:?})"
+                "verdict    {:?}: the harness was the limit ({reason:?})",
+                self.verdict
             ),
             None => write!(f, "verdict    {:?}", self.verdict),
         }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            rate,
+            size_from,
+            size_to,
+            seconds,
+            seed,
+            crypto,
+            cores,
+            ..
+        } = self;
+        write!(
+            f,
+            "echo       {rate}/s of {size_from}..{size_to} bytes for {seconds} s, "
+        )?;
+        write!(f, "{crypto:?}, seed {seed}, {cores} cores")
     }
 }
 
