@@ -1,65 +1,38 @@
 //! Who takes part, and how it comes to be: sessions first, then channels, never too many at once.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::bail;
 use channel_actors::endpoint::DeviceKey;
 use futures_util::{StreamExt as _, stream};
 use rand::RngExt as _;
 use schema::ids::UserId;
-use serde::Serialize;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::sync::mpsc;
 
 use super::{
+    driven::Driven,
     junk::{Answer, Junk},
     lane::{Lane, Run},
     sealed::Sealed,
+    stage::{Stage, staged},
 };
 use crate::{
     cli::Crypto,
-    clock::Clock,
     hub::door::{Door, RelaySocket},
     schedule::Arrival,
     worker::Registered,
 };
-
-/// How many of something were asked for, and how many there are.
-#[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Stage {
-    pub(crate) asked: usize,
-    pub(crate) established: usize,
-    pub(crate) failed: usize,
-    /// Why the first failed.
-    pub(crate) first_failure: Option<String>,
-    pub(crate) seconds: f64,
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            asked,
-            established,
-            failed,
-            seconds,
-            ..
-        } = self;
-        write!(
-            f,
-            "{established} of {asked} in {seconds:.2} s, {failed} failed"
-        )
-    }
-}
 
 /// Sessions without channels.
 pub(crate) struct Connections(Vec<RelaySocket>);
 
 /// Sessions, each with the same number of channels.
 pub(crate) struct Population {
-    sessions: Vec<Session>,
-    channels: usize,
+    pub(super) sessions: Vec<Session>,
+    pub(super) channels: usize,
 }
 
-enum Session {
+pub(super) enum Session {
     Junk(Box<Junk>),
     Sealed(Sealed),
 }
@@ -80,8 +53,6 @@ const HANDSHAKES_AT_ONCE: usize = 8;
 const RETRIES: u32 = 60;
 const DELAY_MIN: Duration = Duration::from_millis(50);
 const DELAY_MAX: Duration = Duration::from_secs(5);
-/// Arrivals that may wait for their sender.
-const QUEUE: usize = 16_384;
 
 impl Connections {
     /// So many WebSockets.
@@ -134,10 +105,7 @@ impl Population {
         lanes: &[Arc<Lane>],
     ) -> (Vec<mpsc::Sender<Arrival>>, Driven) {
         let mut senders = Vec::new();
-        let mut driven = Driven {
-            tasks: JoinSet::new(),
-            channels: self.channels,
-        };
+        let mut driven = Driven::new(self.channels);
         for (index, session) in self.sessions.into_iter().enumerate() {
             let first = index * self.channels;
             let lanes: Vec<_> = lanes
@@ -161,65 +129,6 @@ impl Population {
             .buffer_unordered(CONNECTS_AT_ONCE)
             .for_each(|()| async {})
             .await;
-    }
-}
-
-/// Sessions at work.
-pub(crate) struct Driven {
-    tasks: JoinSet<anyhow::Result<Session>>,
-    channels: usize,
-}
-
-impl Driven {
-    /// One queue for the whole session.
-    fn add_junk(
-        &mut self,
-        junk: Junk,
-        run: Arc<Run>,
-        first: usize,
-        lanes: Vec<Arc<Lane>>,
-    ) -> Vec<mpsc::Sender<Arrival>> {
-        let (sender, queue) = mpsc::channel(QUEUE);
-        self.tasks.spawn(async move {
-            let driven = junk.drive(&run, queue, first, &lanes).await?;
-            Ok(Session::Junk(Box::new(driven)))
-        });
-        vec![sender; self.channels]
-    }
-
-    /// A queue for each channel.
-    fn add_sealed(
-        &mut self,
-        sealed: Sealed,
-        run: Arc<Run>,
-        lanes: Vec<Arc<Lane>>,
-    ) -> Vec<mpsc::Sender<Arrival>> {
-        let (senders, queues) = lanes.iter().map(|_| mpsc::channel(QUEUE)).unzip();
-        self.tasks
-            .spawn(async move { Ok(Session::Sealed(sealed.drive(&run, queues, &lanes).await?)) });
-        senders
-    }
-
-    /// Waits until all queues are closed and everything came back. Gives who is still there, and
-    /// why others are not.
-    pub(crate) async fn finish(mut self) -> (Population, Vec<anyhow::Error>) {
-        let (mut sessions, mut broken) = (Vec::new(), Vec::new());
-        while let Some(driven) = self.tasks.join_next().await {
-            match driven
-                .map_err(anyhow::Error::from)
-                .and_then(|driven| driven)
-            {
-                Ok(session) => sessions.push(session),
-                Err(error) => broken.push(error),
-            }
-        }
-        (
-            Population {
-                sessions,
-                channels: self.channels,
-            },
-            broken,
-        )
     }
 }
 
@@ -278,29 +187,4 @@ async fn equip(
         }
     }
     Ok(session)
-}
-
-/// Does it all, so many at a time, and counts.
-async fn staged<T>(
-    each: impl Iterator<Item = impl Future<Output = anyhow::Result<T>>>,
-    asked: usize,
-    at_once: usize,
-) -> (Vec<T>, Stage) {
-    let clock = Clock::start();
-    let results: Vec<_> = stream::iter(each).buffer_unordered(at_once).collect().await;
-    let (mut established, mut first_failure) = (Vec::new(), None);
-    for result in results {
-        match result {
-            Ok(one) => established.push(one),
-            Err(error) => first_failure = first_failure.or_else(|| Some(format!("{error:#}"))),
-        }
-    }
-    let stage = Stage {
-        asked,
-        established: established.len(),
-        failed: asked.saturating_sub(established.len()),
-        first_failure,
-        seconds: clock.elapsed().as_secs_f64(),
-    };
-    (established, stage)
 }
