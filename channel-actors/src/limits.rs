@@ -104,8 +104,14 @@ pub struct Limits {
     pub waiting_devices: usize,
     /// and of one user.
     pub waiting_devices_per_user: usize,
-    /// Certificates that may come with one claim.
+    /// Certificates that may come with one claim,
     pub certificates: usize,
+    /// and with one announcement of the Hub; the others are not looked at.
+    pub announced_certificates: usize,
+    /// Devices of one user that rest on certificates of other devices,
+    pub certified_devices: usize,
+    /// and that ever did: each leaves its serial behind.
+    pub certified_ever: usize,
 }
 
 impl Default for Limits {
@@ -146,6 +152,9 @@ impl Default for Limits {
             waiting_devices: 16,
             waiting_devices_per_user: 4,
             certificates: 8,
+            announced_certificates: 64,
+            certified_devices: 32,
+            certified_ever: 256,
         }
     }
 }

@@ -50,6 +50,9 @@ pub struct TrustedDevice {
     pub source: Source,
     /// Until when, in Unix seconds; none = until it is removed.
     pub expires_at: Option<u64>,
+    /// The key of the user's device that signed for it, if one did: it is trusted no longer than
+    /// that one. A granted device rests on its grants instead.
+    pub signer: Option<Bytes>,
 }
 
 /// A device that waits for a person's approval.
@@ -63,7 +66,8 @@ pub struct WaitingDevice {
     pub key: Bytes,
 }
 
-/// A role that the owner signed for.
+/// A role that the owner signed for. One that was withdrawn has no role, and is kept so that the
+/// certificate it came with cannot be answered by another with the same serial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// Whom it is granted to.
@@ -74,6 +78,10 @@ pub struct Grant {
     pub role: Role,
     /// Until when, in Unix seconds.
     pub expires_at: u64,
+    /// The public key of the user's device that it was granted to.
+    pub device: Bytes,
+    /// The key of the owner's device that signed.
+    pub signer: Bytes,
 }
 
 /// What a serial belongs to: it rises for each signer's user, subject and workspace.
@@ -92,7 +100,8 @@ pub struct SerialOf {
 pub enum Change {
     /// A device is trusted now.
     Trusted(TrustedDevice),
-    /// A device is trusted no more, and no old certificate brings it back.
+    /// A device is trusted no more, and no old certificate brings it back. What it has signed is
+    /// forgotten: devices, what they signed in turn, and grants with the devices that had no other.
     Removed {
         /// Whose.
         user: UserId,
@@ -121,6 +130,15 @@ pub enum Verdict {
     Waiting,
     /// `device not trusted`; nobody is asked.
     Unknown,
+}
+
+/// What a channel rests on, looked at again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What the owner signed for at most; none = what the Hub announces.
+    pub cap: Option<Roles>,
+    /// When to ask again, in Unix seconds.
+    pub expires_at: Option<u64>,
 }
 
 /// A verdict, and what came of finding it.

@@ -259,6 +259,14 @@ impl Endpoint {
         }
     }
 
+    /// Worker: what certificates grant at most has changed; see
+    /// [`Trust::standing`](super::trust::Trust::standing). It takes effect at once.
+    pub fn change_cap(&mut self, cap: Option<super::access::Roles>) {
+        if self.side == Side::Worker && self.phase == Phase::Open {
+            self.access.sign(cap);
+        }
+    }
+
     /// Starts the counters elsewhere, to test their limits.
     #[must_use]
     pub fn at_counters(mut self, sealed: u64, opened: u64) -> Self {

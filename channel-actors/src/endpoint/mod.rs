@@ -11,7 +11,7 @@
 //! | `outbox` | whose turn it is: no keystroke waits behind a file |
 //! | `window` | what is sent and not acknowledged; when to acknowledge |
 //! | `calls`, `streams` | requests, and streams with their credit |
-//! | [`trust`] | which devices a Worker believes; `devices` and `certificates` are its words and proofs |
+//! | [`trust`] | which devices a Worker believes; `devices`, `certificates` and `standing` are its words, proofs and sums |
 //! | [`admission`] | how many handshakes a Worker takes on, and whose is next |
 //!
 //! Nothing here does I/O. An input (a frame, a control message, the time, a call of the
@@ -35,6 +35,7 @@ mod outbox;
 pub mod responder;
 mod sealing;
 mod speech;
+mod standing;
 mod streams;
 pub mod trust;
 mod window;

@@ -8,29 +8,37 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use schema::ids::{UserId, WorkerId, WorkspaceId};
+use crypto::Mode;
+use schema::{
+    ids::{UserId, WorkerId, WorkspaceId},
+    wire,
+};
 
-use super::{ClaimedDevice, access::Roles};
+use super::{ClaimedDevice, standing::is_for};
 use crate::limits::Limits;
 
 pub use super::devices::{
-    Change, Grant, Judgement, Policy, SerialOf, Source, TrustedDevice, Verdict, WaitingDevice,
+    Change, Grant, Judgement, Policy, SerialOf, Source, Standing, TrustedDevice, Verdict,
+    WaitingDevice,
 };
 
 /// What a Worker knows of devices.
 #[derive(Debug)]
 pub struct Trust {
-    policy: Policy,
+    pub(super) policy: Policy,
     pub(super) worker: WorkerId,
     pub(super) owner: UserId,
     first_use: bool,
-    devices: BTreeMap<(UserId, Bytes), TrustedDevice>,
-    removed: BTreeSet<(UserId, Bytes)>,
-    grants: BTreeMap<(UserId, WorkspaceId), Grant>,
+    pub(super) devices: BTreeMap<(UserId, Bytes), TrustedDevice>,
+    pub(super) removed: BTreeSet<(UserId, Bytes)>,
+    pub(super) grants: BTreeMap<(UserId, WorkspaceId), Grant>,
     pub(super) serials: BTreeMap<SerialOf, u64>,
     waiting: VecDeque<WaitingDevice>,
     waiting_max: usize,
     waiting_per_user: usize,
+    pub(super) announced_certificates: usize,
+    pub(super) certified_devices: usize,
+    pub(super) certified_ever: usize,
 }
 
 impl Trust {
@@ -56,6 +64,9 @@ impl Trust {
             waiting: VecDeque::new(),
             waiting_max: limits.waiting_devices,
             waiting_per_user: limits.waiting_devices_per_user,
+            announced_certificates: limits.announced_certificates,
+            certified_devices: limits.certified_devices,
+            certified_ever: limits.certified_ever,
         }
     }
 
@@ -95,14 +106,14 @@ impl Trust {
         Judgement { verdict, changes }
     }
 
-    /// Whether a channel of this device may go on; `now` in Unix seconds.
-    #[must_use]
-    pub fn still_trusts(&self, user: &UserId, algorithm: u8, key: &[u8], now: u64) -> bool {
-        let removed = self
-            .removed
-            .iter()
-            .any(|(whose, which)| whose == user && which == key);
-        !removed && (self.policy == Policy::Any || self.find(user, algorithm, key, now).is_some())
+    /// Heeds grants that the Hub announces, whoever they are for: a withdrawal is not for the
+    /// grantee to show. `now` in Unix seconds.
+    pub fn heed(&mut self, mode: Mode, certificates: &[wire::Signed], now: u64) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for signed in certificates.iter().take(self.announced_certificates) {
+            self.heed_grant(mode, signed, now, &mut changes);
+        }
+        changes
     }
 
     /// A person approves a device, waiting or not.
@@ -114,12 +125,14 @@ impl Trust {
             key,
             source,
             expires_at: None,
+            signer: None,
         };
         self.trust(device.clone());
         vec![Change::Trusted(device)]
     }
 
-    /// A person removes a device, trusted or waiting. Close the channels that rest on it.
+    /// A person removes a device, trusted or waiting. Close the channels that rest on it, or on
+    /// what it signed.
     pub fn remove(&mut self, user: UserId, key: Bytes) -> Vec<Change> {
         self.forget(user.clone(), key.clone());
         vec![Change::Removed { user, key }]
@@ -130,32 +143,27 @@ impl Trust {
         self.devices.values()
     }
 
+    /// The removed devices: users and keys.
+    pub fn removed(&self) -> impl Iterator<Item = &(UserId, Bytes)> {
+        self.removed.iter()
+    }
+
     /// The devices that wait, the oldest first.
     pub fn waiting(&self) -> impl Iterator<Item = &WaitingDevice> {
         self.waiting.iter()
     }
 
     fn verdict(&mut self, claimed: &ClaimedDevice, now: u64, changes: &mut Vec<Change>) -> Verdict {
-        if self.policy == Policy::Any {
-            return Verdict::Trusted {
-                cap: None,
-                expires_at: None,
-            };
-        }
-        if let Some(device) = self.find(&claimed.user, claimed.algorithm, &claimed.key, now) {
-            let (cap, until) = self.cap(&claimed.user, now);
-            let expires_at = device.expires_at.into_iter().chain(until).min();
-            return Verdict::Trusted { cap, expires_at };
-        }
-        if self.is_first_use(&claimed.user) {
-            let device = trusted(claimed, Source::FirstUse, None);
+        let standing =
+            |trust: &Self| trust.standing(&claimed.user, claimed.algorithm, &claimed.key, now);
+        if standing(self).is_none() && self.is_first_use(&claimed.user) {
+            let device = trusted(claimed, Source::FirstUse, None, None);
             self.note(Change::Trusted(device), changes);
-            return Verdict::Trusted {
-                cap: None,
-                expires_at: None,
-            };
         }
-        self.wait(claimed, changes)
+        match standing(self) {
+            Some(Standing { cap, expires_at }) => Verdict::Trusted { cap, expires_at },
+            None => self.wait(claimed, changes),
+        }
     }
 
     fn is_first_use(&self, user: &UserId) -> bool {
@@ -164,6 +172,7 @@ impl Trust {
             Policy::Tofu => true,
             Policy::Any => false,
         };
+        // An expired one was the first too.
         let counts =
             |device: &TrustedDevice| device.user == *user && device.source != Source::Local;
         allowed
@@ -198,35 +207,6 @@ impl Trust {
         Verdict::Waiting
     }
 
-    /// The unexpired entry that covers a key.
-    pub(super) fn find(
-        &self,
-        user: &UserId,
-        algorithm: u8,
-        key: &[u8],
-        now: u64,
-    ) -> Option<&TrustedDevice> {
-        let alive = |device: &&TrustedDevice| device.expires_at.is_none_or(|until| until > now);
-        let covers = |device: &&TrustedDevice| {
-            device.user == *user && device.algorithm == algorithm && device.key == key
-        };
-        self.devices
-            .values()
-            .find(|device| covers(device) && alive(device))
-    }
-
-    /// What the owner's certificates leave to a user, and until when.
-    fn cap(&self, user: &UserId, now: u64) -> (Option<Roles>, Option<u64>) {
-        let live = |grant: &&Grant| grant.user == *user && grant.expires_at > now;
-        let grants: Vec<_> = self.grants.values().filter(live).collect();
-        if *user == self.owner || grants.is_empty() {
-            return (None, None);
-        }
-        let until = grants.iter().map(|grant| grant.expires_at).min();
-        let role = |grant: &&Grant| (grant.workspace.clone(), grant.role);
-        (Some(grants.iter().map(role).collect()), until)
-    }
-
     /// Makes a change and lists it, unless all is as it says already.
     pub(super) fn note(&mut self, change: Change, changes: &mut Vec<Change>) {
         let known = match &change {
@@ -249,7 +229,9 @@ impl Trust {
     fn is_news(&self, device: &TrustedDevice) -> bool {
         let at = (device.user.clone(), device.key.clone());
         let lasting = self.devices.get(&at).is_some_and(|known| {
-            known == device || (known.expires_at.is_none() && device.expires_at.is_some())
+            // What was approved, or was there first, rests on nothing.
+            let rests_on_nothing = known.signer.is_none() && known.expires_at.is_none();
+            known == device || (rests_on_nothing && device.expires_at.is_some())
         });
         !lasting && !self.removed.contains(&at)
     }
@@ -267,7 +249,50 @@ impl Trust {
             .retain(|waiting| (&waiting.user, &waiting.key) != (&user, &key));
         let at = (user, key);
         self.devices.remove(&at);
+        self.forget_signed(&at.0, &at.1);
         self.removed.insert(at);
+    }
+
+    /// Whoever held a removed device may have signed with it.
+    fn forget_signed(&mut self, user: &UserId, key: &[u8]) {
+        let dropped = self.forget_grants_of(user, key);
+        let orphaned = |device: &&TrustedDevice| match device.source {
+            Source::Grant => dropped.iter().any(|grant| {
+                grant.user == device.user
+                    && is_for(grant, &device.key)
+                    && !self.is_granted(&device.user, &device.key)
+            }),
+            Source::Registration
+            | Source::FirstUse
+            | Source::Approved
+            | Source::Local
+            | Source::Certificate => {
+                device.user == *user && device.signer.as_ref().is_some_and(|by| by == key)
+            }
+        };
+        let orphans = self.devices.values().filter(orphaned);
+        let orphans: Vec<_> = orphans
+            .map(|device| (device.user.clone(), device.key.clone()))
+            .collect();
+        for at in orphans {
+            self.devices.remove(&at);
+            self.forget_signed(&at.0, &at.1);
+        }
+    }
+
+    fn forget_grants_of(&mut self, user: &UserId, key: &[u8]) -> Vec<Grant> {
+        if *user != self.owner {
+            return Vec::new();
+        }
+        let signed = |grant: &&Grant| grant.signer == key;
+        let dropped: Vec<_> = self.grants.values().filter(signed).cloned().collect();
+        self.grants.retain(|_, grant| grant.signer != key);
+        dropped
+    }
+
+    fn is_granted(&self, user: &UserId, key: &[u8]) -> bool {
+        let mut grants = self.grants.values();
+        grants.any(|grant| grant.user == *user && is_for(grant, key))
     }
 }
 
@@ -275,6 +300,7 @@ pub(super) fn trusted(
     claimed: &ClaimedDevice,
     source: Source,
     expires_at: Option<u64>,
+    signer: Option<Bytes>,
 ) -> TrustedDevice {
     TrustedDevice {
         user: claimed.user.clone(),
@@ -282,6 +308,7 @@ pub(super) fn trusted(
         key: claimed.key.clone(),
         source,
         expires_at,
+        signer,
     }
 }
 

@@ -6,7 +6,7 @@ use rand::SeedableRng as _;
 use schema::wire::{self, Role};
 
 use super::*;
-use crate::endpoint::claim::to_wire;
+use crate::endpoint::{access::Roles, claim::to_wire};
 
 const NOW: u64 = 1_800_000_000;
 const DAY: u64 = 24 * 60 * 60;
@@ -51,26 +51,34 @@ fn owned_by(device: &DeviceKey) -> Trust {
         key: key(device),
         source,
         expires_at: None,
+        signer: None,
     }));
     trust
 }
 
 fn certificate(signer: &DeviceKey, of: &str, subject: &DeviceKey, serial: u64) -> wire::Signed {
+    certificate_until(signer, of, subject, serial, NOW + DAY)
+}
+
+fn certificate_until(
+    signer: &DeviceKey,
+    of: &str,
+    subject: &DeviceKey,
+    serial: u64,
+    expires_at: u64,
+) -> wire::Signed {
     let body = wire::DeviceCertificate {
         user_id: of.to_owned(),
         device_algorithm: 1,
         device_key: key(subject),
         serial,
-        expires_at: NOW + DAY,
+        expires_at,
     };
-    let body = body.encode_to_vec();
-    let signed = signer.sign(
-        Mode::Classic,
-        Label::Device,
-        of.as_bytes(),
-        body,
-        &mut rng(),
-    );
+    signed(signer, Label::Device, of.as_bytes(), body.encode_to_vec())
+}
+
+fn signed(signer: &DeviceKey, label: Label, context: &[u8], body: Vec<u8>) -> wire::Signed {
+    let signed = signer.sign(Mode::Classic, label, context, body, &mut rng());
     to_wire(signed.expect("it can be signed"))
 }
 
@@ -81,19 +89,50 @@ fn grant(
     serial: u64,
     days: u64,
 ) -> wire::Signed {
+    grant_of("garden", Role::Editor, signer, (to, subject), serial, days)
+}
+
+fn grant_of(
+    workspace: &str,
+    role: Role,
+    signer: &DeviceKey,
+    (to, subject): (&str, &DeviceKey),
+    serial: u64,
+    days: u64,
+) -> wire::Signed {
     let body = wire::GrantCertificate {
         worker_id: "worker".to_owned(),
-        workspace_id: "garden".to_owned(),
+        workspace_id: workspace.to_owned(),
         grantee_user_id: to.to_owned(),
         grantee_device_algorithm: 1,
         grantee_device_key: key(subject),
-        role: Role::Editor.into(),
+        role: role.into(),
         serial,
         expires_at: NOW + days * DAY,
     };
-    let body = body.encode_to_vec();
-    let signed = signer.sign(Mode::Classic, Label::Grant, b"worker", body, &mut rng());
-    to_wire(signed.expect("it can be signed"))
+    signed(signer, Label::Grant, b"worker", body.encode_to_vec())
+}
+
+fn workspace(name: &str) -> WorkspaceId {
+    WorkspaceId::parse(name).expect("a valid id")
+}
+
+fn cap(roles: &[(&str, Role)]) -> Option<Roles> {
+    Some(
+        roles
+            .iter()
+            .map(|(name, role)| (workspace(name), *role))
+            .collect(),
+    )
+}
+
+fn standing(it: &Trust, name: &str, device: &DeviceKey, now: u64) -> Option<Standing> {
+    it.standing(&user(name), 1, &key(device), now)
+}
+
+/// What a guest's device is capped by.
+fn cap_of(it: &Trust, device: &DeviceKey, now: u64) -> Option<Roles> {
+    standing(it, "guest", device, now)?.cap
 }
 
 fn is_trusted(judgement: &Judgement) -> bool {
@@ -176,6 +215,7 @@ fn a_device_of_this_machine_does_not_use_the_first_use_up() {
         key: key(&device(9)),
         source: Source::Local,
         expires_at: None,
+        signer: None,
     }));
     assert!(is_trusted(
         &it.judge(&claim("owner", &device(9), vec![]), NOW)
@@ -328,3 +368,6 @@ fn what_was_kept_can_be_replayed() {
         &again.judge(&claim("guest", &device(5), vec![]), NOW)
     ));
 }
+
+#[path = "standing_tests.rs"]
+mod standing;
