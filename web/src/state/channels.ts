@@ -60,7 +60,10 @@ export async function call<I extends DescMessage, O extends DescMessage>(
   return fromBinary(output, await channels().call(workerId, method, payload));
 }
 
-/** A stream that only speaks: each message is handed on, decoded. */
+/** What is watched already: a stream outlives a path that is lost and comes back. */
+const watched = new Map<string, ChannelStream>();
+
+/** A stream that only speaks: each message is handed on, decoded. One that still stands is kept. */
 export function watch<I extends DescMessage, O extends DescMessage>(
   workerId: string,
   method: string,
@@ -68,9 +71,14 @@ export function watch<I extends DescMessage, O extends DescMessage>(
   output: O,
   onMessage: (message: MessageShape<O>) => void,
 ): ChannelStream {
+  const name = `${workerId} ${method}`;
+  const standing = watched.get(name);
+  if (standing) return standing;
   const payload = toBinary(input, create(input));
-  return channels().stream(workerId, method, payload, {
+  const stream = channels().stream(workerId, method, payload, {
     onData: (data) => onMessage(fromBinary(output, data)),
-    onEnd: () => undefined,
+    onEnd: () => watched.delete(name),
   });
+  watched.set(name, stream);
+  return stream;
 }

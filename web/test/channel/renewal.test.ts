@@ -154,6 +154,27 @@ describe('a cut', () => {
   });
 });
 
+it('in post-quantum mode takes no signature of the Worker, and heals a cut as well', async () => {
+  const pair = await new Cut(LIMITS, 'post-quantum').streaming();
+  pair.type(1);
+  pair.print(10);
+  pair.cut();
+  pair.session.renew(0);
+  pair.drain();
+  expect(renewOf(pair).noise).toHaveLength(3_192);
+  pair.exchange();
+  const answer = decodeOuter(pair.worker.outgoing[0]!);
+  expect(answer?.kind === 'control' && answer.body.case === 'renewed' && answer.body.value.noise.length).toBe(1_624);
+  pair.deliver();
+  await pair.sign();
+  pair.exchange();
+  pair.worker.accept();
+  pair.deliver();
+  expect(pair.typed).toEqual([1]);
+  expect(pair.printed).toEqual([10]);
+  expect(pair.phase).toBe('ready');
+}, 120_000);
+
 describe('while it is renewed or detached', () => {
   it('nothing is sealed and no frame of the base epoch is taken', async () => {
     const pair = await new Cut().streaming();

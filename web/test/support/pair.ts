@@ -6,6 +6,7 @@ import { type Limits, LIMITS } from '../../src/channel/limits';
 import { type Frame, decodeOuter } from '../../src/channel/outer';
 import type { MuxEvent } from '../../src/channel/mux';
 import { DeviceKey, halvesFromSeeds } from '../../src/crypto/device';
+import type { Mode } from '../../src/crypto/mode';
 import type { Bytes } from '../../src/crypto/wire';
 import type { Control } from '../../src/gen/leapmux/v1/channel_pb';
 import { FakeChannel, IDENTITY, USER_ID, WORKER_ID, random } from './fake-worker';
@@ -20,9 +21,9 @@ export class Pair {
   /** What the client sent of its own and the Worker has not read. */
   readonly toWorker: Bytes[] = [];
 
-  constructor(limits: Limits = LIMITS) {
+  constructor(limits: Limits = LIMITS, readonly mode: Mode = 'classic') {
     this.session = new Session({
-      mode: 'classic', workerKey: IDENTITY.public, channelId: random(16), workerId: WORKER_ID, userId: USER_ID,
+      mode, workerKey: IDENTITY.public, channelId: random(16), workerId: WORKER_ID, userId: USER_ID,
       random, now: 0, limits,
     });
   }
@@ -32,7 +33,7 @@ export class Pair {
     this.drain();
     const outer = decodeOuter(this.toWorker.shift()!);
     if (outer?.kind !== 'control' || outer.body.case !== 'open') throw new Error('no Open came first');
-    this.worker = new FakeChannel(this.session.channelId, outer.body.value.noise as Bytes, 'classic', IDENTITY, USER_ID, WORKER_ID);
+    this.worker = new FakeChannel(this.session.channelId, outer.body.value.noise as Bytes, this.mode, IDENTITY, USER_ID, WORKER_ID);
     this.deliver();
     await this.sign();
     this.exchange();
@@ -43,7 +44,7 @@ export class Pair {
   async sign(): Promise<void> {
     const asked = this.events.findLast((event) => event.kind === 'sign');
     if (asked?.kind !== 'sign') throw new Error('no claim was asked for');
-    const signed = await device.sign('classic', 'leapmux user claim v1', asked.context, asked.body, random(32));
+    const signed = await device.sign(this.mode, 'leapmux user claim v1', asked.context, asked.body, random(32));
     this.session.prove(asked.epoch, signed, [], this.now);
     this.drain();
   }
