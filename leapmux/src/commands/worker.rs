@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod devices;
+mod fingerprint;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -45,6 +46,8 @@ pub(crate) struct Options {
 enum Command {
     /// The devices that may open a channel to this Worker
     Devices(devices::Options),
+    /// The four words of this Worker's key, to compare with what a browser shows
+    Fingerprint(fingerprint::Options),
 }
 
 /// Flags of what runs a Worker.
@@ -69,6 +72,22 @@ impl Running {
     }
 }
 
+/// The one Worker's folder on this machine: a daemon's, or solo's.
+fn found() -> anyhow::Result<PathBuf> {
+    let daemon = paths::data_dir("worker")?;
+    let solo = paths::data_dir("solo")?.join("worker");
+    match (daemon.is_dir(), solo.is_dir()) {
+        (true, false) => Ok(daemon),
+        (false, true) => Ok(solo),
+        (true, true) => bail!(
+            "there are two Workers here: say which with --data-dir {} or --data-dir {}",
+            daemon.display(),
+            solo.display()
+        ),
+        (false, false) => bail!("no Worker has run here: say where its data is with --data-dir"),
+    }
+}
+
 /// The defaults of a Worker on this machine.
 pub(super) fn defaults() -> anyhow::Result<WorkerConfig> {
     Ok(WorkerConfig {
@@ -79,8 +98,10 @@ pub(super) fn defaults() -> anyhow::Result<WorkerConfig> {
 }
 
 pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
-    if let Some(Command::Devices(command)) = options.command {
-        return devices::run(command);
+    match options.command {
+        Some(Command::Devices(command)) => return devices::run(command),
+        Some(Command::Fingerprint(command)) => return fingerprint::run(command),
+        None => {}
     }
     let mut flags = options.daemon.flags()?;
     options.running.set(&mut flags)?;

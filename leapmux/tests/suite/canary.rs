@@ -297,9 +297,10 @@ fn nothing_at_the_hub_holds_what_was_typed() {
 
 #[test]
 fn without_encryption_the_same_search_finds_it() {
-    let binary = std::env::var_os("LEAPMUX_PLAINTEXT_BIN").expect(
-        "run 'cargo build -p leapmux --features plaintext --bin leapmux-plaintext' and set \
-         LEAPMUX_PLAINTEXT_BIN to what it built",
+    let binary = Path::new(LEAPMUX).with_file_name("leapmux-plaintext");
+    assert!(
+        binary.exists(),
+        "run 'cargo build -p leapmux --features plaintext --bin leapmux-plaintext' first"
     );
     let found = sweep(binary.to_str().expect("text"));
     assert!(

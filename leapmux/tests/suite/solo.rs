@@ -114,3 +114,20 @@ fn a_second_start_keeps_the_worker_and_its_key() {
     assert_eq!(id(&before), id(&list(&solo)));
     assert_eq!(key_before, key(&solo));
 }
+
+#[test]
+fn the_workers_words_are_the_same_at_both_ends() {
+    let solo = Solo::start(&[]);
+    assert!(solo.remote(&["exec", "--", "true"], b"").status.success());
+    let data = solo.data().join("worker");
+    let arguments = [
+        "worker",
+        "fingerprint",
+        "--data-dir",
+        data.to_str().expect("text"),
+    ];
+    let printed = text(&run(LEAPMUX, solo.home(), arguments, b""));
+    let pins = text(&solo.remote(&["worker", "pins", "list"], b""));
+    assert_eq!(printed.trim().split('-').count(), 4, "{printed}");
+    assert!(pins.contains(printed.trim()), "{printed} is not in {pins}");
+}

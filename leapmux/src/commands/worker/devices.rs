@@ -2,12 +2,9 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
 use schema::wire::{Device, DeviceState};
 use worker_actors::devices;
-
-use crate::paths;
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -39,7 +36,7 @@ enum Command {
 }
 
 pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let data_dir = options.data_dir.map_or_else(found, Ok)?;
+    let data_dir = options.data_dir.map_or_else(super::found, Ok)?;
     match options.command {
         Command::List { json } => list(&devices::list(&data_dir)?, json)?,
         Command::Approve { words } => {
@@ -52,22 +49,6 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The one Worker's folder on this machine: a daemon's, or solo's.
-fn found() -> anyhow::Result<PathBuf> {
-    let daemon = paths::data_dir("worker")?;
-    let solo = paths::data_dir("solo")?.join("worker");
-    match (daemon.is_dir(), solo.is_dir()) {
-        (true, false) => Ok(daemon),
-        (false, true) => Ok(solo),
-        (true, true) => bail!(
-            "there are two Workers here: say which with --data-dir {} or --data-dir {}",
-            daemon.display(),
-            solo.display()
-        ),
-        (false, false) => bail!("no Worker has run here: say where its data is with --data-dir"),
-    }
 }
 
 fn list(devices: &[Device], json: bool) -> anyhow::Result<()> {
