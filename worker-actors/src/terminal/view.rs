@@ -32,7 +32,17 @@ pub struct View {
 
 enum Piece {
     Snapshot(Snapshot),
-    Output { sequence: u64, data: Bytes },
+    /// What a snapshot's first event had no room for. Its own size holds it, not the queue's: a
+    /// long scrollback is longer than the queue, and throwing the rest away would begin it anew
+    /// for ever.
+    Rest {
+        sequence: u64,
+        data: Bytes,
+    },
+    Output {
+        sequence: u64,
+        data: Bytes,
+    },
     Summary(wire::TerminalSummary),
 }
 
@@ -78,10 +88,13 @@ impl View {
         self.queue.push_back(Piece::Summary(summary));
     }
 
-    /// Whether the next piece is a snapshot that has yet to be taken, given so much room.
+    /// Whether the next piece is a snapshot that has yet to be taken, given so much room. A
+    /// snapshot that was begun is sent to its end first.
     #[must_use]
-    pub const fn wants_snapshot(&self, room: usize) -> bool {
-        self.behind && room >= SNAPSHOT_ROOM
+    pub fn wants_snapshot(&self, room: usize) -> bool {
+        self.behind
+            && room >= SNAPSHOT_ROOM
+            && !matches!(self.queue.front(), Some(Piece::Rest { .. }))
     }
 
     /// Whether output passes it by until it is given a snapshot.
@@ -92,10 +105,8 @@ impl View {
 
     /// The snapshot that was wanted. What is queued is older than it, summaries excepted.
     pub fn take_snapshot(&mut self, snapshot: Snapshot) {
+        self.fall_behind();
         self.behind = false;
-        self.queue
-            .retain(|piece| matches!(piece, Piece::Summary(_)));
-        self.bytes = snapshot.data.len();
         self.queue.push_front(Piece::Snapshot(snapshot));
     }
 
@@ -109,6 +120,7 @@ impl View {
             }
             Piece::Summary(summary) => wire::terminal_event::Body::Summary(summary),
             Piece::Snapshot(snapshot) => self.begin_snapshot(snapshot, room),
+            Piece::Rest { sequence, data } => self.go_on(sequence, data, room),
             Piece::Output { sequence, data } => self.merge_output(sequence, data, room),
         };
         Some(
@@ -125,14 +137,13 @@ impl View {
         room: usize,
     ) -> wire::terminal_event::Body {
         let data = snapshot.data.split_to(room.min(snapshot.data.len()));
-        self.bytes -= data.len();
         let Snapshot {
             sequence,
             size,
             data: rest,
         } = snapshot;
         if !rest.is_empty() {
-            self.queue.push_front(Piece::Output {
+            self.queue.push_front(Piece::Rest {
                 sequence,
                 data: rest,
             });
@@ -141,6 +152,22 @@ impl View {
             sequence,
             columns: size.columns.into(),
             rows: size.rows.into(),
+            data,
+        })
+    }
+
+    /// Only with its last piece the screen stands as it stood at `sequence`.
+    fn go_on(&mut self, sequence: u64, mut rest: Bytes, room: usize) -> wire::terminal_event::Body {
+        let data = rest.split_to(room.min(OUTPUT_MAX).min(rest.len()));
+        let missing = rest.len() as u64;
+        if missing > 0 {
+            self.queue.push_front(Piece::Rest {
+                sequence,
+                data: rest,
+            });
+        }
+        wire::terminal_event::Body::Output(wire::TerminalOutput {
+            sequence: sequence.saturating_sub(missing),
             data,
         })
     }
@@ -192,11 +219,19 @@ impl View {
         })
     }
 
+    /// Throws away what a later snapshot repeats: everything but the rest of one that was begun,
+    /// and the newest summary.
     fn fall_behind(&mut self) {
         self.behind = true;
-        self.queue
-            .retain(|piece| matches!(piece, Piece::Summary(_)));
         self.bytes = 0;
+        let newest = self
+            .queue
+            .iter()
+            .rposition(|piece| matches!(piece, Piece::Summary(_)));
+        let summary = newest.and_then(|at| self.queue.remove(at));
+        self.queue
+            .retain(|piece| matches!(piece, Piece::Rest { .. }));
+        self.queue.extend(summary);
     }
 }
 
@@ -299,6 +334,69 @@ mod tests {
         assert!(view.wants_snapshot(1 << 20));
         view.take_snapshot(snapshot(800_000, 5));
         assert!(matches!(event(&mut view, 1 << 20), Some(Body::Snapshot(_))));
+    }
+
+    #[test]
+    fn a_long_snapshot_of_a_busy_terminal_is_sent_to_its_end() {
+        const LONG: usize = 2 << 20;
+        let mut view = View::new();
+        view.take_snapshot(snapshot(9_000_000, LONG));
+        let (mut length, mut sequence, mut snapshots) = (0, 9_000_000, 0);
+        for _ in 0..200 {
+            sequence += 60_000;
+            view.output(sequence, vec![b'x'; 60_000].into());
+            match event(&mut view, 1 << 20) {
+                Some(Body::Snapshot(first)) => {
+                    snapshots += 1;
+                    length += first.data.len();
+                }
+                Some(Body::Output(rest)) => {
+                    assert!(rest.data.iter().all(|byte| *byte == b's'));
+                    length += rest.data.len();
+                    assert_eq!(rest.sequence == 9_000_000, length == LONG);
+                }
+                Some(Body::Summary(_)) | None => {}
+            }
+        }
+        assert_eq!((snapshots, length), (1, LONG));
+        // Only then it is given the present screen.
+        assert!(view.is_behind() && view.wants_snapshot(1 << 20));
+        view.take_snapshot(snapshot(sequence, 5));
+        assert!(matches!(event(&mut view, 1 << 20), Some(Body::Snapshot(_))));
+        assert_eq!(event(&mut view, 1 << 20), None);
+    }
+
+    #[test]
+    fn a_little_output_during_a_long_snapshot_follows_it() {
+        let mut view = View::new();
+        view.take_snapshot(snapshot(9_000_000, 2 << 20));
+        view.output(9_000_002, Bytes::from_static(b"ab"));
+        let mut last = None;
+        while let Some(body) = event(&mut view, 1 << 20) {
+            last = Some(body);
+        }
+        let Some(Body::Output(output)) = last else {
+            panic!("no output")
+        };
+        assert_eq!((output.sequence, &output.data[..]), (9_000_002, &b"ab"[..]));
+        assert!(!view.is_behind());
+    }
+
+    #[test]
+    fn summaries_between_output_do_not_fill_the_queue_of_one_who_is_behind() {
+        let mut view = View::continued(0, Bytes::new());
+        for end in 1..=20_000_u64 {
+            view.output(end * 100, vec![b'x'; 100].into());
+            view.summary(wire::TerminalSummary {
+                rows: u32::try_from(end).expect("a number"),
+                ..Default::default()
+            });
+        }
+        let Some(Body::Summary(summary)) = event(&mut view, 1 << 20) else {
+            panic!("no summary")
+        };
+        assert_eq!(summary.rows, 20_000);
+        assert_eq!(event(&mut view, 1 << 20), None);
     }
 
     #[test]
