@@ -10,11 +10,11 @@ use bytes::Bytes;
 use channel_actors::{
     endpoint::{
         ClaimedDevice,
-        trust::{Change, Policy, Source, Trust, TrustedDevice, Verdict},
+        trust::{Change, Policy, Source, Standing, Trust, TrustedDevice, Verdict, WaitingDevice},
     },
     limits::Limits,
 };
-use crypto::Algorithm;
+use crypto::{Algorithm, Mode};
 use schema::{
     ids::{UserId, WorkerId},
     wire,
@@ -27,33 +27,49 @@ use crate::{
         self, Store, StoreError,
         devices::{self, REMOVED},
     },
+    words::Words,
 };
 
 /// What a device book is made with.
 pub(crate) struct BookParts {
     pub(crate) store: Store,
     pub(crate) policy: Policy,
+    pub(crate) mode: Mode,
     pub(crate) worker: WorkerId,
     pub(crate) owner: UserId,
     pub(crate) first_use: bool,
     pub(crate) local_device_file: Option<PathBuf>,
 }
 
-/// Shared by all channels. The brain is read and changed under a short lock; what it wants kept
-/// is written before anybody acts on it.
+/// Shared by all channels. The brain is read under a short lock. Whoever changes it holds a second
+/// one until the change is kept, so that nobody replaces the brain by an older state meanwhile.
 #[derive(Clone)]
 pub(crate) struct DeviceBook(Arc<Inner>);
 
 struct Inner {
     parts: BookParts,
     trust: Mutex<Trust>,
+    changing: Mutex<()>,
+    words: Words,
     changed: watch::Sender<u64>,
 }
 
 /// A claim's verdict, and the device's words for whoever is refused.
+#[derive(Debug)]
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) fingerprint: String,
+}
+
+/// Whether a person's word on a device could be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// It was.
+    Done,
+    /// There is no such device.
+    Unknown,
+    /// Several users have a device with that key: it has to be said whose is meant.
+    Ambiguous,
 }
 
 impl DeviceBook {
@@ -64,6 +80,8 @@ impl DeviceBook {
         Ok(Self(Arc::new(Inner {
             parts,
             trust: Mutex::new(trust),
+            changing: Mutex::new(()),
+            words: Words::default(),
             changed,
         })))
     }
@@ -74,15 +92,32 @@ impl DeviceBook {
 
     /// Judges a claim. What it changed is kept when this comes back.
     pub(crate) async fn judge(&self, claimed: ClaimedDevice) -> Result<Judged, StoreError> {
+        let key = claimed.key.clone();
+        if self.standing(&claimed).is_none() {
+            // Its words will be stored or shown; nobody waits for them under a lock.
+            self.0.words.of(&key).await;
+        }
         let book = self.clone();
         let judging = tokio::task::spawn_blocking(move || book.judge_here(&claimed)).await;
-        judging.unwrap_or(Err(StoreError::Query))
+        let verdict = judging.unwrap_or(Err(StoreError::Query))?;
+        let fingerprint = match verdict {
+            Verdict::Trusted { .. } => String::new(),
+            Verdict::Waiting | Verdict::Unknown => self.0.words.of(&key).await,
+        };
+        Ok(Judged {
+            verdict,
+            fingerprint,
+        })
     }
 
-    /// Whether a channel of this device may go on.
-    pub(crate) fn still_trusts(&self, user: &UserId, algorithm: u8, key: &[u8]) -> bool {
-        self.trust()
-            .still_trusts(user, algorithm, key, clock::unix_seconds())
+    /// What a channel of this device rests on; none when it may not go on.
+    pub(crate) fn standing(&self, device: &ClaimedDevice) -> Option<Standing> {
+        let trust = self.trust();
+        if is_removed(&trust, &device.user, &device.key) {
+            return None;
+        }
+        let now = clock::unix_seconds();
+        trust.standing(&device.user, device.algorithm, &device.key, now)
     }
 
     /// All devices but the removed ones.
@@ -94,43 +129,69 @@ impl DeviceBook {
         })
     }
 
-    /// A person approves a device that waits. False = none with that key does.
-    pub(crate) async fn approve(&self, key: Bytes) -> Result<bool, StoreError> {
-        let waiting = self
-            .trust()
-            .waiting()
-            .find(|device| device.key == key)
-            .cloned();
-        let Some(device) = waiting else {
-            return Ok(false);
-        };
-        let changes = self
-            .trust()
-            .approve(device.user, device.algorithm, device.key);
-        self.keep(changes).await?;
-        Ok(true)
+    /// A person approves a device that waits. Without a user the key has to be one user's only:
+    /// whoever has seen a key can show it under another name.
+    pub(crate) async fn approve(
+        &self,
+        user: Option<UserId>,
+        key: Bytes,
+    ) -> Result<Followed, StoreError> {
+        self.change(move |trust| {
+            let waits = |device: &&WaitingDevice| {
+                device.key == key && user.as_ref().is_none_or(|user| *user == device.user)
+            };
+            let found: Vec<WaitingDevice> = trust.waiting().filter(waits).cloned().collect();
+            match <[WaitingDevice; 1]>::try_from(found) {
+                Ok([device]) => {
+                    let changes = trust.approve(device.user, device.algorithm, device.key);
+                    (Followed::Done, changes)
+                }
+                Err(found) if found.is_empty() => (Followed::Unknown, Vec::new()),
+                Err(_) => (Followed::Ambiguous, Vec::new()),
+            }
+        })
+        .await
     }
 
-    /// A person removes a device. False = there is none with that key.
-    pub(crate) async fn remove(&self, key: Bytes) -> Result<bool, StoreError> {
-        let changes: Vec<Change> = {
-            let mut trust = self.trust();
+    /// A person removes a device: all users' with that key, or one's.
+    pub(crate) async fn remove(
+        &self,
+        user: Option<UserId>,
+        key: Bytes,
+    ) -> Result<Followed, StoreError> {
+        self.change(move |trust| {
             let trusted = trust
                 .devices()
                 .map(|device| (device.user.clone(), device.key.clone()));
             let waiting = trust
                 .waiting()
                 .map(|device| (device.user.clone(), device.key.clone()));
-            let same = |(_, other): &(UserId, Bytes)| devices::is_same_device(other, &key);
+            let same = |(whose, other): &(UserId, Bytes)| {
+                devices::is_same_device(other, &key)
+                    && user.as_ref().is_none_or(|user| user == whose)
+            };
             let found: Vec<_> = trusted.chain(waiting).filter(same).collect();
-            found
+            let followed = if found.is_empty() {
+                Followed::Unknown
+            } else {
+                Followed::Done
+            };
+            let removed = found
                 .into_iter()
-                .flat_map(|(user, key)| trust.remove(user, key))
-                .collect()
-        };
-        let found = !changes.is_empty();
-        self.keep(changes).await?;
-        Ok(found)
+                .flat_map(|(user, key)| trust.remove(user, key));
+            (followed, removed.collect())
+        })
+        .await
+    }
+
+    /// The Hub announces what was signed, for whomever.
+    pub(crate) async fn heed(&self, certificates: Vec<wire::Signed>) -> Result<(), StoreError> {
+        let mode = self.0.parts.mode;
+        self.change(move |trust| {
+            let now = clock::unix_seconds();
+            ((), trust.heed(mode, &certificates, now))
+        })
+        .await
     }
 
     /// Rises whenever a device may be trusted no more, or a list would read differently.
@@ -142,9 +203,14 @@ impl DeviceBook {
     pub(crate) async fn follow(self, every: Duration) {
         let mut rounds = time::interval(every);
         rounds.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-        let mut seen = None;
+        let (mut seen, mut looked) = (None, clock::unix_seconds());
         loop {
             rounds.tick().await;
+            let now = clock::unix_seconds();
+            if self.trust().expired_between(looked, now) {
+                self.tell();
+            }
+            looked = now;
             let stale = clock::unix_ms() - WAITING_MS;
             let looking = self.0.parts.store.run(move |connection| {
                 let forgotten = devices::forget_waiting(connection, stale)?;
@@ -155,112 +221,114 @@ impl DeviceBook {
                 continue;
             };
             let moved = forgotten > 0 || seen.is_some_and(|seen| seen != version);
-            seen = Some(version);
             if moved {
                 let book = self.clone();
-                // As above.
-                let _ = tokio::task::spawn_blocking(move || book.reread()).await;
+                let reading = tokio::task::spawn_blocking(move || book.reread());
+                if !matches!(reading.await, Ok(Ok(()))) {
+                    continue;
+                }
             }
-            if moved || self.something_expired() {
-                self.tell();
-            }
+            seen = Some(version);
         }
     }
 
-    fn judge_here(&self, claimed: &ClaimedDevice) -> Result<Judged, StoreError> {
+    fn judge_here(&self, claimed: &ClaimedDevice) -> Result<Verdict, StoreError> {
         let now_ms = clock::unix_ms();
-        let mut changes = self.local_device(claimed);
-        changes.extend(self.other_half(claimed));
-        let verdict = {
-            let mut trust = self.trust();
+        let named = claimed.user == *self.owner() && self.is_local(&claimed.key);
+        let (verdict, changes) = self.change_here(|trust| {
+            let now = clock::unix_seconds();
+            if is_removed(trust, &claimed.user, &claimed.key) {
+                return (Verdict::Unknown, Vec::new());
+            }
+            let known = |trust: &Trust| {
+                trust.still_trusts(&claimed.user, claimed.algorithm, &claimed.key, now)
+            };
+            let mut changes = Vec::new();
+            if named && !known(trust) {
+                changes.push(local_device(claimed));
+            } else if !known(trust) {
+                changes.extend(other_half(trust, claimed, now));
+            }
             changes
                 .iter()
                 .for_each(|change| trust.replay(change.clone()));
-            let judgement = trust.judge(claimed, clock::unix_seconds());
+            let judgement = trust.judge(claimed, now);
             changes.extend(judgement.changes);
-            judgement.verdict
-        };
-        let told = !changes.is_empty();
-        let (user, key) = (claimed.user.clone(), claimed.key.clone());
-        self.0.parts.store.run_here(move |connection| {
-            devices::keep(connection, changes, now_ms)?;
-            devices::touch(connection, user.as_str(), &key, now_ms)
+            (judgement.verdict, changes)
         })?;
-        if told {
+        let (user, key) = (claimed.user.clone(), claimed.key.clone());
+        self.0
+            .parts
+            .store
+            .run_here(move |connection| devices::touch(connection, user.as_str(), &key, now_ms))?;
+        if changes {
             self.tell();
         }
-        Ok(Judged {
-            verdict,
-            fingerprint: crypto::fingerprint(&claimed.key),
-        })
+        Ok(verdict)
     }
 
-    /// The command line of this machine's same user is trusted, and uses up nobody's first use.
-    fn local_device(&self, claimed: &ClaimedDevice) -> Vec<Change> {
+    /// Whether the key is that of the same user's command line on this machine. It is trusted,
+    /// and uses up nobody's first use.
+    fn is_local(&self, key: &[u8]) -> bool {
         let file = self.0.parts.local_device_file.as_ref();
-        let named = file.is_some_and(|file| names(file, &claimed.key));
-        let known = self.still_trusts(&claimed.user, claimed.algorithm, &claimed.key);
-        if !named || known || claimed.user != *self.owner() {
-            return Vec::new();
-        }
-        vec![Change::Trusted(TrustedDevice {
-            user: claimed.user.clone(),
-            algorithm: claimed.algorithm,
-            key: claimed.key.clone(),
-            source: Source::Local,
-            expires_at: None,
-        })]
+        file.is_some_and(|file| names(file, key))
     }
 
-    /// A device that is trusted by its post-quantum key may claim by its classic one, which is a
-    /// part of that; whether the mode may be weaker is its user's to say. Not the other way
-    /// round: nobody vouched for the other half.
-    fn other_half(&self, claimed: &ClaimedDevice) -> Option<Change> {
-        if claimed.algorithm != Algorithm::Ed25519.byte()
-            || self.still_trusts(&claimed.user, claimed.algorithm, &claimed.key)
-        {
-            return None;
-        }
-        let now = clock::unix_seconds();
-        let trust = self.trust();
-        let mut whole = trust.devices().filter(|device| {
-            device.user == claimed.user
-                && device.algorithm == Algorithm::Ed25519MlDsa65.byte()
-                && device.key.starts_with(&claimed.key)
-                && device.expires_at.is_none_or(|until| until > now)
+    /// Changes the brain, keeps what it changed, and tells whom it concerns.
+    async fn change<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Trust) -> (T, Vec<Change>) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let book = self.clone();
+        // Once begun it is carried out, whoever stops waiting for it.
+        let changing = tokio::task::spawn_blocking(move || {
+            let (done, changes) = book.change_here(act)?;
+            if changes {
+                book.tell();
+            }
+            Ok(done)
         });
-        let whole = whole.next()?.clone();
-        let (algorithm, key) = (claimed.algorithm, claimed.key.clone());
-        Some(Change::Trusted(TrustedDevice {
-            algorithm,
-            key,
-            ..whole
-        }))
+        changing.await.unwrap_or(Err(StoreError::Query))
     }
 
-    async fn keep(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+    /// Gives what came of it, and whether there was anything to keep. What cannot be kept has not
+    /// happened. Blocks.
+    fn change_here<T>(
+        &self,
+        act: impl FnOnce(&mut Trust) -> (T, Vec<Change>),
+    ) -> Result<(T, bool), StoreError> {
+        let _changing = self
+            .0
+            .changing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (done, changes) = act(&mut self.trust());
+        if changes.is_empty() {
+            return Ok((done, false));
+        }
+        let words = |key: &[u8]| self.0.words.here(key);
         let now = clock::unix_ms();
         let kept = self
             .0
             .parts
             .store
-            .run(move |connection| devices::keep(connection, changes, now));
-        let kept = kept.await;
-        self.tell();
-        kept
+            .run_here(|connection| devices::keep(connection, changes, &words, now));
+        if let Err(error) = kept {
+            *self.trust() = read(&self.0.parts)?;
+            return Err(error);
+        }
+        Ok((done, true))
     }
 
     fn reread(&self) -> Result<(), StoreError> {
+        let _changing = self
+            .0
+            .changing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *self.trust() = read(&self.0.parts)?;
+        self.tell();
         Ok(())
-    }
-
-    fn something_expired(&self) -> bool {
-        let now = clock::unix_seconds();
-        let recent = now.saturating_sub(RECENTLY_SECONDS)..=now;
-        self.trust()
-            .devices()
-            .any(|device| device.expires_at.is_some_and(|at| recent.contains(&at)))
     }
 
     fn tell(&self) {
@@ -270,6 +338,45 @@ impl DeviceBook {
     fn trust(&self) -> MutexGuard<'_, Trust> {
         self.0.trust.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A device has one key a mode. Who was removed by one of them does not come back by the other.
+fn is_removed(trust: &Trust, user: &UserId, key: &[u8]) -> bool {
+    let mut removed = trust.removed();
+    removed.any(|(whose, which)| whose == user && devices::is_same_device(which, key))
+}
+
+fn local_device(claimed: &ClaimedDevice) -> Change {
+    Change::Trusted(TrustedDevice {
+        user: claimed.user.clone(),
+        algorithm: claimed.algorithm,
+        key: claimed.key.clone(),
+        source: Source::Local,
+        expires_at: None,
+        signer: None,
+    })
+}
+
+/// A device that is trusted by its post-quantum key may claim by its classic one, which is a part
+/// of that; whether the mode may be weaker is its user's to say. Not the other way round: nobody
+/// vouched for the other half.
+fn other_half(trust: &Trust, claimed: &ClaimedDevice, now: u64) -> Option<Change> {
+    if claimed.algorithm != Algorithm::Ed25519.byte() {
+        return None;
+    }
+    let mut whole = trust.devices().filter(|device| {
+        let algorithm = Algorithm::Ed25519MlDsa65.byte();
+        device.user == claimed.user
+            && device.algorithm == algorithm
+            && device.key.starts_with(&claimed.key)
+            && trust.still_trusts(&device.user, algorithm, &device.key, now)
+    });
+    let whole = whole.next()?.clone();
+    Some(Change::Trusted(TrustedDevice {
+        algorithm: claimed.algorithm,
+        key: claimed.key.clone(),
+        ..whole
+    }))
 }
 
 fn read(parts: &BookParts) -> Result<Trust, StoreError> {
@@ -305,5 +412,7 @@ fn names(file: &Path, key: &[u8]) -> bool {
 const WAITING_MS: i64 = 60 * 60 * 1000;
 /// Two keys in hex: 32 and 1,984 bytes.
 const LOCAL_FILE_MAX: u64 = 16 << 10;
-/// An expiry is noticed by the first round after it; this is some rounds.
-const RECENTLY_SECONDS: u64 = 3;
+
+#[cfg(test)]
+#[path = "device_book_tests.rs"]
+mod tests;

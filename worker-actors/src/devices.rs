@@ -26,6 +26,9 @@ pub enum AdminError {
     /// Several have these words: the whole key is needed.
     #[error("several devices have these words; give the whole key in hex")]
     Ambiguous,
+    /// Several users show the same key; at most one of them is right.
+    #[error("several users show this key; say whose is meant as USER:WORDS")]
+    Contested,
 }
 
 /// All devices, trusted and waiting. Blocks.
@@ -39,7 +42,8 @@ pub fn list(data_dir: &Path) -> Result<Vec<wire::Device>, StoreError> {
     Ok(here.map(|device| device.shown(&[])).collect())
 }
 
-/// Trusts a waiting device. A running Worker notices within a second. Blocks.
+/// Trusts a waiting device, named by its words, its key in hex, or either behind `USER:` where
+/// several users show the same key. A running Worker notices within a second. Blocks.
 ///
 /// # Errors
 ///
@@ -56,6 +60,7 @@ pub fn approve(data_dir: &Path, words_or_key: &str) -> Result<wire::Device, Admi
                 key: device.key.clone().into(),
                 source: Source::Approved,
                 expires_at: None,
+                signer: None,
             })
         },
     )
@@ -86,12 +91,20 @@ fn change(
 ) -> Result<wire::Device, AdminError> {
     let store = Store::open(data_dir)?;
     let all = store.run_here(devices::all)?;
-    let wanted = words_or_key.trim().to_ascii_lowercase();
-    let named = |device: &&KeptDevice| device.fingerprint == wanted || hex(&device.key) == wanted;
+    let (user, wanted) = match words_or_key.trim().rsplit_once(':') {
+        Some((user, wanted)) => (Some(user), wanted.trim().to_ascii_lowercase()),
+        None => (None, words_or_key.trim().to_ascii_lowercase()),
+    };
+    let named = |device: &&KeptDevice| {
+        user.is_none_or(|user| user == device.user_id)
+            && (device.fingerprint == wanted || hex(&device.key) == wanted)
+    };
     let mut found = all.iter().filter(|device| fits(device)).filter(named);
     let device = found.next().ok_or(AdminError::Unknown)?;
-    if found.next().is_some() {
-        return Err(AdminError::Ambiguous);
+    match found.next() {
+        Some(other) if other.key == device.key => return Err(AdminError::Contested),
+        Some(_) => return Err(AdminError::Ambiguous),
+        None => {}
     }
     // A device has one key a mode; what is said of one holds for the other.
     let same = all.iter().filter(|other| {
@@ -101,7 +114,7 @@ fn change(
     });
     let changes = same.filter_map(|one| Some(change(one, UserId::parse(&one.user_id).ok()?)));
     let (changes, now) = (changes.collect(), clock::unix_ms());
-    store.run_here(|connection| devices::keep(connection, changes, now))?;
+    store.run_here(|connection| devices::keep(connection, changes, &crypto::fingerprint, now))?;
     Ok(device.shown(&[]))
 }
 

@@ -30,6 +30,7 @@ pub mod services;
 pub mod store;
 mod streams;
 pub mod terminal;
+mod words;
 mod worker;
 
 use crypto::Mode;

@@ -161,11 +161,14 @@ async fn keep(
             key: key.clone(),
             source: Source::Registration,
             expires_at: None,
+            signer: None,
         };
         let store = Store::open(&config.data_dir)?;
         let now = clock::unix_ms();
-        store
-            .run_here(|connection| devices::keep(connection, vec![Change::Trusted(device)], now))?;
+        store.run_here(|connection| {
+            let changes = vec![Change::Trusted(device)];
+            devices::keep(connection, changes, &crypto::fingerprint, now)
+        })?;
         let credentials = Credentials {
             worker_id: worker_id.clone(),
             token: Zeroizing::new(answer.worker_token),

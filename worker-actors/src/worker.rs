@@ -243,6 +243,7 @@ async fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartErro
     let book = DeviceBook::open(BookParts {
         store,
         policy: config.device_trust.policy(),
+        mode,
         worker: worker.clone(),
         owner,
         first_use: credentials.first_use,

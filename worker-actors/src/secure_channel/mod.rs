@@ -14,7 +14,10 @@ use actix::{
 };
 use channel_actors::{
     close::CloseReason,
-    endpoint::{ClaimedDevice, Endpoint, Event, trust::Verdict},
+    endpoint::{
+        ClaimedDevice, Endpoint, Event,
+        trust::{Standing, Verdict},
+    },
 };
 use schema::{
     frame::Outer,
@@ -205,13 +208,18 @@ impl SecureChannel {
             judging
                 .into_actor(self)
                 .map(|(judged, device), channel, ctx| {
-                    channel.believe(judged, device);
+                    channel.believe(judged, device, ctx);
                     channel.settle(ctx);
                 }),
         );
     }
 
-    fn believe(&mut self, judged: Result<Judged, StoreError>, device: ClaimedDevice) {
+    fn believe(
+        &mut self,
+        judged: Result<Judged, StoreError>,
+        device: ClaimedDevice,
+        ctx: &mut Context<Self>,
+    ) {
         match judged {
             Ok(Judged {
                 verdict: Verdict::Trusted { cap, .. },
@@ -219,6 +227,8 @@ impl SecureChannel {
             }) => {
                 self.device = Some(device);
                 self.endpoint.accept_claim(cap, clock::now());
+                // A removal between the judgement and this moment found no device here.
+                self.recheck_device(ctx);
             }
             Ok(Judged { fingerprint, .. }) => {
                 tracing::warn!(channel = %self.id(), device = fingerprint, "device not trusted");
@@ -228,21 +238,31 @@ impl SecureChannel {
         }
     }
 
-    /// A device that is trusted no more, or not until later, loses its channels.
-    fn recheck_device(&mut self) {
+    /// A device that is trusted no more, or not until later, loses its channels; one whose
+    /// grants have changed has what they say now.
+    fn recheck_device(&mut self, ctx: &mut Context<Self>) {
         let Some(device) = &self.device else { return };
-        if !self
-            .devices()
-            .still_trusts(&device.user, device.algorithm, &device.key)
-        {
-            tracing::info!(channel = %self.id(), "its device is trusted no more");
-            self.endpoint.close(CloseReason::ClosedByWorker);
+        match self.devices().standing(device) {
+            Some(Standing { cap, .. }) => {
+                self.endpoint.change_cap(cap);
+                self.recheck_roles(ctx);
+            }
+            None => {
+                tracing::info!(channel = %self.id(), "its device is trusted no more");
+                self.endpoint.close(CloseReason::ClosedByWorker);
+            }
         }
     }
 
     fn change_access(&mut self, changed: &wire::AccessChanged, ctx: &mut Context<Self>) {
         self.endpoint.change_access(&changed.workspaces);
         self.recheck_roles(ctx);
+        if !changed.certificates.is_empty() {
+            let (book, certificates) = (self.devices().clone(), changed.certificates.clone());
+            // What fails is logged where it does; all channels hear of what was changed.
+            let heeding = async move { book.heed(certificates).await.is_ok() };
+            ctx.spawn(heeding.into_actor(self).map(|_, _, _| ()));
+        }
     }
 }
 
@@ -314,7 +334,7 @@ pub(crate) struct DevicesChanged;
 
 impl StreamHandler<DevicesChanged> for SecureChannel {
     fn handle(&mut self, _: DevicesChanged, ctx: &mut Context<Self>) {
-        self.recheck_device();
+        self.recheck_device(ctx);
         self.settle(ctx);
     }
 

@@ -1,10 +1,16 @@
 //! `devices.*`
 
 use bytes::Bytes;
-use schema::wire::{self, RpcError};
+use schema::{
+    ids::UserId,
+    wire::{self, RpcError},
+};
 use tonic::Code;
 
-use super::{Caller, Fault, Services, encoded, error, stream::Stream, terminal::until_ended};
+use super::{
+    Caller, Fault, Services, encoded, error, invalid, stream::Stream, terminal::until_ended,
+};
+use crate::device_book::Followed;
 
 pub(super) async fn list(services: &Services, caller: &Caller) -> Result<Bytes, RpcError> {
     let list = services
@@ -24,10 +30,10 @@ pub(super) async fn approve(
     let found = services
         .0
         .devices
-        .approve(asked.key)
+        .approve(user(&asked.user_id)?, asked.key)
         .await
         .map_err(Fault::from)?;
-    known(found)?;
+    followed(found)?;
     list(services, caller).await
 }
 
@@ -39,10 +45,10 @@ pub(super) async fn remove(
     let found = services
         .0
         .devices
-        .remove(asked.key)
+        .remove(user(&asked.user_id)?, asked.key)
         .await
         .map_err(Fault::from)?;
-    known(found)?;
+    followed(found)?;
     list(services, caller).await
 }
 
@@ -74,8 +80,19 @@ pub(super) async fn watch(
     }
 }
 
-fn known(found: bool) -> Result<(), RpcError> {
-    found
-        .then_some(())
-        .ok_or_else(|| error(Code::NotFound, "no such device"))
+/// Whose device is meant; empty = whoever's it is.
+fn user(id: &str) -> Result<Option<UserId>, RpcError> {
+    let given = (!id.is_empty()).then(|| UserId::parse(id));
+    given.transpose().map_err(|_| invalid("no such user"))
+}
+
+fn followed(followed: Followed) -> Result<(), RpcError> {
+    match followed {
+        Followed::Done => Ok(()),
+        Followed::Unknown => Err(error(Code::NotFound, "no such device")),
+        Followed::Ambiguous => Err(error(
+            Code::FailedPrecondition,
+            "several users wait with this key; say whose device it is",
+        )),
+    }
 }

@@ -1,18 +1,10 @@
 //! Devices, grants and serials: what the trust brain wants kept, and what it is given back.
 
-use channel_actors::endpoint::trust::{
-    Change, Grant, SerialOf, Source, TrustedDevice, WaitingDevice,
-};
+use channel_actors::endpoint::trust::{Change, Source, TrustedDevice, WaitingDevice};
 use diesel::{prelude::*, upsert::excluded};
-use schema::{
-    ids::{UserId, WorkspaceId},
-    wire,
-};
+use schema::{ids::UserId, wire};
 
-use super::{
-    StoreError,
-    tables::{devices, grants, serials},
-};
+use super::{StoreError, grants, tables::devices};
 
 /// A device as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Insertable)]
@@ -36,6 +28,8 @@ pub struct KeptDevice {
     pub last_seen_ms: i64,
     /// Unix seconds.
     pub expires_at: Option<i64>,
+    /// The key of the device that signed for it, if one did.
+    pub signer: Option<Vec<u8>>,
 }
 
 /// May claim to be its user.
@@ -78,6 +72,7 @@ impl KeptDevice {
                 key,
                 source: source(&self.source)?,
                 expires_at: self.expires_at.and_then(|at| u64::try_from(at).ok()),
+                signer: self.signer.map(Into::into),
             }),
             WAITING => Change::Waiting(WaitingDevice {
                 user,
@@ -90,7 +85,8 @@ impl KeptDevice {
     }
 }
 
-/// Keeps what the brain wants kept. Computes fingerprints, so it takes its time. Blocks.
+/// Keeps what the brain wants kept. `words` gives the fingerprint of a key; where that is to be
+/// computed it takes its time, and the database waits for it. Blocks.
 ///
 /// # Errors
 ///
@@ -98,29 +94,29 @@ impl KeptDevice {
 pub fn keep(
     connection: &mut SqliteConnection,
     changes: Vec<Change>,
+    words: &dyn Fn(&[u8]) -> String,
     now_ms: i64,
 ) -> Result<(), StoreError> {
     connection.immediate_transaction(|connection| {
         changes
             .into_iter()
-            .try_for_each(|change| keep_one(connection, change, now_ms))
+            .try_for_each(|change| keep_one(connection, change, words, now_ms))
     })
 }
 
-/// Everything that was kept, for the brain to hear again.
+/// Everything that was kept, for the brain to hear again. Removals come last: they take with them
+/// what the removed device has signed.
 ///
 /// # Errors
 ///
 /// Logged already.
 pub fn changes(connection: &mut SqliteConnection) -> Result<Vec<Change>, StoreError> {
-    let mut changes: Vec<Change> = all(connection)?
-        .into_iter()
-        .filter_map(KeptDevice::change)
-        .collect();
-    let granted: Vec<(String, String, i32, i64)> = grants::table.load(connection)?;
-    changes.extend(granted.into_iter().filter_map(grant));
-    let risen: Vec<(String, Vec<u8>, String, i64)> = serials::table.load(connection)?;
-    changes.extend(risen.into_iter().filter_map(serial));
+    let all = all(connection)?;
+    let (removed, here): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|device| device.state == REMOVED);
+    let mut changes: Vec<Change> = here.into_iter().filter_map(KeptDevice::change).collect();
+    changes.extend(grants::changes(connection)?);
+    changes.extend(removed.into_iter().filter_map(KeptDevice::change));
     Ok(changes)
 }
 
@@ -179,51 +175,105 @@ pub fn is_same_device(one: &[u8], other: &[u8]) -> bool {
 fn keep_one(
     connection: &mut SqliteConnection,
     change: Change,
+    words: &dyn Fn(&[u8]) -> String,
     now_ms: i64,
 ) -> Result<(), StoreError> {
     match change {
         Change::Trusted(device) => {
-            let TrustedDevice {
-                user,
-                algorithm,
-                key,
-                source,
-                expires_at,
-            } = device;
-            let expires_at = expires_at.and_then(|at| i64::try_from(at).ok());
-            let row = row(&user, &key, algorithm, TRUSTED, now_ms);
-            put(
-                connection,
-                &KeptDevice {
-                    source: label(source).to_owned(),
-                    expires_at,
-                    ..row
-                },
-            )
+            let known = find(connection, &device.user, &device.key)?;
+            put(connection, &trusted(device, known, words, now_ms))
         }
         Change::Waiting(WaitingDevice {
             user,
             algorithm,
             key,
-        }) => put(connection, &row(&user, &key, algorithm, WAITING, now_ms)),
-        Change::Removed { user, key } => remove(connection, &user, &key, now_ms),
-        Change::Granted(grant) => put_grant(connection, &grant),
-        Change::Serial(of, serial) => put_serial(connection, &of, serial),
+        }) => {
+            let known = find(connection, &user, &key)?;
+            let row = row(&user, &key, known, words, now_ms);
+            let algorithm = algorithm.into();
+            put(
+                connection,
+                &KeptDevice {
+                    state: WAITING,
+                    algorithm,
+                    ..row
+                },
+            )
+        }
+        Change::Removed { user, key } => {
+            let known = find(connection, &user, &key)?;
+            let row = row(&user, &key, known, words, now_ms);
+            put(
+                connection,
+                &KeptDevice {
+                    state: REMOVED,
+                    ..row
+                },
+            )?;
+            grants::forget_signed(connection, user.as_str(), &key)
+        }
+        Change::Granted(grant) => grants::put(connection, &grant),
+        Change::Serial(of, serial) => grants::put_serial(connection, &of, serial),
     }
 }
 
-fn row(user: &UserId, key: &[u8], algorithm: u8, state: i32, now_ms: i64) -> KeptDevice {
+fn trusted(
+    device: TrustedDevice,
+    known: Option<KeptDevice>,
+    words: &dyn Fn(&[u8]) -> String,
+    now_ms: i64,
+) -> KeptDevice {
+    let TrustedDevice {
+        user,
+        algorithm,
+        key,
+        source,
+        expires_at,
+        signer,
+    } = device;
+    KeptDevice {
+        algorithm: algorithm.into(),
+        state: TRUSTED,
+        source: label(source).to_owned(),
+        expires_at: expires_at.and_then(|at| i64::try_from(at).ok()),
+        signer: signer.map(|key| key.to_vec()),
+        ..row(&user, &key, known, words, now_ms)
+    }
+}
+
+/// The row of a device without what makes it trusted. Words that are known are not computed again.
+fn row(
+    user: &UserId,
+    key: &[u8],
+    known: Option<KeptDevice>,
+    words: &dyn Fn(&[u8]) -> String,
+    now_ms: i64,
+) -> KeptDevice {
+    let (algorithm, fingerprint) = match known {
+        Some(known) => (known.algorithm, known.fingerprint),
+        None => (0, words(key)),
+    };
     KeptDevice {
         user_id: user.as_str().to_owned(),
         key: key.to_vec(),
-        algorithm: algorithm.into(),
-        state,
+        algorithm,
+        state: WAITING,
         source: String::new(),
-        fingerprint: crypto::fingerprint(key),
+        fingerprint,
         first_seen_ms: now_ms,
         last_seen_ms: now_ms,
         expires_at: None,
+        signer: None,
     }
+}
+
+fn find(
+    connection: &mut SqliteConnection,
+    user: &UserId,
+    key: &[u8],
+) -> Result<Option<KeptDevice>, StoreError> {
+    let found = devices::table.find((user.as_str(), key));
+    Ok(found.first(connection).optional()?)
 }
 
 fn put(connection: &mut SqliteConnection, device: &KeptDevice) -> Result<(), StoreError> {
@@ -236,76 +286,10 @@ fn put(connection: &mut SqliteConnection, device: &KeptDevice) -> Result<(), Sto
             devices::source.eq(excluded(devices::source)),
             devices::last_seen_ms.eq(excluded(devices::last_seen_ms)),
             devices::expires_at.eq(excluded(devices::expires_at)),
+            devices::signer.eq(excluded(devices::signer)),
         ))
         .execute(connection)?;
     Ok(())
-}
-
-fn remove(
-    connection: &mut SqliteConnection,
-    user: &UserId,
-    key: &[u8],
-    now_ms: i64,
-) -> Result<(), StoreError> {
-    let found = devices::table
-        .find((user.as_str(), key))
-        .first::<KeptDevice>(connection)
-        .optional()?;
-    let algorithm = found
-        .and_then(|device| u8::try_from(device.algorithm).ok())
-        .unwrap_or_default();
-    put(connection, &row(user, key, algorithm, REMOVED, now_ms))
-}
-
-fn put_grant(connection: &mut SqliteConnection, grant: &Grant) -> Result<(), StoreError> {
-    let expires_at = i64::try_from(grant.expires_at).unwrap_or(i64::MAX);
-    diesel::replace_into(grants::table)
-        .values((
-            grants::user_id.eq(grant.user.as_str()),
-            grants::workspace_id.eq(grant.workspace.as_str()),
-            grants::role.eq(i32::from(grant.role)),
-            grants::expires_at.eq(expires_at),
-        ))
-        .execute(connection)?;
-    Ok(())
-}
-
-fn put_serial(
-    connection: &mut SqliteConnection,
-    of: &SerialOf,
-    serial: u64,
-) -> Result<(), StoreError> {
-    let workspace = of
-        .workspace
-        .as_ref()
-        .map_or("", |workspace| workspace.as_str());
-    diesel::replace_into(serials::table)
-        .values((
-            serials::signer.eq(of.signer.as_str()),
-            serials::subject.eq(of.subject.to_vec()),
-            serials::workspace_id.eq(workspace),
-            serials::serial.eq(i64::try_from(serial).unwrap_or(i64::MAX)),
-        ))
-        .execute(connection)?;
-    Ok(())
-}
-
-fn grant((user, workspace, role, expires_at): (String, String, i32, i64)) -> Option<Change> {
-    Some(Change::Granted(Grant {
-        user: UserId::parse(&user).ok()?,
-        workspace: WorkspaceId::parse(&workspace).ok()?,
-        role: wire::Role::try_from(role).ok()?,
-        expires_at: u64::try_from(expires_at).ok()?,
-    }))
-}
-
-fn serial((signer, subject, workspace, serial): (String, Vec<u8>, String, i64)) -> Option<Change> {
-    let of = SerialOf {
-        signer: UserId::parse(&signer).ok()?,
-        subject: subject.into(),
-        workspace: WorkspaceId::parse(&workspace).ok(),
-    };
-    Some(Change::Serial(of, u64::try_from(serial).ok()?))
 }
 
 /// An Ed25519 public key.
@@ -317,8 +301,11 @@ const SOURCES: [(Source, &str); 6] = [
     (Source::Approved, "approved"),
     (Source::Local, "local command line"),
     (Source::Certificate, "certificate"),
-    (Source::Grant, "grant"),
+    (Source::Grant, GRANT),
 ];
+
+/// The label of a device that rests on grants.
+pub(super) const GRANT: &str = "grant";
 
 fn label(source: Source) -> &'static str {
     SOURCES

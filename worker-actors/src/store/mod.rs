@@ -4,6 +4,7 @@
 //! `leapmux worker devices …` beside it.
 
 pub mod devices;
+mod grants;
 mod tables;
 pub mod terminals;
 

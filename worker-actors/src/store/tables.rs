@@ -26,6 +26,7 @@ diesel::table! {
         first_seen_ms -> BigInt,
         last_seen_ms -> BigInt,
         expires_at -> Nullable<BigInt>,
+        signer -> Nullable<Binary>,
     }
 }
 
@@ -35,6 +36,8 @@ diesel::table! {
         workspace_id -> Text,
         role -> Integer,
         expires_at -> BigInt,
+        device -> Binary,
+        signer -> Binary,
     }
 }
 

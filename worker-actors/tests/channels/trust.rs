@@ -60,6 +60,7 @@ async fn a_second_device_waits_until_somebody_approves_it_and_can_be_removed_aga
     );
     let approve = wire::DeviceApprove {
         key: list.devices[1].key.clone(),
+        ..Default::default()
     };
     let list: wire::DeviceList = ask(&old, "devices.approve", &approve)
         .await
@@ -69,6 +70,7 @@ async fn a_second_device_waits_until_somebody_approves_it_and_can_be_removed_aga
     let new = scene.client.connect(&second).await.expect("a channel");
     let remove = wire::DeviceRemove {
         key: second.public_bytes(Mode::Classic).into(),
+        ..Default::default()
     };
     let _: wire::DeviceList = ask(&old, "devices.remove", &remove).await.expect("devices");
     assert!(timeout(Duration::from_secs(1), new.closed()).await.is_ok());
@@ -164,6 +166,12 @@ async fn this_machines_own_command_line_is_trusted_and_uses_up_nothing() {
         .map(drop)
         .expect("the first device of a browser");
     assert!(scene.client.connect(&device()).await.is_err());
+    let words = crypto::fingerprint(&local.public_bytes(Mode::Classic));
+    let channel = scene.client.connect(&local).await.expect("a channel");
+    devices::remove(scene.folder.path(), &words).expect("removed");
+    let closed = timeout(Duration::from_secs(1), channel.closed()).await;
+    assert!(closed.is_ok());
+    assert!(scene.client.connect(&local).await.is_err());
     scene.worker.stop().await;
 }
 
