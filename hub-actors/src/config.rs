@@ -105,8 +105,13 @@ pub struct Timeouts {
     pub request_head_ms: u64,
     /// For the body of a request. Default 10,000.
     pub request_body_ms: u64,
+    /// For a call and its answer, whatever its caller would wait. Default 30,000.
+    pub call_ms: u64,
     /// A socket that takes no byte for so long is closed. Default 30,000.
     pub write_stall_ms: u64,
+    /// A connection of HTTP/2 that carries no Worker's link is closed after so long. Default
+    /// 30,000.
+    pub linkless_ms: u64,
     /// Silence of a WebSocket after which it is pinged. Default 15,000.
     pub ping_after_ms: u64,
     /// Silence of a WebSocket after which it is closed. Default 40,000.
@@ -132,7 +137,9 @@ impl Default for Timeouts {
         Self {
             request_head_ms: 10_000,
             request_body_ms: 10_000,
+            call_ms: 30_000,
             write_stall_ms: 30_000,
+            linkless_ms: 30_000,
             ping_after_ms: 15_000,
             session_dead_ms: 40_000,
             hello_ms: 10_000,

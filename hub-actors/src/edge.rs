@@ -10,6 +10,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -24,9 +25,11 @@ use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
     net::{TcpStream, UnixStream},
-    sync::mpsc,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::Sleep,
 };
+
+use crate::stay::{Stay, Uses};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -37,6 +40,8 @@ pub(crate) struct Patience {
     pub(crate) head: Duration,
     /// For a socket to take one more byte.
     pub(crate) stall: Duration,
+    /// For a connection of HTTP/2 to carry a link.
+    pub(crate) linkless: Duration,
 }
 
 /// A socket whose first bytes were already read, and which may not stall for ever.
@@ -205,33 +210,79 @@ pub(crate) struct Detached {
     socket: Socket,
 }
 
+/// Connections of HTTP/2 at once: each Worker has one.
+const HTTP2_MAX: usize = 4_096;
+/// Connections of HTTP/2 between two reactors.
+const HANDOVER: usize = 128;
+
+/// A connection that has a place among those of HTTP/2.
+pub(crate) struct Admitted {
+    detached: Detached,
+    linkless: Duration,
+    place: OwnedSemaphorePermit,
+}
+
+/// The way of connections to tonic.
+#[derive(Clone)]
+pub(crate) struct Handover {
+    queue: mpsc::Sender<Admitted>,
+    places: Arc<Semaphore>,
+}
+
+impl Handover {
+    /// The way, and where it leads.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Admitted>) {
+        let (queue, connections) = mpsc::channel(HANDOVER);
+        let places = Arc::new(Semaphore::new(HTTP2_MAX));
+        (Self { queue, places }, connections)
+    }
+
+    /// One too many is closed.
+    async fn send(&self, detached: Detached, linkless: Duration) {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            tracing::debug!("too many connections of HTTP/2");
+            return;
+        };
+        let admitted = Admitted {
+            detached,
+            linkless,
+            place,
+        };
+        // tonic is gone only when everything is.
+        let _refused = self.queue.send(admitted).await;
+    }
+}
+
 enum Socket {
     Tcp(std::net::TcpStream),
     Unix(std::os::unix::net::UnixStream),
 }
 
-impl Detached {
+impl Admitted {
     /// Registers the socket with the reactor of the runtime that calls this.
     pub(crate) fn attach(self) -> io::Result<Http2> {
-        let io = match self.socket {
-            Socket::Tcp(socket) => Either::Tcp(Edge::new(
-                self.head,
-                TcpStream::from_std(socket)?,
-                self.stall,
-            )),
-            Socket::Unix(socket) => Either::Unix(Edge::new(
-                self.head,
-                UnixStream::from_std(socket)?,
-                self.stall,
-            )),
+        let Detached {
+            head,
+            stall,
+            socket,
+        } = self.detached;
+        let io = match socket {
+            Socket::Tcp(io) => Either::Tcp(Edge::new(head, TcpStream::from_std(io)?, stall)),
+            Socket::Unix(io) => Either::Unix(Edge::new(head, UnixStream::from_std(io)?, stall)),
         };
-        Ok(Http2 { io })
+        Ok(Http2 {
+            io,
+            stay: Stay::new(self.linkless),
+            _place: self.place,
+        })
     }
 }
 
 /// A connection that speaks HTTP/2.
 pub(crate) struct Http2 {
     io: Either,
+    stay: Stay,
+    _place: OwnedSemaphorePermit,
 }
 
 enum Either {
@@ -255,11 +306,15 @@ macro_rules! each {
 }
 
 impl AsyncRead for Http2 {
+    /// A connection is always read, so this is where its time is looked at.
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.stay.poll_over(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         each!(self, io => io.poll_read(cx, buf))
     }
 }
@@ -295,18 +350,17 @@ impl AsyncWrite for Http2 {
 }
 
 impl tonic::transport::server::Connected for Http2 {
-    type ConnectInfo = ();
+    type ConnectInfo = Uses;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> Uses {
+        self.stay.uses().clone()
+    }
 }
-
-/// The queue of connections towards tonic.
-pub(crate) type Http2Sender = mpsc::Sender<Detached>;
 
 /// The per-connection service of `actix_server::ServerBuilder::{listen, listen_uds}`.
 pub(crate) fn edge<S, App, AppF, B>(
     app: impl Fn() -> App + Clone + Send + 'static,
-    http2: Http2Sender,
+    http2: Handover,
     patience: Patience,
 ) -> impl ServiceFactory<S, Config = (), Response = (), Error = (), InitError = ()>
 where
@@ -349,7 +403,7 @@ where
                         }
                         Ok(Ok((Protocol::Http2, io))) => {
                             if let Ok(detached) = S::detach(io) {
-                                let _refused = http2.send(detached).await;
+                                http2.send(detached, patience.linkless).await;
                             }
                         }
                         Ok(Err(_)) | Err(_) => {}

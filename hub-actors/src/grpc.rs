@@ -24,12 +24,13 @@ use crate::{
     accounts,
     caller::{Caller, Presented},
     clock,
-    config::Mode,
+    config::{Mode, ms},
     error::{Fault, Refusal},
     link,
     origin::{Access, Provenance},
     rpc::Method,
     state::State,
+    stay::Uses,
     store::workers::{self as rows, Worker},
     telemetry::{self, LinkConnect, Protocol, Strange},
     token::Purpose,
@@ -106,13 +107,15 @@ impl WorkerLink for Services {
         })?;
         let Some(worker) = worker else {
             telemetry::link_connect(LinkConnect::Credential);
-            return Err(Status::unauthenticated("the worker token is not valid"));
+            return Err(Status::unauthenticated(schema::wire::UNKNOWN_WORKER_TOKEN));
         };
+        let uses = request.extensions().get::<Uses>().cloned();
         let outgoing = link::start(
             self.0.arbiters.next(),
             Arc::clone(&self.0),
             worker,
             request.into_inner(),
+            uses.unwrap_or_default().link(),
         );
         Ok(Response::new(Box::pin(outgoing)))
     }
@@ -205,8 +208,8 @@ impl WorkerService for Services {
     }
 }
 
-/// Judges where a call comes from, by the same rules as over HTTP/1.1. Workers are let through:
-/// they hold a token or a key, and may know the Hub by any name.
+/// Judges where a call comes from, by the same rules as over HTTP/1.1, and how long it may take.
+/// Workers are let through: they hold a token or a key, and may know the Hub by any name.
 #[derive(Clone)]
 pub(crate) struct GuardLayer(pub(crate) Arc<State>);
 
@@ -244,13 +247,22 @@ where
     }
 
     fn call(&mut self, request: HttpRequest<B>) -> Self::Future {
-        match judge(&self.state, &request) {
-            Ok(()) => Box::pin(self.inner.call(request)),
-            Err(status) => {
-                let refused = Ok(status.into_http());
-                Box::pin(async move { refused })
-            }
+        if let Err(status) = judge(&self.state, &request) {
+            let refused = Ok(status.into_http());
+            return Box::pin(async move { refused });
         }
+        let uses = request.extensions().get::<Uses>().cloned();
+        let in_use = uses.unwrap_or_default().call();
+        let longest = ms(self.state.config.timeouts.call_ms);
+        let call = self.inner.call(request);
+        // A link is answered as soon as it has begun.
+        Box::pin(async move {
+            let _in_use = in_use;
+            match tokio::time::timeout(longest, call).await {
+                Ok(answer) => answer,
+                Err(_) => Ok(Status::deadline_exceeded("the call took too long").into_http()),
+            }
+        })
     }
 }
 

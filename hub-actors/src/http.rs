@@ -249,7 +249,8 @@ async fn answer(
     if header("content-encoding").is_some_and(|encoding| encoding != b"identity") {
         return Err(Unanswered::Encoded);
     }
-    let deadline = deadline(header("connect-timeout-ms"))?;
+    let longest = ms(state.config.timeouts.call_ms);
+    let deadline = deadline(header("connect-timeout-ms"), longest)?;
     let body_time = ms(state.config.timeouts.request_body_ms);
     let body = tokio::time::timeout(body_time, read(payload)).await;
     let body = body.map_err(|_| Unanswered::TooSlow)??;
@@ -272,20 +273,17 @@ async fn answer(
     Ok(answered.map_err(|_| Unanswered::Deadline)??)
 }
 
-/// No call takes longer than this, whatever its caller would wait.
-const LONGEST_CALL: Duration = Duration::from_secs(30);
-
 /// At most ten digits, as the protocol has it.
-fn deadline(header: Option<&[u8]>) -> Result<Duration, Refusal> {
+fn deadline(header: Option<&[u8]>, longest: Duration) -> Result<Duration, Refusal> {
     let Some(text) = header else {
-        return Ok(LONGEST_CALL);
+        return Ok(longest);
     };
     let malformed = Refusal::Malformed(Field::Message);
     let digits = std::str::from_utf8(text)
         .ok()
         .filter(|text| (1..=10).contains(&text.len()));
     let asked = digits.and_then(|text| text.parse().ok()).ok_or(malformed)?;
-    Ok(ms(asked).min(LONGEST_CALL))
+    Ok(ms(asked).min(longest))
 }
 
 async fn read(mut payload: web::Payload) -> Result<Bytes, Unanswered> {

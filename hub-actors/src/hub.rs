@@ -10,12 +10,13 @@ use actix_rt::System;
 use actix_server::ServerHandle;
 use bytes::Bytes;
 use schema::ids::{UserId, WorkerId};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use crate::{
     admin,
     config::{HubConfig, Mode, ms},
     drain,
+    edge::Handover,
     listen::{self, Bound, SocketFile},
     messages::{Census, RefuseNew, SendAway, TakeCensus},
     servers::{self, Grpc},
@@ -31,9 +32,6 @@ const SOLO_EXPOSED: &str = "solo mode is binding to a non-loopback address — e
 auto-authenticated as the admin, so anyone who can reach this port has full admin access without \
 credentials. Restrict access externally (firewall, Tailscale/WireGuard, SSH tunnel) or run \
 leapmux hub for real authentication.";
-
-/// HTTP/2 connections between two reactors.
-const HANDOVER: usize = 128;
 
 /// A running Hub. Dropping it stops it at once; [`drain`](Self::drain) stops it politely.
 pub struct Hub {
@@ -251,7 +249,7 @@ fn serve(
         admin_addr,
         alive,
     } = foundation;
-    let (http2, connections) = mpsc::channel(HANDOVER);
+    let (http2, connections) = Handover::new();
     let grpc = servers::serve_grpc(&state, connections)?;
     let (server, socket) = servers::serve_http(&state, listener, http2)?;
     let handle = server.handle();

@@ -57,6 +57,7 @@ mod servers;
 mod session;
 mod start;
 mod state;
+mod stay;
 mod store;
 mod telemetry;
 mod token;

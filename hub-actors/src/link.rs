@@ -37,6 +37,7 @@ use crate::{
     messages::{ChannelOverrun, DepartLink, LinkGuard, MeetLink},
     outbox::{self, Outbox, Outgoing},
     state::{State, ask},
+    stay::Use,
     store::workers::{self as rows, Worker},
     telemetry::{self, LinkConnect, LinkEnd, Stray},
     workers,
@@ -64,6 +65,8 @@ pub(crate) struct Link {
     controls: Limiter<()>,
     /// What is said should the Worker, or its connection, just go.
     end: LinkEnd,
+    /// Keeps the connection.
+    _in_use: Use,
 }
 
 enum Phase {
@@ -88,18 +91,19 @@ pub(crate) fn start(
     state: Arc<State>,
     worker: Worker,
     incoming: Streaming<Upstream>,
+    in_use: Use,
 ) -> Outgoing {
     let (outbox, outgoing) = outbox::pair();
     let _link = Link::start_in_arbiter(arbiter, move |ctx: &mut Context<Link>| {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.add_stream(incoming);
-        Link::new(state, worker, outbox)
+        Link::new(state, worker, outbox, in_use)
     });
     outgoing
 }
 
 impl Link {
-    fn new(state: Arc<State>, worker: Worker, outbox: Outbox) -> Self {
+    fn new(state: Arc<State>, worker: Worker, outbox: Outbox, in_use: Use) -> Self {
         let times = &state.config.timeouts;
         let now = clock::now();
         Self {
@@ -114,6 +118,7 @@ impl Link {
             nonce: 1,
             controls: Limiter::new(CONTROL_RATE),
             end: LinkEnd::Worker,
+            _in_use: in_use,
         }
     }
 

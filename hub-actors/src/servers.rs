@@ -17,7 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     config::ms,
-    edge::{self, Detached, Patience},
+    edge::{self, Admitted, Handover, Patience},
     grpc::{GuardLayer, Services},
     http,
     listen::{Listener, SocketFile},
@@ -44,12 +44,13 @@ pub(crate) struct Grpc {
 pub(crate) fn serve_http(
     state: &Arc<State>,
     listener: Listener,
-    http2: mpsc::Sender<Detached>,
+    http2: Handover,
 ) -> Result<(Server, Option<SocketFile>), StartError> {
     let times = &state.config.timeouts;
     let patience = Patience {
         head: ms(times.request_head_ms),
         stall: ms(times.write_stall_ms),
+        linkless: ms(times.linkless_ms),
     };
     let state = Arc::clone(state);
     let app = move || http::app(Arc::clone(&state));
@@ -73,7 +74,7 @@ pub(crate) fn serve_http(
 
 pub(crate) fn serve_grpc(
     state: &Arc<State>,
-    connections: mpsc::Receiver<Detached>,
+    connections: mpsc::Receiver<Admitted>,
 ) -> Result<Grpc, StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
@@ -100,9 +101,9 @@ pub(crate) fn serve_grpc(
         .add_service(registration)
         .add_service(accounts)
         .add_service(workers);
-    let sockets = ReceiverStream::new(connections).filter_map(|detached| async {
+    let sockets = ReceiverStream::new(connections).filter_map(|admitted| async {
         // Attached here, on this runtime's reactor.
-        detached.attach().ok().map(Ok::<_, std::io::Error>)
+        admitted.attach().ok().map(Ok::<_, std::io::Error>)
     });
     // Owned by the runtime, which the first thread shuts down.
     runtime.spawn(async move {

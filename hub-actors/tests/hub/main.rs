@@ -6,6 +6,7 @@ mod admin;
 mod doors;
 mod drain;
 mod events;
+mod http2;
 mod links;
 mod relay;
 mod revocation;
