@@ -165,7 +165,7 @@ describe('a channel whose socket is lost', () => {
       rig.hub.cut();
       await rig.pass(byte * 100);
     }
-    await rig.pass(2_000);
+    await rig.pass(31_000);
     expect(rig.last.state).toBe('ready');
     expect(typed(channel)).toEqual(bytes);
     expect(shown(rig)).toEqual(bytes);
@@ -219,7 +219,7 @@ describe('a channel whose Worker is lost while the socket stands', () => {
     await rig.pass(29_000);
     expect(rig.hub.connections).toBe(2);
     channel.renew = renew;
-    await rig.pass(1_500);
+    await rig.pass(2_500);
     expect(rig.hub.connections).toBe(3);
     expect(rig.last.state).toBe('ready');
     expect(channel.epochs.current.number).toBe(2);
