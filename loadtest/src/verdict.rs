@@ -42,6 +42,8 @@ pub(crate) struct Health {
     pub(crate) harness_cpu_s: f64,
     /// CPU time of the Hub, in seconds, if it is known.
     pub(crate) hub_cpu_s: f64,
+    /// CPU time of everything else on the machine, in seconds.
+    pub(crate) others_cpu_s: f64,
     /// What they had: wall time by cores.
     pub(crate) machine_s: f64,
 }
@@ -51,16 +53,17 @@ impl fmt::Display for Health {
         let Self {
             harness_cpu_s,
             hub_cpu_s,
+            others_cpu_s,
             machine_s,
-            dropped,
-            orphaned,
             ..
         } = self;
+        write!(f, "harness {harness_cpu_s:.2} s, Hub {hub_cpu_s:.2} s, ")?;
+        write!(f, "others {others_cpu_s:.2} s of {machine_s:.2} s; ")?;
         write!(
             f,
-            "harness {harness_cpu_s:.2} s, Hub {hub_cpu_s:.2} s of {machine_s:.2} s; "
-        )?;
-        write!(f, "{dropped} arrivals dropped, {orphaned} orphaned")
+            "{} arrivals dropped, {} orphaned",
+            self.dropped, self.orphaned
+        )
     }
 }
 
@@ -110,6 +113,7 @@ mod tests {
         arrivals: 10_000,
         harness_cpu_s: 6.0,
         hub_cpu_s: 9.0,
+        others_cpu_s: 0.5,
         machine_s: 20.0,
     };
     const LIMIT: Duration = Duration::from_millis(10);

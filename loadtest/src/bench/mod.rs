@@ -21,7 +21,7 @@ use crate::{
     cli::{Crypto, RelayOptions},
     client::junk::Junk,
     clock::Clock,
-    hub::cost::Cost,
+    hub::cost::{self, Cost},
     schedule::Dice,
     target::Target,
     verdict::Verdict,
@@ -136,13 +136,23 @@ fn noise(bytes: u64) -> anyhow::Result<Bytes> {
 async fn turn(
     mut shuttles: Shuttles,
     duration: Duration,
-    cost: impl Fn() -> anyhow::Result<Cost>,
+    relay: impl Fn() -> anyhow::Result<Cost>,
 ) -> anyhow::Result<Turn> {
     shuttles.run_for(WARM_UP).await?;
     let clock = Clock::start();
-    let before = (cost()?, Cost::own()?, shuttles.returned());
+    let before = (
+        relay()?,
+        Cost::own()?,
+        shuttles.returned(),
+        cost::machine()?,
+    );
     shuttles.run_for(duration).await?;
-    let after = (cost()?, Cost::own()?, shuttles.returned());
+    let after = (
+        relay()?,
+        Cost::own()?,
+        shuttles.returned(),
+        cost::machine()?,
+    );
     let wall = clock.elapsed();
     shuttles.end().await;
     Ok(Turn {
@@ -150,6 +160,7 @@ async fn turn(
         frames: 2 * after.2.saturating_sub(before.2),
         relay: (after.0 - before.0).cpu,
         harness: (after.1 - before.1).cpu,
+        machine: after.3.saturating_sub(before.3),
         wall,
     })
 }

@@ -15,12 +15,19 @@ pub(super) struct Turn {
     pub(super) relay: Duration,
     /// CPU time of the harness.
     pub(super) harness: Duration,
+    /// CPU time of everything on the machine.
+    pub(super) machine: Duration,
     pub(super) wall: Duration,
 }
 
 impl Turn {
     fn cpu_us_per_frame(&self) -> f64 {
         self.relay.as_secs_f64() * 1e6 / (self.frames.max(1) as f64)
+    }
+
+    fn other_load(&self) -> f64 {
+        let ours = self.relay + self.harness;
+        self.machine.saturating_sub(ours).as_secs_f64() / self.wall.as_secs_f64()
     }
 
     fn relay_load(&self) -> f64 {
@@ -76,6 +83,8 @@ pub(super) struct Row {
     hub_cores: f64,
     /// Cores that the harness used meanwhile.
     harness_cores: f64,
+    /// Cores that everything else used.
+    other_cores: f64,
     /// Whether the Hub was kept busy, and the turns agree.
     is_valid: bool,
 }
@@ -106,6 +115,7 @@ impl Row {
             harness_cores: median(hub, |turn| {
                 turn.harness.as_secs_f64() / turn.wall.as_secs_f64()
             }),
+            other_cores: median(hub, Turn::other_load),
             is_valid: hub_cores >= HUB_CORES_MIN && ratio.width() <= WIDTH_MAX,
         }
     }
@@ -151,12 +161,12 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "   bytes  window  Hub us            splice us         ratio             Hub/s     splice/s  cores Hub/harness"
+            "   bytes  window  Hub us            splice us         ratio             Hub/s     splice/s  cores Hub/harness/others"
         )?;
         for row in &self.rows {
             writeln!(
                 f,
-                "{:>8}  {:>6}  {:<16}  {:<16}  {:<16}  {:<8.0}  {:<8.0}  {:.2}/{:.2}{}",
+                "{:>8}  {:>6}  {:<16}  {:<16}  {:<16}  {:<8.0}  {:<8.0}  {:.2}/{:.2}/{:.2}{}",
                 row.bytes,
                 row.window,
                 row.hub_cpu_us_per_frame.to_string(),
@@ -166,6 +176,7 @@ impl fmt::Display for Report {
                 row.splice_frames_per_second,
                 row.hub_cores,
                 row.harness_cores,
+                row.other_cores,
                 if row.is_valid { "" } else { "  not valid" },
             )?;
         }
@@ -192,6 +203,7 @@ mod tests {
             frames: 1_000,
             relay: Duration::from_millis(cpu_ms),
             harness: Duration::from_millis(500),
+            machine: Duration::from_millis(2_000),
             wall: Duration::from_secs(1),
         }
     }

@@ -77,18 +77,25 @@ pub(super) fn judge(options: &EchoOptions, measured: Measured) -> anyhow::Result
 
 fn health(measured: &Measured, lag_p99_us: u64, cores: usize) -> Health {
     let Loaded {
-        paced, wall, cost, ..
+        paced,
+        wall,
+        cost,
+        machine,
+        ..
     } = &measured.load;
+    let harness_cpu_s = cost.cpu.as_secs_f64();
+    let hub_cpu_s = measured
+        .hub
+        .as_ref()
+        .map_or(0.0, |hub| hub.cpu_seconds_of_load);
     Health {
         lag_p99_us,
         dropped: paced.dropped,
         orphaned: paced.orphaned,
         arrivals: paced.arrivals,
-        harness_cpu_s: cost.cpu.as_secs_f64(),
-        hub_cpu_s: measured
-            .hub
-            .as_ref()
-            .map_or(0.0, |hub| hub.cpu_seconds_of_load),
+        harness_cpu_s,
+        hub_cpu_s,
+        others_cpu_s: (machine.as_secs_f64() - harness_cpu_s - hub_cpu_s).max(0.0),
         machine_s: wall.as_secs_f64() * cores as f64,
     }
 }

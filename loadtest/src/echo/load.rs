@@ -13,7 +13,7 @@ use crate::{
         lane::{Lane, Run},
     },
     clock::Clock,
-    hub::cost::Cost,
+    hub::cost::{self, Cost},
     payload::Payloads,
     recorder::Recorder,
     schedule::{Load, Schedule},
@@ -31,6 +31,8 @@ pub(super) struct Loaded {
     pub(super) wall: Duration,
     /// Of the harness.
     pub(super) cost: Cost,
+    /// Of everything on the machine.
+    pub(super) machine: Duration,
     /// Why sessions broke.
     pub(super) broken: Vec<anyhow::Error>,
 }
@@ -45,7 +47,7 @@ pub(super) async fn run(
     let payloads = Payloads::new(options.seed, options.size.high);
     let recorder = Mutex::new(Recorder::new(options.warmup)?);
     let under_way_max = WINDOW_MESSAGES.min(WINDOW_BYTES / options.size.high);
-    let before = Cost::own()?;
+    let (before, machine) = (Cost::own()?, cost::machine()?);
     let clock = Clock::start();
     let run = Arc::new(Run {
         clock,
@@ -57,6 +59,7 @@ pub(super) async fn run(
     let paced = pacer::pace(clock, schedule(options, channels), queues).await?;
     let (population, broken) = driven.finish().await;
     let (wall, cost) = (clock.elapsed(), Cost::own()? - before);
+    let machine = cost::machine()?.saturating_sub(machine);
     Ok((
         population,
         Loaded {
@@ -65,6 +68,7 @@ pub(super) async fn run(
             paced,
             wall,
             cost,
+            machine,
             broken,
         },
     ))

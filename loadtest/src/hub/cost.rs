@@ -3,7 +3,10 @@
 use std::{fs, ops::Sub, time::Duration};
 
 use anyhow::Context as _;
-use nix::{time::ClockId, unistd::Pid};
+use nix::{
+    time::ClockId,
+    unistd::{Pid, SysconfVar, sysconf},
+};
 
 /// One reading.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,6 +54,32 @@ impl Sub for Cost {
     }
 }
 
+/// CPU time that everything on this machine has used so far.
+///
+/// # Errors
+///
+/// `/proc/stat` cannot be read.
+pub(crate) fn machine() -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat").context("/proc/stat cannot be read")?;
+    let ticks = busy_ticks(&stat).context("/proc/stat names no cpu")?;
+    let per_second = sysconf(SysconfVar::CLK_TCK)?.context("the length of a tick")?;
+    Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
+}
+
+/// proc(5): user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already.
+fn busy_ticks(stat: &str) -> Option<u64> {
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    let fields: Option<Vec<u64>> = line
+        .split_whitespace()
+        .map(|field| field.parse().ok())
+        .collect();
+    let fields = fields?;
+    let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = fields.as_slice() else {
+        return None;
+    };
+    Some(user + nice + system + irq + softirq + steal)
+}
+
 fn rss_bytes(process: &str) -> anyhow::Result<u64> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))?;
@@ -79,6 +108,13 @@ mod tests {
             Some(12_288)
         );
         assert_eq!(resident("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn a_machine_is_busy_with_everything_but_idling_and_waiting() {
+        let stat = "cpu  1 2 4 1000 2000 8 16 32 0 0\ncpu0 9 9 9 9 9 9 9 9 0 0\n";
+        assert_eq!(busy_ticks(stat), Some(63));
+        assert_eq!(busy_ticks("cpu  1 2\n"), None);
     }
 
     #[test]
