@@ -15,7 +15,7 @@ use crate::{
     messages::CredentialRevoked,
     state::State,
     store::{
-        credentials::{self, Kind, NewCredential},
+        credentials::{self, Credential, Kind, NewCredential},
         users,
     },
     telemetry::{self, SignIn},
@@ -56,7 +56,8 @@ pub(crate) async fn who_am_i(
 
 /// Trades an access token for a login. Solo has none to give and needs none.
 ///
-/// A wrong token costs what a right one costs up to the answer: one hash and one look-up.
+/// A wrong token costs what a right one costs up to the answer: one hash and one look-up. Only
+/// wrong ones are counted, so whoever guesses behind the same proxy locks nobody else out.
 pub(crate) async fn sign_in(
     state: &State,
     peer: Option<IpAddr>,
@@ -68,29 +69,39 @@ pub(crate) async fn sign_in(
     if request.access_token.len() > 256 {
         return Err(Refusal::Malformed(Field::AccessToken));
     }
-    limit(state, peer)?;
-    let login = SecretText::from_random(Purpose::Login, clock::random()?);
-    let traded = trade(state, &request.access_token, &login).await?;
-    if !traded {
+    let token = state
+        .pepper
+        .hash(Purpose::AccessToken, &request.access_token);
+    let now_ms = clock::unix_ms();
+    let found = state.store.run_for_stranger(move |conn| {
+        credentials::find_live(conn, Kind::AccessToken, token, now_ms)
+    });
+    let Some(parent) = found.await? else {
+        limit(state, peer)?;
         telemetry::sign_in(SignIn::Wrong);
         return Err(Refusal::WrongToken);
-    }
-    refund(state, peer);
+    };
+    let login = SecretText::from_random(Purpose::Login, clock::random()?);
+    trade(state, parent, &login, now_ms).await?;
     telemetry::sign_in(SignIn::Ok);
     Ok((SignInResponse {}, Some(login)))
 }
 
-async fn trade(state: &State, token: &str, login: &SecretText) -> Result<bool, Fault> {
-    let token = state.pepper.hash(Purpose::AccessToken, token);
+async fn trade(
+    state: &State,
+    parent: Credential,
+    login: &SecretText,
+    now_ms: i64,
+) -> Result<(), Refusal> {
     let login = state.pepper.hash(Purpose::Login, login.expose());
     let id = credential_id()?;
     let lifetime = i64::try_from(state.config.timeouts.login_ms).unwrap_or(i64::MAX);
-    let now_ms = clock::unix_ms();
     let traded = state.store.write(move |conn| {
         credentials::forget_expired(conn, now_ms)?;
-        let Some(parent) = credentials::find_live(conn, Kind::AccessToken, token, now_ms)? else {
-            return Ok(Ok::<_, Fault>(false));
-        };
+        // Looked at again: a revocation may have come in between.
+        if !credentials::is_live(conn, &parent.id, now_ms)? {
+            return Ok(Err(Refusal::WrongToken));
+        }
         let login = NewCredential {
             id: &id,
             user: &parent.user,
@@ -100,7 +111,7 @@ async fn trade(state: &State, token: &str, login: &SecretText) -> Result<bool, F
             expires_ms: Some(now_ms.saturating_add(lifetime)),
         };
         credentials::insert(conn, &login, now_ms)?;
-        Ok(Ok(true))
+        Ok(Ok(()))
     });
     traded.await?
 }
@@ -139,14 +150,6 @@ fn limit(state: &State, peer: Option<IpAddr>) -> Result<(), Refusal> {
             telemetry::quota_refusal(Quota::SignIns);
             Refusal::Quota(Quota::SignIns, after)
         })
-}
-
-fn refund(state: &State, peer: Option<IpAddr>) {
-    state
-        .sign_ins
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .refund(&peer);
 }
 
 /// A new credential's id.

@@ -66,7 +66,7 @@ impl State {
         }
         let hash = self.pepper.hash(purpose, &secret);
         self.store
-            .run(move |conn| {
+            .run_for_stranger(move |conn| {
                 let found = credentials::find_live(conn, kind, hash, clock::unix_ms())?;
                 let Some(credential) = found else {
                     return Ok(None);

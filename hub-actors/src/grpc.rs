@@ -88,7 +88,7 @@ impl Services {
         let token = self.0.pepper.hash(Purpose::WorkerToken, &secret);
         self.0
             .store
-            .run(move |conn| rows::find_by_token(conn, token))
+            .run_for_stranger(move |conn| rows::find_by_token(conn, token))
             .await
     }
 }

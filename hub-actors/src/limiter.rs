@@ -43,16 +43,6 @@ impl<K: Ord + Clone> Limiter<K> {
         Ok(())
     }
 
-    /// Gives a token back.
-    pub(crate) fn refund(&mut self, key: &K) {
-        if let Some(bucket) = self.buckets.get_mut(key) {
-            bucket.full_at = bucket
-                .full_at
-                .checked_sub(self.rate.every)
-                .unwrap_or(bucket.full_at);
-        }
-    }
-
     fn check(&self, key: &K, now: Instant) -> Result<(), Duration> {
         let owed = self.owed(key, now);
         let room = self
@@ -115,21 +105,6 @@ mod tests {
                 .take(&"a", t0 + Duration::from_millis(1_500))
                 .is_err()
         );
-    }
-
-    #[test]
-    fn what_is_given_back_can_be_taken_again() {
-        let mut limiter = Limiter::new(Rate {
-            burst: 1,
-            every: Duration::from_secs(1),
-        });
-        let t0 = start();
-        for _ in 0..9 {
-            limiter.take(&"a", t0).unwrap();
-            limiter.refund(&"a");
-        }
-        limiter.take(&"a", t0).unwrap();
-        assert!(limiter.take(&"a", t0).is_err());
     }
 
     #[test]

@@ -159,10 +159,19 @@ pub(crate) async fn register(
     let worker_id = worker_id()?;
     let now_ms = clock::unix_ms();
     let quota = i64::from(state.config.quotas.workers_per_user);
+    // Whoever guesses does not get as far as the writer's lock.
+    let is_known = state
+        .store
+        .run_for_stranger(move |conn| registration_keys::is_good(conn, hash, now_ms));
+    if !is_known.await? {
+        telemetry::registration_key(KeyFate::Refused);
+        return Err(Refusal::NotFound);
+    }
     let registered = state.store.write(move |conn| {
         let Some(key) = registration_keys::take(conn, hash, now_ms)? else {
             return Ok(Err(Refusal::NotFound));
         };
+        // A refusal gives the key back.
         if workers::count(conn, &key.user)? >= quota {
             return Ok(Err(quota_refusal(Quota::Workers)));
         }

@@ -40,6 +40,18 @@ pub(crate) fn insert(
     Ok(rows == 1)
 }
 
+/// Whether one could be taken now.
+pub(crate) fn is_good(
+    conn: &mut SqliteConnection,
+    id: SecretHash,
+    now_ms: i64,
+) -> Result<bool, Fault> {
+    let good = registration_keys::table
+        .find(id.as_bytes().as_slice())
+        .filter(registration_keys::expires_ms.gt(now_ms));
+    Ok(diesel::select(diesel::dsl::exists(good)).get_result(conn)?)
+}
+
 /// Takes one out for good; an expired one is gone as well, but gives nothing.
 pub(crate) fn take(
     conn: &mut SqliteConnection,

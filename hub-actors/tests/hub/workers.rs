@@ -84,6 +84,33 @@ async fn a_key_makes_one_worker_and_relays_both_tags() {
 }
 
 #[tokio::test]
+async fn a_key_that_finds_no_room_is_not_used_up() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let start = |workers| {
+        let mut config = crate::support::config(&folder, Mode::Solo);
+        config.quotas.workers_per_user = workers;
+        async { hub_actors::Hub::start(config).await.unwrap() }
+    };
+    let full = TestHub {
+        hub: start(0).await,
+        folder: tempfile::TempDir::new().unwrap(),
+    };
+    full.call("WorkerService/CreateRegistrationKey", &create(KEY))
+        .await;
+    let mut registration = WorkerRegistrationClient::new(client(&full).await);
+    let refused = registration.register(request(KEY, 1)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    full.hub.drain().await;
+
+    let roomy = TestHub {
+        hub: start(1).await,
+        folder: tempfile::TempDir::new().unwrap(),
+    };
+    let mut registration = WorkerRegistrationClient::new(client(&roomy).await);
+    assert!(registration.register(request(KEY, 1)).await.is_ok());
+}
+
+#[tokio::test]
 async fn two_workers_that_race_for_a_key_get_one_identity() {
     let hub = TestHub::solo().await;
     hub.call("WorkerService/CreateRegistrationKey", &create(KEY))
