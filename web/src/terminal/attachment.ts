@@ -65,10 +65,11 @@ export class Attachment {
     private readonly screen: Screen,
   ) {}
 
-  /** Attaches, or attaches again after a loss. Does nothing while a stream stands. */
+  /** Attaches, or attaches again after a loss. A stream that still stands goes on. */
   connect(size: Size): void {
+    if (this.stream && !this.over) return this.goOn(size);
     this.size = size;
-    if (this.stream || this.over) return;
+    if (this.over) return;
     if (!this.port.usable()) return this.screen.changed('held');
     this.screen.changed('attaching');
     this.stale = false;
@@ -85,7 +86,8 @@ export class Attachment {
   }
 
   type(data: Uint8Array): void {
-    if (!this.stream) return this.keep(data);
+    // A stream may stand without a path, and end when none comes back: nothing is given to it then.
+    if (!this.stream || !this.port.usable()) return this.keep(data);
     for (let at = 0; at < data.length; at += INPUT_PIECE) {
       this.send({ case: 'data', value: data.subarray(at, at + INPUT_PIECE) });
     }
@@ -137,8 +139,17 @@ export class Attachment {
     if (this.whole) this.sequence = sequence;
   }
 
+  private goOn(size: Size): void {
+    if (size.columns !== this.size.columns || size.rows !== this.size.rows) this.resize(size);
+    this.flush();
+  }
+
   private live(): void {
     this.screen.changed('live');
+    this.flush();
+  }
+
+  private flush(): void {
     const kept = this.kept;
     this.kept = [];
     this.keptBytes = 0;

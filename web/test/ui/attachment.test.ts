@@ -52,6 +52,36 @@ function rig() {
 }
 
 describe('an attachment', () => {
+  it('keeps what is typed while its stream stands without a path, and sends it once, whether the stream goes on or ends', async () => {
+    const { attachment, sent, streams, snapshot, setUsable } = rig();
+    attachment.connect(SIZE);
+    await snapshot(1n, 'screen');
+    setUsable(false);
+    attachment.type(bytes('a'));
+    expect(sent).toEqual([]);
+    setUsable(true);
+    attachment.connect(SIZE);
+    attachment.type(bytes('b'));
+    expect(sent).toEqual(['a', 'b']);
+    setUsable(false);
+    attachment.type(bytes('c'));
+    streams[0]?.onEnd({ code: 14, message: 'connection lost' });
+    setUsable(true);
+    attachment.connect({ columns: 90, rows: 30 });
+    await snapshot(2n, 'screen');
+    expect(sent).toEqual(['a', 'b', 'c']);
+    expect(streams).toHaveLength(2);
+  });
+
+  it('tells a standing stream of a size that changed meanwhile', async () => {
+    const { attachment, sent, snapshot } = rig();
+    attachment.connect(SIZE);
+    await snapshot(1n, 'screen');
+    attachment.connect({ columns: 90, rows: 30 });
+    attachment.connect({ columns: 90, rows: 30 });
+    expect(sent).toEqual(['90x30']);
+  });
+
   it('asks for everything first and after a loss only for what is newer', async () => {
     const { attachment, attaches, streams, shown, snapshot, output } = rig();
     attachment.connect(SIZE);
