@@ -14,7 +14,6 @@ use schema::ids::{ChannelId, CredentialId, UserId, WorkerId};
 use crate::{
     config::Quotas,
     error::Quota,
-    limiter::{Limiter, Rate},
     messages::{Census, LinkId, SessionId},
     telemetry::SessionKind,
 };
@@ -29,7 +28,6 @@ pub(crate) struct Directory {
     topics: BTreeMap<CredentialId, Topic>,
     users: BTreeMap<UserId, Usage>,
     tombstones: BTreeMap<CredentialId, Instant>,
-    opens: Limiter<UserId>,
     draining: bool,
     last_number: u64,
 }
@@ -184,11 +182,6 @@ const DRAIN_RETRY: Duration = Duration::from_secs(1);
 
 impl Directory {
     pub(crate) fn new(quotas: Quotas) -> Self {
-        let every = Duration::from_secs(1) / quotas.opens_per_second.max(1);
-        let opens = Limiter::new(Rate {
-            burst: quotas.opens_burst.max(1),
-            every,
-        });
         Self {
             quotas,
             sessions: BTreeMap::new(),
@@ -197,7 +190,6 @@ impl Directory {
             topics: BTreeMap::new(),
             users: BTreeMap::new(),
             tombstones: BTreeMap::new(),
-            opens,
             draining: false,
             last_number: 0,
         }
@@ -290,8 +282,8 @@ impl Directory {
     }
 
     /// Takes a channel id, so that whatever is revoked from now on finds it.
-    pub(crate) fn reserve(&mut self, asked: Asked, now: Instant) -> Result<Reservation, Denied> {
-        self.judge(&asked, now)?;
+    pub(crate) fn reserve(&mut self, asked: Asked) -> Result<Reservation, Denied> {
+        self.judge(&asked)?;
         let number = self.number();
         let Asked {
             channel,
@@ -325,7 +317,7 @@ impl Directory {
         Ok(Reservation { channel, number })
     }
 
-    fn judge(&mut self, asked: &Asked, now: Instant) -> Result<(), Denied> {
+    fn judge(&self, asked: &Asked) -> Result<(), Denied> {
         if self.draining {
             let (reason, retry_after) = (RefusalReason::Draining, DRAIN_RETRY);
             return Err(Denied {
@@ -347,9 +339,6 @@ impl Directory {
             .map_or(0, |usage| usage.channels);
         if live >= self.quotas.channels_per_user {
             return Err(Denied::quota(Quota::Channels, QUOTA_RETRY));
-        }
-        if let Err(retry_after) = self.opens.take(&asked.user, now) {
-            return Err(Denied::quota(Quota::Opens, retry_after));
         }
         if self.channels.contains_key(&asked.channel) {
             return Err(RefusalReason::Duplicate.into());

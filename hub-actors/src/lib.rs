@@ -27,6 +27,7 @@ mod admin;
 mod arbiters;
 mod assembly;
 mod caller;
+mod claim;
 mod clock;
 mod config;
 mod departure;

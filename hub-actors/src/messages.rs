@@ -15,6 +15,7 @@ use channel_actors::{
 use schema::ids::{ChannelId, CredentialId, UserId, WorkerId};
 
 use crate::{
+    claim::Claim,
     directory::NoSession,
     grant::Grant,
     registry::Registry,
@@ -98,6 +99,8 @@ pub(crate) struct OpenChannel {
     pub(crate) session: SessionId,
     pub(crate) channel: ChannelId,
     pub(crate) noise: Bytes,
+    /// Settled by the Registry when it opens, and before that by whoever gives up.
+    pub(crate) claim: Claim,
     pub(crate) max_message_bytes: u32,
 }
 

@@ -245,6 +245,10 @@ fn state(
         burst,
         every: Duration::from_secs(60) / burst,
     });
+    let opens = Limiter::new(Rate {
+        burst: config.quotas.opens_burst.max(1),
+        every: Duration::from_secs(1) / config.quotas.opens_per_second.max(1),
+    });
     State {
         config,
         names,
@@ -257,6 +261,7 @@ fn state(
         admin,
         solo_credential,
         sign_ins: Mutex::new(sign_ins),
+        opens: Mutex::new(opens),
         draining: AtomicBool::new(false),
     }
 }

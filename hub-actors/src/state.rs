@@ -11,7 +11,7 @@ use std::{
 
 use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
 use channel_actors::Limits;
-use schema::ids::CredentialId;
+use schema::ids::{CredentialId, UserId};
 
 use crate::{
     arbiters::Arbiters,
@@ -39,6 +39,8 @@ pub(crate) struct State {
     /// What a solo admin's sessions and channels stand with.
     pub(crate) solo_credential: CredentialId,
     pub(crate) sign_ins: Mutex<Limiter<Option<IpAddr>>>,
+    /// Before the database is asked: an open costs it two questions.
+    pub(crate) opens: Mutex<Limiter<UserId>>,
     pub(crate) draining: AtomicBool,
 }
 

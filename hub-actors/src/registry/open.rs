@@ -34,7 +34,7 @@ impl Handler<OpenChannel> for Registry {
             user: order.grant.user().clone(),
             credential: order.grant.credential().clone(),
         };
-        let reservation = match self.directory.reserve(asked, clock::now()) {
+        let reservation = match self.directory.reserve(asked) {
             Ok(reservation) => reservation,
             Err(denied) => {
                 denied.quota.into_iter().for_each(telemetry::quota_refusal);
@@ -81,6 +81,11 @@ impl Registry {
             self.directory.release(reservation);
             return Err(RefusalReason::WorkerOffline);
         };
+        if !order.claim.settle() {
+            // Whoever asked has given up, or closed it already.
+            self.directory.release(reservation);
+            return Err(RefusalReason::Busy);
+        }
         let (channel, fence) = (order.channel, Fence::new());
         let gone = move |report| tell_addr(&me, ChannelGone(report));
         let parts = ChannelParts {

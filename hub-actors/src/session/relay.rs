@@ -1,6 +1,10 @@
 //! ACTOR Session: a browser's or command line's channels. A mux and a parser.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Handler, Recipient,
@@ -11,7 +15,7 @@ use actix_web::{Error, web};
 use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
 use bytes::Bytes;
 use channel_actors::{
-    Refusal, RefusalReason, close,
+    CloseReason, Refusal, RefusalReason, close,
     limits::WEBSOCKET_MESSAGE_MAX,
     messages::{ControlFromBrowser, ControlToBrowser, FromBrowser, MeetBrowser, ToBrowser},
     mux::{Mux, Route},
@@ -29,10 +33,11 @@ use super::{code, outgoing::Outgoing, tick};
 use crate::{
     assembly::{Assembly, Fragment},
     caller::Caller,
+    claim::Claim,
     clock,
     config::ms,
     departure,
-    error::Fault,
+    error::{Fault, Quota},
     grant,
     liveness::{Liveness, Silence},
     messages::{
@@ -56,7 +61,14 @@ pub(crate) struct Session {
     outgoing: Outgoing,
     assembly: Assembly,
     liveness: Liveness,
-    opening: usize,
+    opening: BTreeMap<ChannelId, Opening>,
+}
+
+/// An open that is under way in the Hub, until its channel introduces itself.
+struct Opening {
+    claim: Claim,
+    /// What the client has said meanwhile.
+    close: Option<wire::Close>,
 }
 
 struct BrowserRoute {
@@ -71,7 +83,7 @@ impl Session {
             outgoing: Outgoing::default(),
             assembly: Assembly::new(WEBSOCKET_MESSAGE_MAX),
             liveness: super::liveness(&state),
-            opening: 0,
+            opening: BTreeMap::new(),
             state,
             caller,
             guard,
@@ -135,27 +147,64 @@ impl Session {
             // Whatever is no id is no Worker either.
             return self.refuse(channel, RefusalReason::NotFound.into());
         };
-        if self.opening >= OPENING_MAX {
-            let retry_after = Duration::from_secs(1);
-            return self.refuse(
-                channel,
-                Refusal {
-                    reason: RefusalReason::Busy,
-                    retry_after,
-                },
-            );
+        if let Err(refusal) = self.may_open(channel) {
+            return self.refuse(channel, refusal);
         }
-        self.opening += 1;
+        let claim = Claim::default();
+        let opening = Opening {
+            claim: claim.clone(),
+            close: None,
+        };
+        self.opening.insert(channel, opening);
         let (state, caller) = (Arc::clone(&self.state), self.caller.clone());
         let session = self.guard.id;
-        let opened =
-            async move { open_channel(&state, caller, session, channel, worker, open).await };
+        let opened = async move {
+            open_channel(&state, caller, session, worker, open, channel, claim).await
+        };
         ctx.spawn(opened.into_actor(self).map(move |opened, session, _| {
-            session.opening -= 1;
             if let Err(refusal) = opened {
-                session.refuse(channel, refusal);
+                session.not_opened(channel, refusal);
             }
         }));
+    }
+
+    fn may_open(&self, channel: ChannelId) -> Result<(), Refusal> {
+        if self.opening.contains_key(&channel) {
+            return Err(RefusalReason::Duplicate.into());
+        }
+        if self.opening.len() >= OPENING_MAX {
+            return Err(busy());
+        }
+        let opens = self.state.opens.lock();
+        let mut opens = opens.unwrap_or_else(PoisonError::into_inner);
+        opens
+            .take(&self.caller.user, clock::now())
+            .map_err(|retry_after| {
+                telemetry::quota_refusal(Quota::Opens);
+                Refusal {
+                    reason: RefusalReason::Quota,
+                    retry_after,
+                }
+            })
+    }
+
+    /// Who has closed it already was told.
+    fn not_opened(&mut self, channel: ChannelId, refusal: Refusal) {
+        let opening = self.opening.remove(&channel);
+        if opening.is_none_or(|opening| opening.close.is_none()) {
+            self.refuse(channel, refusal);
+        }
+    }
+
+    /// A Close that came before its channel: it is never opened, or closed as soon as it is here.
+    fn close_early(&mut self, channel: ChannelId, close: wire::Close) {
+        if let Some(opening) = self.opening.get_mut(&channel) {
+            if opening.claim.settle() {
+                let reason = CloseReason::ClosedByClient;
+                self.outgoing.control(close::close(channel, 0, reason));
+            }
+            opening.close = Some(close);
+        }
     }
 
     /// Before a channel has an actor, its refusal is counted here.
@@ -180,6 +229,9 @@ impl Session {
         let Ok(channel) = ChannelId::try_from(&close.channel_id[..]) else {
             return self.leave(SessionEnd::Protocol, ctx);
         };
+        if self.opening.contains_key(&channel) {
+            return self.close_early(channel, close);
+        }
         match self.mux.route(&channel, clock::now()) {
             Route::To(route) => tell(&route.control, ControlFromBrowser(Body::Close(close))),
             Route::Late | Route::Foreign => {}
@@ -222,27 +274,38 @@ async fn open_channel(
     state: &State,
     caller: Caller,
     session: SessionId,
-    channel: ChannelId,
     worker: WorkerId,
     open: wire::Open,
+    channel: ChannelId,
+    claim: Claim,
 ) -> Result<(), Refusal> {
-    let busy = |fault: Fault| {
+    let failed = |fault: Fault| {
         tracing::error!(error = &fault as &dyn std::error::Error, "an open failed");
-        Refusal {
-            reason: RefusalReason::Busy,
-            retry_after: Duration::from_secs(1),
-        }
+        busy()
     };
     let grant = grant::authorise(&state.store, caller, worker, open.workspaces);
-    let grant = grant.await.map_err(busy)??;
+    let grant = grant.await.map_err(failed)??;
     let order = OpenChannel {
         grant,
         session,
         channel,
         noise: open.noise,
+        claim: claim.clone(),
         max_message_bytes: open.max_message_bytes,
     };
-    ask(&state.registry, order).await.map_err(busy)?
+    match ask(&state.registry, order).await {
+        Ok(answer) => answer,
+        Err(fault) if claim.settle() => Err(failed(fault)),
+        // The answer is late, the channel is not.
+        Err(_) => Ok(()),
+    }
+}
+
+const fn busy() -> Refusal {
+    Refusal {
+        reason: RefusalReason::Busy,
+        retry_after: Duration::from_secs(1),
+    }
 }
 
 impl Actor for Session {
@@ -292,11 +355,12 @@ impl Handler<MeetBrowser> for Session {
             frames,
             control,
         } = meet;
-        if self
-            .mux
-            .insert(channel, BrowserRoute { frames, control })
-            .is_err()
-        {
+        let opening = self.opening.remove(&channel);
+        if let Some(close) = opening.and_then(|opening| opening.close) {
+            tell(&control, ControlFromBrowser(Body::Close(close)));
+        }
+        let route = BrowserRoute { frames, control };
+        if self.mux.insert(channel, route).is_err() {
             // The directory gives an id out once.
             tracing::error!(%channel, "a channel was introduced twice");
         }
@@ -317,6 +381,7 @@ impl Handler<ControlToBrowser> for Session {
     fn handle(&mut self, ControlToBrowser(body): ControlToBrowser, _: &mut WebsocketContext<Self>) {
         if let Some(channel) = departure::ended(&body) {
             self.mux.remove(&channel, clock::now());
+            self.opening.remove(&channel);
         }
         self.outgoing.control(body);
     }

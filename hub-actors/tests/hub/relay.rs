@@ -419,6 +419,52 @@ async fn quotas_name_themselves_and_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn opens_are_limited_in_time_whatever_they_ask_for() {
+    let hub = TestHub::with(Mode::Solo, |config| {
+        config.quotas.opens_burst = 2;
+        config.quotas.opens_per_second = 1;
+    })
+    .await;
+    let mut browser = Browser::open(&hub).await;
+    for id in 0..2 {
+        browser.ask(id, "w_nobody").await;
+        assert_eq!(refusal(&mut browser).await, RefusalReason::NotFound);
+    }
+    browser.ask(2, "w_nobody").await;
+    let Body::Refused(refused) = browser.control().await else {
+        panic!("not refused")
+    };
+    assert_eq!(refused.reason(), RefusalReason::Quota);
+    assert!((1..=1_000).contains(&refused.retry_after_ms));
+}
+
+#[tokio::test]
+async fn a_close_on_the_heels_of_its_open_leaves_nothing_behind() {
+    let Stage {
+        hub,
+        worker,
+        worker_id,
+        mut browser,
+    } = stage().await;
+    for id in 0..40 {
+        browser.ask(id, &worker_id).await;
+        let close = wire::Close {
+            channel_id: vec![id; 16].into(),
+            epoch: 0,
+            reason: CloseReason::ClosedByClient.into(),
+        };
+        browser.send(Body::Close(close)).await;
+        assert_eq!(closed(&mut browser).await, CloseReason::ClosedByClient);
+    }
+    hub.until(|census| census.channels + census.opening == 0)
+        .await;
+    // The session is no offender by that, and its ids are free.
+    browser.ask(0, &worker_id).await;
+    hub.until(|census| census.channels == 1).await;
+    drop(worker);
+}
+
+#[tokio::test]
 async fn a_browser_that_stops_reading_loses_its_channel_and_the_hub_no_memory() {
     let Stage {
         hub,
