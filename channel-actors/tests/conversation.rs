@@ -293,6 +293,7 @@ fn a_close_with_an_unknown_reason_is_a_breach() {
     let mut wire = Wire::classic();
     let close = schema::wire::Close {
         reason: 999,
+        channel_id: channel(9).as_bytes().to_vec().into(),
         ..schema::wire::Close::default()
     };
     wire.client
@@ -452,4 +453,14 @@ fn what_was_not_delivered_is_never_reported_as_delivered() {
     assert_eq!(wire.worker.respond(id, Ok(Bytes::new())), Ok(()));
     wire.run();
     assert_eq!(wire.client_events, []);
+}
+
+#[test]
+fn a_close_of_another_channel_closes_nothing() {
+    let mut wire = Wire::classic();
+    let close = |id| channel_actors::close::close(id, 0, CloseReason::Internal);
+    wire.worker.receive_control(&close(channel(8)));
+    assert_eq!(wire.worker.closed(), None);
+    wire.worker.receive_control(&close(channel(9)));
+    assert_eq!(wire.worker.closed(), Some(CloseReason::Internal));
 }

@@ -48,6 +48,7 @@ impl Endpoint {
     /// Takes a control message of this channel: a Close. Others are not an endpoint's.
     pub fn receive_control(&mut self, body: &control::Body) {
         if let control::Body::Close(close) = body
+            && close.channel_id == self.parties.channel.as_bytes().as_slice()
             && close.epoch >= self.epoch
         {
             let reason = CloseReason::from_wire(close.reason);
