@@ -22,7 +22,7 @@ use crate::{
     messages::Stop,
     open_link::{self, Caller, Lost},
     redial::Redial,
-    services::{Desks, Services},
+    services::{Desks, Services, exec::Endings},
     store::{Store, StoreError},
     terminal::{
         environment::Environment,
@@ -176,6 +176,7 @@ struct Household {
     link: Addr<HubLink>,
     arbiters: Vec<Arbiter>,
     follower: tokio::task::JoinHandle<()>,
+    endings: Endings,
 }
 
 type Started = oneshot::Sender<Result<Arc<Identity>, StartError>>;
@@ -210,6 +211,9 @@ impl Household {
             // It has nothing left to do but end.
             let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
         }
+        // With the arbiters went the last channel, and with each its commands.
+        let endings = self.endings;
+        let _ = tokio::task::spawn_blocking(move || endings.wait()).await;
     }
 }
 
@@ -255,12 +259,13 @@ async fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartErro
     )]
     let follower = tokio::task::spawn(book.clone().follow(config.timings.devices));
     let info = info(&config, &roster, mode);
-    let grace = config.timings.grace;
+    let endings = Endings::default();
     let desks = Desks {
         roster: roster.clone(),
         devices: book,
         info,
-        grace,
+        grace: config.timings.grace,
+        endings: endings.clone(),
     };
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let arbiters: Vec<Arbiter> = (0..cores.min(ARBITERS)).map(|_| Arbiter::new()).collect();
@@ -280,6 +285,7 @@ async fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartErro
         link: link.start(),
         arbiters,
         follower,
+        endings,
     };
     Ok((household, identity))
 }

@@ -32,6 +32,7 @@ pub(crate) struct Desks {
     pub(crate) devices: DeviceBook,
     pub(crate) info: wire::WorkerInfo,
     pub(crate) grace: std::time::Duration,
+    pub(crate) endings: exec::Endings,
 }
 
 /// Who calls, and as what.
@@ -93,6 +94,7 @@ impl Services {
                     environment: roster.environment(),
                     person: roster.person(),
                     grace: self.0.grace,
+                    endings: &self.0.endings,
                 };
                 exec::run(place, decode(payload)?, stream).await
             }

@@ -91,22 +91,21 @@ impl Environment {
         Self(variables)
     }
 
-    /// What every program knows: whose it is, and what marks it.
+    /// What every program knows: whose it is.
     #[must_use]
-    pub fn for_command(&self, mark: (&str, &str), person: &Person) -> Self {
+    pub fn for_command(&self, person: &Person) -> Self {
         self.with([
             (OsString::from("HOME"), OsString::from(&person.home)),
             ("USER".into(), person.name.clone().into()),
             ("LOGNAME".into(), person.name.clone().into()),
             ("SHELL".into(), person.shell.clone().into()),
-            (mark.0.into(), mark.1.into()),
         ])
     }
 
     /// What a terminal tells about itself besides.
     #[must_use]
-    pub fn for_terminal(&self, mark: (&str, &str), person: &Person) -> Self {
-        let mut environment = self.for_command(mark, person).with([
+    pub fn for_terminal(&self, person: &Person) -> Self {
+        let mut environment = self.for_command(person).with([
             (OsString::from("TERM"), OsString::from("xterm-256color")),
             ("COLORTERM".into(), "truecolor".into()),
             ("TERM_PROGRAM".into(), "leapmux".into()),
@@ -120,6 +119,13 @@ impl Environment {
             environment.0.insert("LANG".into(), "C.UTF-8".into());
         }
         environment
+    }
+
+    /// What a program's processes are known by. It comes last: what a client sets must not hide
+    /// them.
+    #[must_use]
+    pub fn marked(&self, (name, value): (&str, &str)) -> Self {
+        self.with([(name, value)])
     }
 
     /// All variables, in the order of their names.
@@ -191,8 +197,10 @@ mod tests {
             home: "/home/ada".into(),
             shell: "/bin/sh".into(),
         };
-        let environment =
-            pairs(&[("LC_ALL", "")]).for_terminal(("LEAPMUX_TERMINAL", "t1"), &person);
+        let environment = pairs(&[("LC_ALL", "")])
+            .for_terminal(&person)
+            .with([("LEAPMUX_TERMINAL", "somebody else's")])
+            .marked(("LEAPMUX_TERMINAL", "t1"));
         assert_eq!(environment.get("TERM"), Some(OsStr::new("xterm-256color")));
         assert_eq!(environment.get("COLORTERM"), Some(OsStr::new("truecolor")));
         assert_eq!(environment.get("LANG"), Some(OsStr::new("C.UTF-8")));

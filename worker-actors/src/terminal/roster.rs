@@ -271,11 +271,13 @@ impl Roster {
             // Absolute, or seen from home.
             given => person.home.join(given),
         };
-        let environment = self.0.environment.for_terminal((MARK, id.as_str()), person);
+        let environment = self.0.environment.for_terminal(person);
         Program {
             arguments,
             directory,
-            environment: environment.with(asked.environment.clone()),
+            environment: environment
+                .with(asked.environment.clone())
+                .marked((MARK, id.as_str())),
         }
     }
 

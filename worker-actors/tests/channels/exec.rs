@@ -174,6 +174,83 @@ fn runs(length: &str) -> bool {
 }
 
 #[tokio::test]
+async fn a_signal_does_not_stand_behind_input_that_nobody_reads() {
+    let scene = scene(OWNER, Vec::new()).await;
+    let channel = scene.client.connect(&device()).await.expect("a channel");
+    for terminal in [None, Some((44, 11))] {
+        let script = "test -t 0 && stty raw -echo; echo up; exec sleep 1008";
+        let start = wire::ExecStart {
+            command: vec!["/bin/sh".into(), "-c".into(), script.into()],
+            terminal: terminal.map(|(columns, rows)| wire::TerminalSize { columns, rows }),
+            ..Default::default()
+        };
+        let stream = channel
+            .stream("exec", start.encode_to_vec().into(), None)
+            .await;
+        let (_, sender, mut receiver) = stream.expect("a stream");
+        receiver.next().await.expect("a message").expect("no end");
+        for _ in 0..12 {
+            let piece = vec![b'x'; 65_536];
+            sender
+                .send(input(exec_input::Body::Stdin(piece.into())))
+                .await
+                .expect("sent");
+        }
+        sender
+            .send(input(exec_input::Body::Signal(15)))
+            .await
+            .expect("sent");
+        assert_eq!(all(&mut receiver).await.2, 128 + 15, "{terminal:?}");
+    }
+    scene.worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_clients_environment_does_not_hide_a_command() {
+    let scene = scene(OWNER, Vec::new()).await;
+    let channel = scene.client.connect(&device()).await.expect("a channel");
+    let start = wire::ExecStart {
+        command: vec![
+            "/bin/sh".into(),
+            "-c".into(),
+            "echo $MINE $LEAPMUX_EXEC".into(),
+        ],
+        environment: [("MINE", "mine"), ("LEAPMUX_EXEC", "hidden")]
+            .map(|(name, value)| (name.into(), value.into()))
+            .into(),
+        ..Default::default()
+    };
+    let stream = channel
+        .stream("exec", start.encode_to_vec().into(), None)
+        .await;
+    let (_, _sender, mut receiver) = stream.expect("a stream");
+    let (out, ..) = all(&mut receiver).await;
+    let out = String::from_utf8_lossy(&out).into_owned();
+    assert!(out.starts_with("mine ") && !out.contains("hidden"), "{out}");
+    scene.worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_has_stopped_has_ended_its_commands_after_their_grace() {
+    let scene = scene(OWNER, Vec::new()).await;
+    let channel = scene.client.connect(&device()).await.expect("a channel");
+    let script = "trap '' HUP; (setsid sleep 1009 &); echo up; sleep 1010; sleep 1010";
+    let (_sender, mut stubborn) = exec(&channel, &["/bin/sh", "-c", script]).await;
+    stubborn.next().await.expect("a message").expect("no end");
+    let farewell = scene.folder.path().join("farewell");
+    let script = format!(
+        "trap 'echo bye > {}; exit' HUP; echo up; while :; do sleep 0.01; done",
+        farewell.display()
+    );
+    let (_sender, mut polite) = exec(&channel, &["/bin/sh", "-c", &script]).await;
+    polite.next().await.expect("a message").expect("no end");
+    assert!(runs("1009") && runs("1010"));
+    scene.worker.stop().await;
+    assert!(!runs("1009") && !runs("1010"));
+    assert_eq!(std::fs::read(&farewell).expect("a farewell"), b"bye\n");
+}
+
+#[tokio::test]
 async fn a_command_may_have_a_terminal_and_be_signalled() {
     let scene = scene(OWNER, Vec::new()).await;
     let channel = scene.client.connect(&device()).await.expect("a channel");

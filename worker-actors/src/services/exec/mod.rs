@@ -4,22 +4,26 @@
 //! client that does not read stops the command at its pipe. When the stream ends, for whatever
 //! reason, so do the command and everything that it started.
 
+mod feed;
+mod leash;
+
 use std::{ffi::OsString, path::PathBuf, process::Stdio, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use nix::sys::signal::Signal;
-use schema::wire::{self, RpcError, exec_input, exec_output};
+use schema::wire::{self, RpcError, exec_output};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
-    process::{Child, ChildStdin, Command},
+    io::{AsyncRead, AsyncReadExt as _},
+    process::{Child, Command},
     sync::mpsc,
     time,
 };
 use tonic::Code;
 
+pub use self::leash::Endings;
+use self::leash::Leash;
 use super::{
-    decode, encoded, error,
-    stream::{Inlet, Outlet, Stream},
+    encoded, error,
+    stream::{Outlet, Stream},
 };
 use crate::{
     entropy,
@@ -40,6 +44,8 @@ pub struct Place<'a> {
     pub person: &'a Person,
     /// How long they have to hang up before they are killed.
     pub grace: Duration,
+    /// Who waits for that at the Worker's end.
+    pub endings: &'a Endings,
 }
 
 /// Runs a command to its end or the stream's.
@@ -54,31 +60,6 @@ pub async fn run(place: Place<'_>, start: wire::ExecStart, stream: Stream) -> Re
     match start.terminal.and_then(|size| Size::of(&size)) {
         Some(size) => on_terminal(place, start, size, stream).await,
         None => on_pipes(place, start, stream).await,
-    }
-}
-
-/// Ends the processes when it is dropped, on every path.
-struct Leash {
-    tree: ProcessTree,
-    grace: Duration,
-}
-
-impl Leash {
-    /// Ends what there is of it, beside everything else.
-    fn let_go(&self) {
-        let (tree, grace) = (self.tree.clone(), self.grace);
-        let ending = std::thread::Builder::new()
-            .name("exec-end".into())
-            .spawn(move || tree.end(grace));
-        if ending.is_err() {
-            self.tree.signal(Signal::SIGKILL);
-        }
-    }
-}
-
-impl Drop for Leash {
-    fn drop(&mut self) {
-        self.let_go();
     }
 }
 
@@ -101,6 +82,7 @@ async fn on_pipes(
     let mut leash = Leash {
         tree,
         grace: place.grace,
+        endings: place.endings.clone(),
     };
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let Stream { inlet, mut outlet } = stream;
@@ -112,7 +94,7 @@ async fn on_pipes(
             read(stderr, from_err, exec_output::Body::Stderr),
         );
     };
-    let mut feeding = std::pin::pin!(feed(stdin, inlet, leash.tree.clone()));
+    let mut feeding = std::pin::pin!(feed::pipe(stdin, inlet, leash.tree.clone()));
     let mut reading = std::pin::pin!(reading);
     let mut sending = std::pin::pin!(async {
         while let Some(piece) = pieces.recv().await {
@@ -159,8 +141,9 @@ fn spawn(place: Place<'_>, start: &wire::ExecStart, mark: &str) -> Result<Child,
     let directory = directory(place, start)?;
     let environment = place
         .environment
-        .for_command((MARK, mark), place.person)
-        .with(start.environment.clone());
+        .for_command(place.person)
+        .with(start.environment.clone())
+        .marked((MARK, mark));
     Command::new(name)
         .args(arguments)
         .env_clear()
@@ -170,7 +153,6 @@ fn spawn(place: Place<'_>, start: &wire::ExecStart, mark: &str) -> Result<Child,
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
-        .kill_on_drop(true)
         .spawn()
         .map_err(|_| refused(SpawnError::Program))
 }
@@ -190,34 +172,6 @@ async fn read(
     }
 }
 
-/// Carries out what the client sends, until its end. A client that ends its side closes the
-/// command's input; one that goes away takes this whole service with it.
-async fn feed(
-    mut stdin: Option<ChildStdin>,
-    mut inlet: Inlet,
-    tree: ProcessTree,
-) -> Result<(), RpcError> {
-    while let Some(message) = inlet.next().await {
-        let bytes = message.len();
-        let input: wire::ExecInput = decode(message)?;
-        match input.body {
-            Some(exec_input::Body::Stdin(data)) => {
-                if let Some(pipe) = stdin.as_mut()
-                    && pipe.write_all(&data).await.is_err()
-                {
-                    // The command closed its input; what else comes for it is of no use.
-                    stdin = None;
-                }
-            }
-            Some(exec_input::Body::StdinClosed(_)) => stdin = None,
-            Some(exec_input::Body::Signal(number)) => tree.signal(signal(number)?),
-            Some(exec_input::Body::Resize(_)) | None => {}
-        }
-        inlet.consumed(bytes);
-    }
-    Ok(())
-}
-
 /// On a terminal both outputs are one.
 async fn on_terminal(
     place: Place<'_>,
@@ -231,8 +185,9 @@ async fn on_terminal(
         directory: directory(place, &start)?,
         environment: place
             .environment
-            .for_terminal((MARK, &mark), place.person)
-            .with(start.environment),
+            .for_terminal(place.person)
+            .with(start.environment)
+            .marked((MARK, &mark)),
     };
     let (out, mut pieces) = mpsc::channel(PTY_PIECES);
     let pty = Pty::start(&program, size, Speaker(out)).map_err(refused)?;
@@ -244,9 +199,10 @@ async fn on_terminal(
     let mut leash = Leash {
         tree,
         grace: place.grace,
+        endings: place.endings.clone(),
     };
     let Stream { inlet, mut outlet } = stream;
-    let mut typing = std::pin::pin!(type_in(&pty, inlet, leash.tree.clone()));
+    let mut typing = std::pin::pin!(feed::keyboard(&pty, inlet, leash.tree.clone()));
     let mut typed = false;
     loop {
         tokio::select! {
@@ -265,37 +221,6 @@ async fn on_terminal(
             }
         }
     }
-}
-
-async fn type_in(pty: &Pty, mut inlet: Inlet, tree: ProcessTree) -> Result<(), RpcError> {
-    let keyboard = pty.keyboard();
-    while let Some(message) = inlet.next().await {
-        let bytes = message.len();
-        let input: wire::ExecInput = decode(message)?;
-        match input.body {
-            Some(exec_input::Body::Stdin(mut data)) => {
-                while !data.is_empty() {
-                    let piece = data.split_to(data.len().min(TYPED_BYTES));
-                    // A program that ended reads no more; its exit code is under way.
-                    let _ = keyboard.send(piece).await;
-                }
-            }
-            Some(exec_input::Body::StdinClosed(_)) => {
-                let _ = keyboard
-                    .send(Bytes::from_static(&[END_OF_TRANSMISSION]))
-                    .await;
-            }
-            Some(exec_input::Body::Resize(size)) => {
-                if let Some(size) = Size::of(&size) {
-                    pty.resize(size);
-                }
-            }
-            Some(exec_input::Body::Signal(number)) => tree.signal(signal(number)?),
-            None => {}
-        }
-        inlet.consumed(bytes);
-    }
-    Ok(())
 }
 
 /// The pty's threads wait here when the client does not read.
@@ -325,11 +250,6 @@ fn directory(place: Place<'_>, start: &wire::ExecStart) -> Result<PathBuf, RpcEr
         .is_dir()
         .then_some(directory)
         .ok_or_else(|| refused(SpawnError::Directory))
-}
-
-fn signal(number: u32) -> Result<Signal, RpcError> {
-    let number = i32::try_from(number).unwrap_or_default();
-    Signal::try_from(number).map_err(|_| super::invalid("no such signal"))
 }
 
 fn refused(reason: SpawnError) -> RpcError {
