@@ -7,7 +7,10 @@ use schema::wire;
 use support::{Client, eventually, id, roster, sh};
 use tempfile::tempdir;
 use worker_actors::terminal::{
-    process_tree::ProcessTree, pty::SpawnError, roster::OpenError, size::Size,
+    process_tree::ProcessTree,
+    pty::{Listener, Program, Pty, SpawnError},
+    roster::OpenError,
+    size::Size,
 };
 
 #[tokio::test]
@@ -126,9 +129,10 @@ async fn a_client_that_comes_back_is_sent_only_what_it_missed() {
         .expect("a terminal");
     let mut first = Client::at(&terminal);
     first.until_shown("before").await;
-    let (typist, shown) = (first.seat.typist(), first.sequence);
+    let shown = first.sequence;
     drop(first);
-    typist.type_in(Bytes::from_static(b"\n")).await;
+    let other = Client::at(&terminal);
+    other.seat.typist().type_in(Bytes::from_static(b"\n")).await;
     let mut second = Client::resuming(&terminal, shown);
     second.until_shown("after").await;
     assert_eq!(second.snapshots, 0);
@@ -368,4 +372,77 @@ async fn ten_megabytes_of_output_pass_with_bounded_memory_and_the_end_is_seen() 
         .and_then(|pages| pages.parse().ok())
         .expect("pages");
     assert!(pages * 4096 < 300 << 20, "{pages} pages");
+}
+
+#[tokio::test]
+async fn a_terminal_that_was_closed_while_it_was_kept_does_not_come_back() {
+    let folder = tempdir().expect("a folder");
+    let first = roster(folder.path());
+    for number in 0..20 {
+        let name = format!("t{number}");
+        let script = "while :; do echo busy; done";
+        let terminal = first
+            .open(id(&name), None, sh(script), number)
+            .expect("a terminal");
+        Client::at(&terminal).until_shown("busy").await;
+        assert!(first.close(&id(&name)).await);
+    }
+    first.stop(9).await;
+    let second = roster(folder.path());
+    assert_eq!(second.list(None).terminals, []);
+}
+
+#[test]
+fn a_screen_that_fails_does_not_stop_its_program() {
+    #[derive(Clone)]
+    struct Clumsy(std::sync::mpsc::SyncSender<i32>);
+    impl Listener for Clumsy {
+        fn output(&self, _data: Bytes) {
+            panic!("as a screen model may");
+        }
+        fn ended(&self, exit_code: i32) {
+            self.0.send(exit_code).expect("a test that waits");
+        }
+    }
+    let (ended, end) = std::sync::mpsc::sync_channel(1);
+    let program = Program {
+        arguments: ["/bin/sh", "-c", "head -c 1000000 /dev/zero; exit 3"]
+            .map(Into::into)
+            .into(),
+        directory: "/".into(),
+        environment: support::environment(),
+    };
+    let pty = Pty::start(&program, Size::DEFAULT, Clumsy(ended)).expect("a program");
+    assert_eq!(end.recv_timeout(support::PATIENCE), Ok(3));
+    drop(pty);
+}
+
+#[tokio::test]
+async fn typing_brings_the_typists_size_back_to_the_program() {
+    let folder = tempdir().expect("a folder");
+    let roster = roster(folder.path());
+    let script = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done";
+    let terminal = roster
+        .open(id("t"), None, sh(script), 1)
+        .expect("a terminal");
+    let (mut one, two) = (Client::at(&terminal), Client::at(&terminal));
+    one.until_shown("ready").await;
+    let [small, large] = [(60, 20), (100, 30)].map(|(columns, rows)| Size { columns, rows });
+    one.seat.typist().resize(small);
+    one.until_shown("20 60").await;
+    two.seat.typist().resize(large);
+    one.until_shown("30 100").await;
+    one.seat.typist().type_in(Bytes::from_static(b"x")).await;
+    one.until("its size again", |client| {
+        (client.summary.columns, client.summary.rows) == (60, 20)
+            && client
+                .screen
+                .text()
+                .iter()
+                .filter(|row| row.contains("20 60"))
+                .count()
+                == 2
+    })
+    .await;
+    assert!(roster.close(&id("t")).await);
 }

@@ -61,7 +61,7 @@ impl Services {
         match method {
             Method::WorkerInfo => Ok(encoded(&self.0.info)),
             Method::TerminalList => Ok(encoded(&self.0.roster.list(caller.confined_to()))),
-            Method::TerminalOpen => terminal::open(&self, &caller, decode(payload)?),
+            Method::TerminalOpen => terminal::open(&self, &caller, decode(payload)?).await,
             Method::TerminalRename => terminal::rename(&self, &caller, &decode(payload)?),
             Method::TerminalClose => terminal::close(&self, &caller, decode(payload)?).await,
             Method::DevicesList => devices::list(&self, &caller).await,

@@ -24,16 +24,17 @@ use crate::{
     },
 };
 
-pub(super) fn open(
+pub(super) async fn open(
     services: &Services,
     caller: &Caller,
     asked: wire::TerminalOpen,
 ) -> Result<Bytes, RpcError> {
     let id = TerminalId::parse(&entropy::name()).map_err(|_| super::Fault)?;
-    let opened = services
-        .0
-        .roster
-        .open(id, caller.workspace.clone(), asked, clock::unix_ms());
+    let (roster, workspace) = (services.0.roster.clone(), caller.workspace.clone());
+    // A file system that does not answer holds up nobody else.
+    let opening =
+        tokio::task::spawn_blocking(move || roster.open(id, workspace, asked, clock::unix_ms()));
+    let opened = opening.await.map_err(|_| super::Fault)?;
     let terminal = opened.map_err(|refused| match refused {
         OpenError::TooMany => error(Code::ResourceExhausted, &refused.to_string()),
         OpenError::Spawn(_) => error(Code::FailedPrecondition, &refused.to_string()),
@@ -102,8 +103,9 @@ pub(super) async fn attach(
     stream: Stream,
 ) -> Result<(), RpcError> {
     let terminal = find(services, caller, &asked.terminal_id)?;
-    let seat = terminal.sit(asked.after_sequence);
-    let typist = (caller.role >= Role::Editor).then(|| seat.typist());
+    let may_type = caller.role >= Role::Editor;
+    let seat = terminal.sit(asked.after_sequence, may_type);
+    let typist = may_type.then(|| seat.typist());
     if let (Some(typist), Some(size)) = (&typist, Size::asked(asked.columns, asked.rows)) {
         typist.resize(size);
     }

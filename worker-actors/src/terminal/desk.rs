@@ -51,9 +51,10 @@ pub struct Desk {
     workspace: Option<WorkspaceId>,
     screen: Screen,
     recent: Recent,
-    views: BTreeMap<u64, View>,
+    views: BTreeMap<u64, Place>,
     next_view: u64,
-    /// Whose terminal answers the program's queries: who typed last, else who came last.
+    /// Whose terminal answers the program's queries: who typed last, else who came last, of those
+    /// who may type.
     active: Option<u64>,
     program: String,
     title_by_person: String,
@@ -64,6 +65,23 @@ pub struct Desk {
     /// Counts everything that a stored copy would have to repeat.
     changes: u64,
     announcements: u64,
+}
+
+/// What a desk knows of one client.
+struct Place {
+    view: View,
+    may_type: bool,
+    /// What it asked for last.
+    size: Option<Size>,
+}
+
+/// What comes of input.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// What the program may read of it.
+    pub data: Option<Bytes>,
+    /// The size that it has from now on, when it is new.
+    pub size: Option<Size>,
 }
 
 /// A client's place at a desk.
@@ -106,8 +124,8 @@ impl Desk {
     pub fn output(&mut self, data: Bytes) -> Vec<u8> {
         let news = self.screen.write(&data);
         let sequence = self.screen.sequence();
-        for view in self.views.values_mut() {
-            view.output(sequence, data.clone());
+        for place in self.views.values_mut() {
+            place.view.output(sequence, data.clone());
         }
         self.recent.push(sequence, data);
         self.changes += 1;
@@ -120,8 +138,9 @@ impl Desk {
         self.announce();
     }
 
-    /// A client comes to look. It already shows everything up to `shown` bytes; 0 = nothing.
-    pub fn attach(&mut self, shown: u64) -> ViewId {
+    /// A client comes to look. It already shows everything up to `shown` bytes; 0 = nothing. One
+    /// that may not type is never asked for answers: what it says is not heard.
+    pub fn attach(&mut self, shown: u64, may_type: bool) -> ViewId {
         let id = self.next_view;
         self.next_view += 1;
         let sequence = self.screen.sequence();
@@ -129,8 +148,13 @@ impl Desk {
             .then(|| self.recent.since(shown, sequence))
             .flatten();
         let view = missing.map_or_else(View::new, |bytes| View::continued(sequence, bytes));
-        self.views.insert(id, view);
-        self.active = self.active.or(Some(id));
+        let place = Place {
+            view,
+            may_type,
+            size: None,
+        };
+        self.views.insert(id, place);
+        self.active = self.active.or_else(|| may_type.then_some(id));
         self.announce();
         ViewId(id)
     }
@@ -139,26 +163,42 @@ impl Desk {
     pub fn detach(&mut self, view: ViewId) {
         self.views.remove(&view.0);
         if self.active == Some(view.0) {
-            self.active = self.views.keys().next_back().copied();
+            let mut typists = self.views.iter().filter(|(_, place)| place.may_type);
+            self.active = typists.next_back().map(|(id, _)| *id);
         }
         self.announce();
     }
 
-    /// A client typed, or its terminal answered. Gives what the program may read of it.
-    pub fn input(&mut self, view: ViewId, data: Bytes) -> Option<Bytes> {
+    /// A client typed, or its terminal answered. Typing brings the size back that the client
+    /// asked for last.
+    pub fn input(&mut self, view: ViewId, data: Bytes) -> Typed {
+        let Some(place) = self.views.get(&view.0).filter(|place| place.may_type) else {
+            return Typed::default();
+        };
         if is_answer(&data) {
-            return (self.active == Some(view.0)).then_some(data);
+            let data = (self.active == Some(view.0)).then_some(data);
+            return Typed { data, size: None };
         }
+        let size = place.size;
         self.active = Some(view.0);
         if std::mem::take(&mut self.bell) {
             self.announce();
         }
-        Some(data)
+        Typed {
+            data: Some(data),
+            size: size.and_then(|size| self.take_size(size)),
+        }
     }
 
     /// A client asks for a size; the last one who asks gets it. Gives the size when it is new.
     pub fn resize(&mut self, view: ViewId, size: Size) -> Option<Size> {
+        let place = self.views.get_mut(&view.0);
+        place.filter(|place| place.may_type)?.size = Some(size);
         self.active = Some(view.0);
+        self.take_size(size)
+    }
+
+    fn take_size(&mut self, size: Size) -> Option<Size> {
         if size == self.screen.size() || self.state != State::Running {
             return None;
         }
@@ -177,7 +217,7 @@ impl Desk {
 
     /// The next event for a client with so much room.
     pub fn next_event(&mut self, view: ViewId, room: usize) -> Option<Bytes> {
-        let view = self.views.get_mut(&view.0)?;
+        let view = &mut self.views.get_mut(&view.0)?.view;
         if view.wants_snapshot(room) {
             view.take_snapshot(Snapshot {
                 sequence: self.screen.sequence(),
@@ -259,7 +299,7 @@ impl Desk {
     /// Titles and bells are announced once per piece of output, however many there were.
     fn heed(&mut self, news: Vec<News>) -> Vec<u8> {
         let reader = self.active.and_then(|active| self.views.get(&active));
-        let asked_in_vain = reader.is_none_or(View::is_behind);
+        let asked_in_vain = reader.is_none_or(|place| place.view.is_behind());
         let before = (self.title_by_program.clone(), self.bell);
         let mut answers = Vec::new();
         for item in news {
@@ -280,8 +320,8 @@ impl Desk {
         self.changes += 1;
         self.announcements += 1;
         let summary = self.summary();
-        for view in self.views.values_mut() {
-            view.summary(summary.clone());
+        for place in self.views.values_mut() {
+            place.view.summary(summary.clone());
         }
     }
 }
@@ -327,3 +367,7 @@ const RECENT_MAX: usize = 128 << 10;
 const SNAPSHOT_MAX: usize = 8 << 20;
 /// A snapshot for the store.
 const KEPT_MAX: usize = 1 << 20;
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

@@ -13,7 +13,7 @@ use schema::{
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    desk::{Desk, State, ViewId},
+    desk::{Desk, State, Typed, ViewId},
     process_tree::ProcessTree,
     pty::{Listener, Program, Pty, SpawnError},
     size::Size,
@@ -118,8 +118,8 @@ impl Terminal {
 
     /// A client sits down. `shown` is what it already shows, in bytes of output.
     #[must_use]
-    pub fn sit(self: &Arc<Self>, shown: u64) -> Seat {
-        let view = self.change(|desk| desk.attach(shown));
+    pub fn sit(self: &Arc<Self>, shown: u64, may_type: bool) -> Seat {
+        let view = self.change(|desk| desk.attach(shown, may_type));
         Seat {
             terminal: Arc::clone(self),
             view,
@@ -172,6 +172,12 @@ impl Terminal {
         self.pty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn tell_size(&self, size: Size) {
+        if let Some(pty) = self.pty().as_ref() {
+            pty.resize(size);
+        }
+    }
+
     fn keyboard(&self) -> Option<mpsc::Sender<Bytes>> {
         self.pty().as_ref().map(Pty::keyboard)
     }
@@ -215,7 +221,11 @@ pub struct Typist {
 impl Typist {
     /// Types; waits while the program does not read.
     pub async fn type_in(&self, data: Bytes) {
-        let Some(mut data) = self.terminal.change(|desk| desk.input(self.view, data)) else {
+        let Typed { data, size } = self.terminal.change(|desk| desk.input(self.view, data));
+        if let Some(size) = size {
+            self.terminal.tell_size(size);
+        }
+        let Some(mut data) = data else {
             return;
         };
         let Some(keyboard) = self.terminal.keyboard() else {
@@ -231,10 +241,8 @@ impl Typist {
 
     /// Asks for a size.
     pub fn resize(&self, size: Size) {
-        if let Some(size) = self.terminal.change(|desk| desk.resize(self.view, size))
-            && let Some(pty) = self.terminal.pty().as_ref()
-        {
-            pty.resize(size);
+        if let Some(size) = self.terminal.change(|desk| desk.resize(self.view, size)) {
+            self.terminal.tell_size(size);
         }
     }
 }

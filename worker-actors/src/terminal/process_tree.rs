@@ -72,10 +72,10 @@ impl ProcessTree {
     #[must_use]
     pub fn members(&self) -> Option<BTreeSet<i32>> {
         let table = process_table()?;
-        if self.leaderless && table.iter().any(|process| process.id == self.leader) {
-            // The id was given to a stranger; that happens only when nobody of ours is left.
-            return Some(BTreeSet::new());
-        }
+        // An id is given to a stranger only when nobody of its group or session is left; then
+        // only the mark tells who is ours.
+        let given_away = self.leaderless && table.iter().any(|process| process.id == self.leader);
+        let leader = if given_away { NOBODY } else { self.leader };
         let marked = |process: &Process| {
             self.mark
                 .as_ref()
@@ -85,7 +85,7 @@ impl ProcessTree {
             .iter()
             .filter(|process| marked(process))
             .map(|process| process.id);
-        Some(family(&table, self.leader, roots.collect()))
+        Some(family(&table, leader, roots.collect()))
     }
 
     fn gone_within(&self, time: Duration) -> bool {
@@ -158,6 +158,8 @@ fn is_marked(id: i32, mark: &str) -> bool {
     })
 }
 
+/// No process, group or session.
+const NOBODY: i32 = -1;
 /// How often it is looked whether they are gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 const KILL_ROUND: Duration = Duration::from_millis(200);

@@ -7,6 +7,7 @@ use std::{
     ffi::OsString,
     io::{Read as _, Write as _},
     os::unix::process::ExitStatusExt as _,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     process::ExitStatus,
     sync::mpsc as blocking,
@@ -15,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use portable_pty::{Child, ChildKiller, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -92,6 +93,7 @@ impl Pty {
         drop(pair.slave);
         let leader = child.process_id().and_then(|id| i32::try_from(id).ok());
         let leader = leader.ok_or(SpawnError::Program)?;
+        let mut unserved = Unserved(Some(child.clone_killer()));
         let (keyboard, mut typed) = mpsc::channel::<Bytes>(KEYBOARD_PIECES);
         let (read_all, drained) = blocking::channel::<()>();
 
@@ -100,9 +102,12 @@ impl Pty {
             let mut buffer = vec![0; READ_BYTES];
             // The program's side is closed, or its terminal is gone: the same end.
             while let Ok(length @ 1..) = reader.read(&mut buffer) {
-                screen.output(Bytes::copy_from_slice(
-                    buffer.get(..length).unwrap_or_default(),
-                ));
+                let data = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
+                // A screen that fails at something goes on with what follows: a program whose
+                // output nobody reads would stand still for ever.
+                if catch_unwind(AssertUnwindSafe(|| screen.output(data))).is_err() {
+                    tracing::error!("a terminal's screen failed at its program's output");
+                }
             }
             drop(read_all);
         })?;
@@ -124,6 +129,7 @@ impl Pty {
             let _ = drained.recv_timeout(DRAIN);
             listener.ended(exit_code);
         })?;
+        unserved.0 = None;
         Ok(Self {
             master: pair.master,
             keyboard,
@@ -158,6 +164,18 @@ pub fn exit_code(status: ExitStatus) -> i32 {
         .code()
         .or_else(|| status.signal().map(|signal| 128 + signal))
         .unwrap_or(1)
+}
+
+/// Kills a program for which there were not enough threads.
+struct Unserved(Option<Box<dyn ChildKiller + Send + Sync>>);
+
+impl Drop for Unserved {
+    fn drop(&mut self) {
+        if let Some(program) = &mut self.0 {
+            // It may have ended by itself.
+            let _ = program.kill();
+        }
+    }
 }
 
 fn wait(child: Box<dyn Child + Send + Sync>) -> i32 {

@@ -67,6 +67,8 @@ struct Inner {
     environment: Environment,
     person: Person,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    /// Held from looking for a place to taking it.
+    opening: Mutex<()>,
 }
 
 impl Roster {
@@ -97,6 +99,7 @@ impl Roster {
             environment,
             person,
             keeper: Mutex::new(None),
+            opening: Mutex::new(()),
         }));
         #[expect(
             clippy::disallowed_methods,
@@ -111,7 +114,7 @@ impl Roster {
         Ok(roster)
     }
 
-    /// Starts a terminal.
+    /// Starts a terminal. Blocks.
     ///
     /// # Errors
     ///
@@ -123,6 +126,11 @@ impl Roster {
         asked: wire::TerminalOpen,
         now_ms: i64,
     ) -> Result<Arc<Terminal>, OpenError> {
+        let _opening = self
+            .0
+            .opening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         self.make_room()?;
         let program = self.program(&id, &asked);
         let name = asked.command.first().map(PathBuf::from);
@@ -226,10 +234,14 @@ impl Roster {
     }
 
     async fn keep(&self, terminals: Vec<Arc<Terminal>>, now_ms: i64) {
+        let roster = self.clone();
         let keeping = self.0.store.run(move |connection| {
-            terminals
-                .iter()
-                .try_for_each(|terminal| terminals::keep(connection, &kept(terminal, now_ms)))
+            let mut terminals = terminals.iter();
+            // One that was closed meanwhile is about to be forgotten by the store, or was already.
+            terminals.try_for_each(|terminal| match roster.find(terminal.id()) {
+                Some(_) => terminals::keep(connection, &kept(terminal, now_ms)),
+                None => Ok(()),
+            })
         });
         // Logged where it happened; the next change tries again.
         let _ = keeping.await;
@@ -249,6 +261,8 @@ impl Roster {
         terminals.remove(oldest.id());
         let name = oldest.id().as_str().to_owned();
         drop(terminals);
+        // Its program is gone; jobs that it left behind go now.
+        oldest.end(self.0.habits.grace);
         // Logged where it happened.
         let _ = self
             .0

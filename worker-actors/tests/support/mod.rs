@@ -95,7 +95,7 @@ impl Client {
 
     pub fn resuming(terminal: &Arc<Terminal>, shown: u64) -> Self {
         Self {
-            seat: terminal.sit(shown),
+            seat: terminal.sit(shown, true),
             screen: Screen::new(Size::DEFAULT, 100),
             summary: wire::TerminalSummary::default(),
             snapshots: 0,
