@@ -5,16 +5,17 @@ use std::{path::PathBuf, time::Duration};
 use channel_actors::endpoint::trust::Policy;
 use serde::{Deserialize, Serialize};
 
-use crate::{pulse::Rhythm, redial::BackOff};
+use crate::{hub_state::KnownHub, pulse::Rhythm, redial::BackOff};
 
 /// A Worker's settings. Unknown keys are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WorkerConfig {
     /// Where the Hub is: `http://host:port`, `https://host[:port]` or `unix:/path`.
-    /// Default `http://127.0.0.1:4327`.
+    /// Default: the one that it registered with, else `http://127.0.0.1:4327`.
     pub hub: String,
     /// PEM file of certificate authorities to trust besides the built-in ones, for `https`.
+    /// Default: that of the registration, where the Hub is.
     pub ca_file: Option<PathBuf>,
     /// Folder of the key, the Hub's token and the database. Made with mode 0700.
     pub data_dir: PathBuf,
@@ -73,7 +74,7 @@ pub struct Timings {
 impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
-            hub: String::from("http://127.0.0.1:4327"),
+            hub: String::new(),
             ca_file: None,
             data_dir: PathBuf::from("."),
             encryption_mode: String::from("post-quantum"),
@@ -87,6 +88,24 @@ impl Default for WorkerConfig {
         }
     }
 }
+
+impl WorkerConfig {
+    /// The Hub to dial: the configured one, the one of the registration, or this machine's.
+    pub(crate) fn hub(&self, registered: Option<&KnownHub>) -> KnownHub {
+        let registered = registered.filter(|hub| self.hub.is_empty() || self.hub == hub.url);
+        let fallback = || match self.hub.as_str() {
+            "" => String::from(LOCAL_HUB),
+            given => given.to_owned(),
+        };
+        KnownHub {
+            url: registered.map_or_else(fallback, |hub| hub.url.clone()),
+            ca_file: self.ca_file.clone().or_else(|| registered?.ca_file.clone()),
+        }
+    }
+}
+
+/// Where a Hub listens that was told nothing else.
+const LOCAL_HUB: &str = "http://127.0.0.1:4327";
 
 impl Default for Timings {
     fn default() -> Self {
@@ -134,5 +153,28 @@ impl DeviceTrust {
             Self::Tofu => Policy::Tofu,
             Self::Any => Policy::Any,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_hub_the_one_of_the_registration_is_dialled() {
+        let known = KnownHub {
+            url: "https://hub.example".into(),
+            ca_file: Some("/ca.pem".into()),
+        };
+        let config = |hub: &str| WorkerConfig {
+            hub: hub.into(),
+            ..WorkerConfig::default()
+        };
+        assert_eq!(config("").hub(Some(&known)), known);
+        assert_eq!(config("https://hub.example").hub(Some(&known)), known);
+        let elsewhere = config("https://other.example").hub(Some(&known));
+        assert_eq!(elsewhere.url, "https://other.example");
+        assert_eq!(elsewhere.ca_file, None);
+        assert_eq!(config("").hub(None).url, LOCAL_HUB);
     }
 }

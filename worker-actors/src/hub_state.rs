@@ -17,22 +17,34 @@ pub struct Credentials {
     pub worker_id: WorkerId,
     /// Proves the name to the Hub.
     pub token: Zeroizing<String>,
-    /// Whose it is; none = the Hub's welcome says, once.
-    pub owner: Option<UserId>,
+    /// Whose it is.
+    pub owner: UserId,
     /// Whether the owner's first device is trusted as it comes: there was no secret at
     /// registration that could have told.
     pub first_use: bool,
+    /// The Hub it registered with; None = its configuration says.
+    pub hub: Option<KnownHub>,
+}
+
+/// Where a Worker registered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownHub {
+    /// As in [`WorkerConfig::hub`](crate::WorkerConfig::hub).
+    pub url: String,
+    /// As in [`WorkerConfig::ca_file`](crate::WorkerConfig::ca_file), from the root.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Credentials {
     /// Those of a Worker that is started with its Hub in one process.
     #[must_use]
-    pub const fn bundled(worker_id: WorkerId, token: Zeroizing<String>) -> Self {
+    pub const fn bundled(worker_id: WorkerId, token: Zeroizing<String>, owner: UserId) -> Self {
         Self {
             worker_id,
             token,
-            owner: None,
+            owner,
             first_use: true,
+            hub: None,
         }
     }
 }
@@ -65,8 +77,10 @@ pub enum StateError {
 #[serde(deny_unknown_fields)]
 struct Kept {
     worker_id: String,
-    owner_user_id: Option<String>,
+    owner_user_id: String,
     first_use: bool,
+    #[serde(default)]
+    hub: Option<KnownHub>,
 }
 
 /// What an earlier registration left; None = there was none. Blocks.
@@ -85,16 +99,13 @@ pub fn load(data_dir: &Path) -> Result<Option<Credentials>, StateError> {
     let kept: Kept =
         serde_json::from_slice(&content).map_err(|_| StateError::Damaged(state.clone()))?;
     let damaged = |_| StateError::Damaged(state.clone());
-    let owner = kept
-        .owner_user_id
-        .map(|owner| UserId::parse(&owner))
-        .transpose();
     let text = std::str::from_utf8(&secret).map_err(|_| StateError::Damaged(token))?;
     Ok(Some(Credentials {
         worker_id: WorkerId::parse(&kept.worker_id).map_err(damaged)?,
         token: Zeroizing::new(text.trim().to_owned()),
-        owner: owner.map_err(damaged)?,
+        owner: UserId::parse(&kept.owner_user_id).map_err(damaged)?,
         first_use: kept.first_use,
+        hub: kept.hub,
     }))
 }
 
@@ -107,11 +118,9 @@ pub fn load(data_dir: &Path) -> Result<Option<Credentials>, StateError> {
 pub fn store(data_dir: &Path, credentials: &Credentials) -> Result<(), StateError> {
     let kept = Kept {
         worker_id: credentials.worker_id.as_str().to_owned(),
-        owner_user_id: credentials
-            .owner
-            .as_ref()
-            .map(|owner| owner.as_str().to_owned()),
+        owner_user_id: credentials.owner.as_str().to_owned(),
         first_use: credentials.first_use,
+        hub: credentials.hub.clone(),
     };
     let content = serde_json::to_vec_pretty(&kept).unwrap_or_default();
     write(&data_dir.join(TOKEN), credentials.token.as_bytes())?;
@@ -151,8 +160,12 @@ mod tests {
         Credentials {
             worker_id: WorkerId::parse("w1").expect("an id"),
             token: Zeroizing::new("secret".to_owned()),
-            owner: UserId::parse("u1").ok(),
+            owner: UserId::parse("u1").expect("an id"),
             first_use: false,
+            hub: Some(KnownHub {
+                url: "https://hub.example".into(),
+                ca_file: Some("/ca.pem".into()),
+            }),
         }
     }
 
@@ -167,6 +180,7 @@ mod tests {
             ("w1", "secret")
         );
         assert!(!loaded.first_use);
+        assert_eq!(loaded.hub, credentials().hub);
         let public = fs::read_to_string(folder.path().join(STATE)).expect("a file");
         assert!(!public.contains("secret"));
         let mode = fs::metadata(folder.path().join(TOKEN))

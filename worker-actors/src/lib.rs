@@ -39,7 +39,7 @@ use schema::wire::EncryptionMode;
 pub use config::{DeviceTrust, Timings, WorkerConfig};
 pub use dial::{DialError, HubAddress};
 pub use hub_link::{EndReason, LinkState};
-pub use hub_state::Credentials;
+pub use hub_state::{Credentials, KnownHub};
 pub use worker::{StartError, Worker};
 
 pub(crate) const fn announced_mode(mode: Mode) -> EncryptionMode {

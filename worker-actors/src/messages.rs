@@ -3,6 +3,8 @@
 use actix::Message;
 use schema::{frame::Frame, ids::ChannelId, wire::control};
 
+use crate::secure_channel::Leave;
+
 /// HubLink -> SecureChannel: a frame of the client.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -29,7 +31,12 @@ pub(crate) struct Close {
 /// SecureChannel -> HubLink, by its guard: it is no more.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct ChannelGone(pub(crate) ChannelId);
+pub(crate) struct ChannelGone {
+    /// Which.
+    pub(crate) channel: ChannelId,
+    /// How.
+    pub(crate) leave: Leave,
+}
 
 /// Worker -> HubLink: say goodbye to everybody and stop.
 #[derive(Message)]

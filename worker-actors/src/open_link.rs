@@ -42,7 +42,7 @@ pub(crate) enum Lost {
     /// It could not be dialled.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// The Hub ended the stream or did not begin it.
+    /// The Hub, or something before it, ended the stream or did not begin it.
     #[error("the Hub ended the stream ({0})")]
     Status(Code),
     /// There was no welcome in time.
@@ -54,6 +54,9 @@ pub(crate) enum Lost {
     /// Heartbeats stayed unanswered.
     #[error("the Hub is silent")]
     Silent,
+    /// The Hub speaks and does not read.
+    #[error("the Hub does not read what it is answered")]
+    Deaf,
     /// The Hub broke the protocol.
     #[error("the Hub sent what it may not send")]
     Nonsense,
@@ -72,15 +75,14 @@ impl Lost {
     /// The reason, when it is of no use to dial again.
     pub(crate) const fn is_final(&self) -> Option<EndReason> {
         match self {
-            Self::Deregistered | Self::Status(Code::Unauthenticated | Code::PermissionDenied) => {
-                Some(EndReason::Deregistered)
-            }
+            Self::Deregistered => Some(EndReason::Deregistered),
             Self::Replaced => Some(EndReason::Replaced),
             Self::Dial(_)
             | Self::Status(_)
             | Self::Unwelcome
             | Self::Ended
             | Self::Silent
+            | Self::Deaf
             | Self::Nonsense
             | Self::Goodbye => None,
         }
@@ -89,12 +91,6 @@ impl Lost {
 
 /// Opens a stream and waits for its welcome.
 pub(crate) async fn open(caller: Arc<Caller>) -> Result<(Open, Heard), Lost> {
-    let (open, heard, _) = welcomed(&caller).await?;
-    Ok((open, heard))
-}
-
-/// Opens a stream and gives the welcome too.
-pub(crate) async fn welcomed(caller: &Caller) -> Result<(Open, Heard, wire::WorkerWelcome), Lost> {
     let channel = dial::dial(&caller.hub, caller.ca_file.as_ref(), caller.patience).await?;
     let (frames, out_frames) = mpsc::channel(FRAMES);
     let (control, out_control) = mpsc::channel(CONTROLS);
@@ -104,8 +100,7 @@ pub(crate) async fn welcomed(caller: &Caller) -> Result<(Open, Heard, wire::Work
     let saying = stream::iter([hello]).chain(controls_first(out_control, out_frames));
     let mut request = Request::new(saying);
     let bearer = Zeroizing::new(format!("Bearer {}", caller.token.as_str()));
-    let mut value = MetadataValue::try_from(bearer.as_str())
-        .map_err(|_| Lost::Status(Code::Unauthenticated))?;
+    let mut value = MetadataValue::try_from(bearer.as_str()).map_err(|_| Lost::Deregistered)?;
     value.set_sensitive(true);
     request.metadata_mut().insert("authorization", value);
     let greeting = async {
@@ -125,7 +120,7 @@ pub(crate) async fn welcomed(caller: &Caller) -> Result<(Open, Heard, wire::Work
     if welcome.worker_id != caller.worker {
         return Err(Lost::Nonsense);
     }
-    Ok((Open { frames, control }, heard, welcome))
+    Ok((Open { frames, control }, heard))
 }
 
 /// The stream with its end as its last item.
@@ -159,9 +154,15 @@ fn refused(goodbye: &wire::LinkGoodbye) -> Lost {
     }
 }
 
+/// Only the Hub's own word makes a Worker give up: a proxy in maintenance says `unauthenticated`
+/// and `permission denied` as well.
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 fn code(status: Status) -> Lost {
-    Lost::Status(status.code())
+    let code = status.code();
+    if code == Code::Unauthenticated && status.message() == wire::UNKNOWN_WORKER_TOKEN {
+        return Lost::Deregistered;
+    }
+    Lost::Status(code)
 }
 
 /// Frames of all channels that may wait for the socket: 16 MiB at most.

@@ -1,5 +1,7 @@
 //! Trading a registration key for a name at a Hub, both keys verified (docs/protocol.md, §10).
 
+use std::path::PathBuf;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use channel_actors::endpoint::trust::{Change, Source, TrustedDevice};
 use crypto::{Algorithm, Identity, Mode};
@@ -14,7 +16,7 @@ use crate::{
     clock,
     config::WorkerConfig,
     dial::{self, DialError, HubAddress},
-    hub_state::{self, Credentials, StateError},
+    hub_state::{self, Credentials, KnownHub, StateError},
     identity::{self, IdentityError},
     store::{Store, StoreError, devices},
 };
@@ -76,7 +78,8 @@ pub enum RegisterError {
 pub async fn register(config: &WorkerConfig, key: &str) -> Result<Registered, RegisterError> {
     let (id, secret) = parse(key).ok_or(RegisterError::Key)?;
     let identity = load_identity(config).await?;
-    let hub: HubAddress = config.hub.parse()?;
+    let hub = config.hub(None);
+    let address: HubAddress = hub.url.parse()?;
     let mode = Mode::resolve(&config.encryption_mode);
     let public_key = identity.public().as_bytes();
     let tag = crypto::worker_tag(&secret, id, public_key).map_err(|_| RegisterError::Key)?;
@@ -87,7 +90,7 @@ pub async fn register(config: &WorkerConfig, key: &str) -> Result<Registered, Re
         tag: tag.to_vec().into(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let channel = dial::dial(&hub, config.ca_file.as_ref(), config.timings.dial).await?;
+    let channel = dial::dial(&address, hub.ca_file.as_ref(), config.timings.dial).await?;
     let answering = async {
         WorkerRegistrationClient::new(channel)
             .register(request)
@@ -172,8 +175,9 @@ async fn keep(
         let credentials = Credentials {
             worker_id: worker_id.clone(),
             token: Zeroizing::new(answer.worker_token),
-            owner: Some(owner.clone()),
+            owner: owner.clone(),
             first_use: false,
+            hub: Some(known_hub(&config)),
         };
         hub_state::store(&config.data_dir, &credentials)?;
         let worker_words = crypto::fingerprint(identity.public().as_bytes());
@@ -185,6 +189,16 @@ async fn keep(
         })
     });
     keeping.await.unwrap_or(Err(RegisterError::Answer))
+}
+
+/// What later starts need to find the same Hub, from wherever they are started.
+fn known_hub(config: &WorkerConfig) -> KnownHub {
+    let hub = config.hub(None);
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    KnownHub {
+        ca_file: hub.ca_file.map(absolute),
+        ..hub
+    }
 }
 
 /// `id.secret`; the secret is 32 bytes, base64url without padding.

@@ -7,7 +7,7 @@ use std::{
 
 use actix::{Actor as _, Addr, Arbiter};
 use crypto::{Identity, Mode, PublicKey};
-use schema::{ids::UserId, wire};
+use schema::wire;
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 
@@ -20,8 +20,7 @@ use crate::{
     hub_state::{self, Credentials, StateError},
     identity::{self, IdentityError},
     messages::Stop,
-    open_link::{self, Caller, Lost},
-    redial::Redial,
+    open_link::Caller,
     services::{Desks, Services, exec::Endings},
     store::{Store, StoreError},
     terminal::{
@@ -58,9 +57,6 @@ pub enum StartError {
     /// The system has no more threads.
     #[error("the Worker's thread cannot be started")]
     Thread,
-    /// The Hub refused it, before it ever worked.
-    #[error(transparent)]
-    Refused(EndReason),
 }
 
 impl Worker {
@@ -71,7 +67,12 @@ impl Worker {
     ///
     /// Nothing runs then.
     pub async fn start(config: WorkerConfig, credentials: Credentials) -> Result<Self, StartError> {
-        let hub: HubAddress = config.hub.parse()?;
+        let hub = config.hub(credentials.hub.as_ref());
+        let address: HubAddress = hub.url.parse()?;
+        let config = WorkerConfig {
+            ca_file: hub.ca_file,
+            ..config
+        };
         if let Some(warning) = config.device_trust.warning() {
             tracing::warn!("{warning}");
         }
@@ -84,7 +85,7 @@ impl Worker {
             system.block_on(life(
                 Birth {
                     config,
-                    hub,
+                    hub: address,
                     credentials,
                     state,
                 },
@@ -182,12 +183,7 @@ struct Household {
 type Started = oneshot::Sender<Result<Arc<Identity>, StartError>>;
 
 async fn life(birth: Birth, started: Started, stopping: oneshot::Receiver<()>) {
-    let mut stopping = stopping;
-    let household = tokio::select! {
-        household = household(birth) => household,
-        _ = &mut stopping => return,
-    };
-    match household {
+    match household(birth) {
         Ok((household, identity)) => {
             // Who started us may have given up; then the channel for stopping is gone as well.
             let _ = started.send(Ok(identity));
@@ -217,7 +213,7 @@ impl Household {
     }
 }
 
-async fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartError> {
+fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartError> {
     let Birth {
         config,
         hub,
@@ -234,14 +230,6 @@ async fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartErro
         habits(&config),
         Environment::of_this_process(),
     )?;
-    let owner = match &credentials.owner {
-        Some(owner) => owner.clone(),
-        None => first_welcome(&config, &caller, &state).await?,
-    };
-    let credentials = Credentials {
-        owner: Some(owner.clone()),
-        ..credentials
-    };
     hub_state::store(&folder, &credentials)?;
     let worker = credentials.worker_id.clone();
     let book = DeviceBook::open(BookParts {
@@ -249,7 +237,7 @@ async fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartErro
         policy: config.device_trust.policy(),
         mode,
         worker: worker.clone(),
-        owner,
+        owner: credentials.owner.clone(),
         first_use: credentials.first_use,
         local_device_file: config.local_device_file.clone(),
     })?;
@@ -288,32 +276,6 @@ async fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartErro
         endings,
     };
     Ok((household, identity))
-}
-
-/// The bundled Worker learns from its Hub, which is in the same process, whose it is. The stream
-/// that tells is given up again; the link makes its own.
-async fn first_welcome(
-    config: &WorkerConfig,
-    caller: &Caller,
-    state: &watch::Sender<LinkState>,
-) -> Result<UserId, StartError> {
-    let mut redial = Redial::new(config.timings.back_off);
-    loop {
-        let lost = match open_link::welcomed(caller).await {
-            Ok((_, _, welcome)) => match UserId::parse(&welcome.owner_user_id) {
-                Ok(owner) => return Ok(owner),
-                Err(_) => Lost::Nonsense,
-            },
-            Err(lost) => lost,
-        };
-        if let Some(reason) = lost.is_final() {
-            return Err(StartError::Refused(reason));
-        }
-        let retry_after = redial.down(clock::now(), crate::entropy::fraction());
-        tracing::warn!(cause = %lost, "no welcome from the Hub yet");
-        state.send_replace(LinkState::Waiting { retry_after });
-        tokio::time::sleep(retry_after).await;
-    }
 }
 
 fn caller(

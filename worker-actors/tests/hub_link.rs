@@ -134,25 +134,50 @@ async fn what_no_hub_may_send_ends_the_stream_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_bundled_worker_learns_its_owner_from_the_welcome_and_keeps_it() {
+async fn only_the_hubs_own_word_ends_a_worker() {
     let folder = tempdir().expect("a folder");
     let mut hub = TestHub::start().await;
-    let config = hub.config(folder.path());
-    let bundled = Credentials {
-        owner: None,
-        ..credentials()
-    };
-    let (worker, first) = tokio::join!(Worker::start(config, bundled), hub.welcomed());
-    let worker = worker.expect("a worker");
-    drop(first);
-    let _second = hub.welcomed().await;
+    let worker = Worker::start(hub.config(folder.path()), credentials())
+        .await
+        .expect("a worker");
+    // A proxy may say these, before the Hub is reached and in the middle.
+    for status in [
+        Status::unauthenticated("log in"),
+        Status::permission_denied("maintenance"),
+    ] {
+        let link = hub.link().await;
+        link.to.send(Err(status.clone())).await.expect("a worker");
+        let link = hub.welcomed().await;
+        link.to.send(Err(status)).await.expect("a worker");
+    }
+    let link = hub.link().await;
+    let unknown = Status::unauthenticated(wire::UNKNOWN_WORKER_TOKEN);
+    link.to.send(Err(unknown)).await.expect("a worker");
+    let ended = tokio::time::timeout(PATIENCE, worker.ended()).await;
+    assert_eq!(ended, Ok(EndReason::Deregistered));
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn the_bundled_worker_knows_its_owner_and_dials_once() {
+    let folder = tempdir().expect("a folder");
+    let mut hub = TestHub::start().await;
+    let Credentials {
+        worker_id,
+        token,
+        owner,
+        ..
+    } = credentials();
+    let bundled = Credentials::bundled(worker_id, token, owner.clone());
+    let worker = Worker::start(hub.config(folder.path()), bundled)
+        .await
+        .expect("a worker");
+    let _link = hub.welcomed().await;
+    until(&worker, |state| state == LinkState::Connected).await;
     let kept = registration::stored(folder.path())
         .expect("a state")
         .expect("credentials");
-    assert_eq!(
-        kept.owner.map(|owner| owner.as_str().to_owned()),
-        Some(OWNER.to_owned())
-    );
+    assert_eq!((kept.owner, kept.first_use), (owner, true));
     worker.stop().await;
 }
 
@@ -292,6 +317,15 @@ async fn registration_sends_no_secret_and_trusts_the_registering_device() {
         .expect("credentials");
     assert_eq!(kept.token, Zeroizing::new("new token".to_owned()));
     assert!(!kept.first_use);
+    assert_eq!(kept.hub.as_ref().map(|known| &known.url), Some(&hub.url));
+    let unnamed = WorkerConfig {
+        hub: String::new(),
+        ..config
+    };
+    let mut hub = hub;
+    let worker = Worker::start(unnamed, kept).await.expect("a worker");
+    assert_eq!(hub.welcomed().await.authorization, "Bearer new token");
+    worker.stop().await;
     let listed = devices::list(folder.path()).expect("devices");
     assert_eq!(listed.len(), 1);
     assert_eq!(

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::Args;
 use figment::value::Dict;
 use hub_actors::{Hub, HubConfig, Mode};
@@ -91,15 +90,11 @@ async fn serve_both(both: Both) -> anyhow::Result<()> {
         hub: dialled(&hub),
         ..both.worker
     };
-    let worker = Worker::start(config, Credentials::bundled(bundled.worker_id, token)).await?;
-    tokio::select! {
-        () = super::worker::online(&worker) => serve::announce(&hub)?,
-        end = worker.ended() => bail!("{end}"),
-        _ = signals.next() => {}
-    }
+    let credentials = Credentials::bundled(bundled.worker_id, token, hub.admin_user().clone());
+    let worker = Worker::start(config, credentials).await?;
     let asked = tokio::select! {
-        asked = serve::until_asked(&mut signals, &hub) => asked,
-        end = worker.ended() => Err(anyhow::anyhow!("{end}")),
+        asked = until_asked(&mut signals, &hub, &worker) => asked,
+        end = worker.ended() => Err(end.into()),
     };
     signals
         .hurry(async {
@@ -108,6 +103,15 @@ async fn serve_both(both: Both) -> anyhow::Result<()> {
         })
         .await;
     asked
+}
+
+/// Says that both are there once they are; a signal before that is one to stop.
+async fn until_asked(signals: &mut Signals, hub: &Hub, worker: &Worker) -> anyhow::Result<()> {
+    tokio::select! {
+        () = super::worker::online(worker) => serve::announce(hub)?,
+        _ = signals.next() => return Ok(()),
+    }
+    serve::until_asked(signals, hub).await
 }
 
 /// Where the Worker finds the Hub of its own process.

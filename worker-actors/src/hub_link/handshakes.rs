@@ -102,7 +102,7 @@ impl HubLink {
         ctx: &Ctx,
     ) -> Addr<SecureChannel> {
         let (channel, hub) = (endpoint.channel(), ctx.address());
-        let guard = Guard::new(move || tell_addr(&hub, ChannelGone(channel)));
+        let guard = Guard::new(move |leave| tell_addr(&hub, ChannelGone { channel, leave }));
         let parts = ChannelParts {
             endpoint,
             link,

@@ -10,7 +10,7 @@ pub use state::{EndReason, LinkState};
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, ArbiterHandle, AsyncContext as _, Context,
-    Handler, Recipient, ResponseActFuture, StreamHandler, WrapFuture as _,
+    Handler, Recipient, ResponseActFuture, SpawnHandle, StreamHandler, WrapFuture as _,
 };
 use channel_actors::{
     close::{self, CloseReason},
@@ -35,6 +35,7 @@ use crate::{
     open_link::{self, Caller, Lost, Open},
     pulse::{Beat, Pulse},
     redial::Redial,
+    secure_channel::Leave,
     services::Services,
 };
 
@@ -71,6 +72,10 @@ pub(crate) struct HubLink {
 struct Live {
     open: Open,
     pulse: Pulse,
+    /// Something found no place in the control queue.
+    choked: bool,
+    /// What it says is read here; a Hub that was given up is not listened to any more.
+    hearing: SpawnHandle,
 }
 
 /// The way into a channel.
@@ -122,18 +127,21 @@ impl HubLink {
     fn up(&mut self, open: Open, stream: open_link::Heard, ctx: &mut Ctx) {
         let now = clock::now();
         self.redial.up(now);
+        let hearing = ctx.add_stream(open_link::to_the_end(stream, self.generation));
         self.live = Some(Live {
             open,
             pulse: Pulse::new(self.parts.timings.rhythm, now),
+            choked: false,
+            hearing,
         });
-        let generation = self.generation;
-        ctx.add_stream(open_link::to_the_end(stream, generation));
         tracing::info!("connected to the Hub");
         self.report(LinkState::Connected);
     }
 
     fn down(&mut self, lost: &Lost, ctx: &mut Ctx) {
-        self.live = None;
+        if let Some(live) = self.live.take() {
+            ctx.cancel_future(live.hearing);
+        }
         for (channel, line) in std::mem::take(&mut self.channels) {
             tell(&line.lost, LinkLost);
             self.admission.closed(&channel, clock::now());
@@ -163,6 +171,9 @@ impl HubLink {
     }
 
     fn beat(&mut self, ctx: &mut Ctx) {
+        if self.live.as_ref().is_some_and(|live| live.choked) {
+            return self.hang_up(&Lost::Deaf, ctx);
+        }
         let beat = self
             .live
             .as_mut()
@@ -174,22 +185,20 @@ impl HubLink {
         }
     }
 
-    /// To the Hub, beside the channels' frames. A full queue belongs to a link that is about to
-    /// be found dead.
-    fn say(&self, body: from_worker::Body) {
-        if let Some(live) = &self.live {
-            let _ = live
-                .open
-                .control
-                .try_send(wire::FromWorker { body: Some(body) });
+    /// To the Hub, beside the channels' frames. None of it may be lost: a Hub that does not read
+    /// it is given up at the next beat.
+    fn say(&mut self, body: from_worker::Body) {
+        if let Some(live) = &mut self.live {
+            let message = wire::FromWorker { body: Some(body) };
+            live.choked |= live.open.control.try_send(message).is_err();
         }
     }
 
-    fn say_control(&self, body: control::Body) {
+    fn say_control(&mut self, body: control::Body) {
         self.say(from_worker::Body::Relay(Outer::Control(body).encode()));
     }
 
-    fn refuse(&self, channel: ChannelId, refusal: Refusal) {
+    fn refuse(&mut self, channel: ChannelId, refusal: Refusal) {
         self.say_control(refusal::refused(channel, refusal));
     }
 
@@ -240,7 +249,8 @@ impl HubLink {
                     reason: CloseReason::TooSlow,
                 },
             ),
-            Err(Overrun::Gone) => self.forget(channel),
+            // Its guard tells how it went.
+            Err(Overrun::Gone) => {}
         }
     }
 
@@ -337,8 +347,14 @@ impl StreamHandler<Heard> for HubLink {
 impl Handler<ChannelGone> for HubLink {
     type Result = ();
 
-    fn handle(&mut self, ChannelGone(channel): ChannelGone, _ctx: &mut Ctx) {
+    fn handle(&mut self, gone: ChannelGone, _ctx: &mut Ctx) {
+        let ChannelGone { channel, leave } = gone;
+        let was_here = self.channels.contains_key(&channel);
         self.forget(channel);
+        if was_here && leave == Leave::Failed {
+            tracing::error!(%channel, "a channel failed");
+            self.say_control(close::close(channel, 0, CloseReason::Internal));
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! link holds up sealing and loses nothing.
 
 mod calls;
+mod guard;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::{UnboundedReceiverStream, WatchStream};
 
 use self::calls::{Call, Running};
+pub(crate) use self::guard::{Guard, Leave};
 use crate::{
     clock,
     device_book::{DeviceBook, Judged},
@@ -36,23 +38,6 @@ use crate::{
     store::StoreError,
     streams::Streams,
 };
-
-/// Tells on every path that the channel is no more.
-pub(crate) struct Guard(Option<Box<dyn FnOnce() + Send>>);
-
-impl Guard {
-    pub(crate) fn new(gone: impl FnOnce() + Send + 'static) -> Self {
-        Self(Some(Box::new(gone)))
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(gone) = self.0.take() {
-            gone();
-        }
-    }
-}
 
 /// One channel.
 pub(crate) struct SecureChannel {
@@ -65,7 +50,7 @@ pub(crate) struct SecureChannel {
     calls: BTreeMap<u64, Running>,
     streams: Streams,
     timer: Option<SpawnHandle>,
-    _guard: Guard,
+    guard: Guard,
 }
 
 /// What a channel is started with.
@@ -87,7 +72,7 @@ impl SecureChannel {
             calls: BTreeMap::new(),
             streams: Streams::default(),
             timer: None,
-            _guard: parts.guard,
+            guard: parts.guard,
         }
     }
 
@@ -112,6 +97,7 @@ impl SecureChannel {
             }
         }
         if self.endpoint.closed().is_some() && !self.waits_for_link {
+            self.guard.over();
             return ctx.stop();
         }
         self.rearm(ctx);

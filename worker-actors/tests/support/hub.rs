@@ -362,8 +362,9 @@ pub fn credentials() -> Credentials {
     Credentials {
         worker_id: WorkerId::parse(WORKER).expect("an id"),
         token: Zeroizing::new(TOKEN.to_owned()),
-        owner: UserId::parse(OWNER).ok(),
+        owner: UserId::parse(OWNER).expect("an id"),
         first_use: true,
+        hub: None,
     }
 }
 
