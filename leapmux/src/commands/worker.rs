@@ -27,7 +27,7 @@ mod fingerprint;
 pub(crate) struct Options {
     #[command(flatten)]
     daemon: Daemon,
-    /// The Hub: http://HOST:PORT, https://HOST or unix:PATH [default: the one it registered with]
+    /// The Hub: http://HOST:PORT, https://HOST or unix:PATH [default: the one it registered with, else http://127.0.0.1:4327]
     #[arg(long, value_name = "URL")]
     hub: Option<String>,
     /// Register first, with a key made by 'leapmux remote worker register'
@@ -165,17 +165,20 @@ async fn serve_worker(config: WorkerConfig, key: Option<Zeroizing<String>>) -> a
     let id = credentials.worker_id.clone();
     let worker = Worker::start(config, credentials).await?;
     let asked = tokio::select! {
-        name = signals.next() => name,
-        end = worker.ended() => bail!("{end}"),
+        name = signals.next() => Ok(name),
+        end = worker.ended() => Err(end),
         name = async {
             online(&worker).await;
             println!("Worker is online: {id}");
             std::future::pending().await
-        } => name,
+        } => Ok(name),
     };
-    tracing::info!(signal = asked, "stopping; a second signal stops at once");
+    if let Ok(signal) = asked {
+        tracing::info!(signal, "stopping; a second signal stops at once");
+    }
+    // One that ended by itself has screens to store and programs to end all the same.
     signals.hurry(worker.stop()).await;
-    Ok(())
+    Ok(asked.map(drop)?)
 }
 
 /// Comes back once the Worker's link to its Hub stands.
