@@ -1,12 +1,21 @@
 //! The embedded page: lookup, ETag, encodings, and the headers that everything carries.
 
+use std::{
+    borrow::Cow,
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use actix_web::{
     HttpRequest, HttpResponse,
+    body::{BodySize, MessageBody},
     http::{
         Method, StatusCode,
         header::{self, HeaderMap, HeaderValue},
     },
 };
+use bytes::Bytes;
 use rust_embed::{Embed, EmbeddedFile};
 
 #[derive(Embed)]
@@ -49,7 +58,7 @@ pub(crate) fn answer(request: &HttpRequest) -> HttpResponse {
     }
     let path = request.path().trim_start_matches('/');
     match find(path) {
-        Some((name, file)) => serve(request.headers(), name, &file),
+        Some((name, file)) => serve(request.headers(), name, file),
         None => HttpResponse::NotFound()
             .content_type("text/plain; charset=utf-8")
             .body("not found\n"),
@@ -63,14 +72,13 @@ fn find(path: &str) -> Option<(&str, EmbeddedFile)> {
     Dist::get(name).map(|file| (name, file))
 }
 
-fn serve(asked: &HeaderMap, name: &str, file: &EmbeddedFile) -> HttpResponse {
+fn serve(asked: &HeaderMap, name: &str, file: EmbeddedFile) -> HttpResponse {
     let etag = etag(&file.metadata.sha256_hash());
     let caching = if name.starts_with("assets/") {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
     };
-    let (encoding, body) = encode(asked, name, file);
     let is_known = asked
         .get(header::IF_NONE_MATCH)
         .is_some_and(|known| names(known, &etag));
@@ -86,23 +94,56 @@ fn serve(asked: &HeaderMap, name: &str, file: &EmbeddedFile) -> HttpResponse {
     if is_known {
         return answer.finish();
     }
+    let kind = file.metadata.mimetype().to_owned();
+    let (encoding, body) = encode(asked, name, file);
     if let Some(encoding) = encoding {
         answer.insert_header((header::CONTENT_ENCODING, encoding));
     }
-    answer.content_type(file.metadata.mimetype()).body(body)
+    answer.content_type(kind).body(Pieces(body))
 }
 
 /// The smallest ready-made form that the browser takes.
-fn encode(asked: &HeaderMap, name: &str, file: &EmbeddedFile) -> (Option<&'static str>, Vec<u8>) {
+fn encode(asked: &HeaderMap, name: &str, file: EmbeddedFile) -> (Option<&'static str>, Bytes) {
     for (encoding, suffix) in [("br", "br"), ("gzip", "gz")] {
         if !accepts(asked, encoding) {
             continue;
         }
         if let Some(compressed) = Dist::get(&format!("{name}.{suffix}")) {
-            return (Some(encoding), compressed.data.into_owned());
+            return (Some(encoding), bytes(compressed.data));
         }
     }
-    (None, file.data.clone().into_owned())
+    (None, bytes(file.data))
+}
+
+/// An embedded file is not copied for whoever asks for it.
+fn bytes(data: Cow<'static, [u8]>) -> Bytes {
+    match data {
+        Cow::Borrowed(embedded) => Bytes::from_static(embedded),
+        Cow::Owned(read) => Bytes::from(read),
+    }
+}
+
+/// Bytes of a file that are copied towards a socket at once.
+const PIECE: usize = 32 * 1024;
+
+/// A file's body, in pieces: whoever reads slowly holds a piece, not a copy of the file.
+struct Pieces(Bytes);
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0.len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let length = self.0.len().min(PIECE);
+        let piece = self.0.split_to(length);
+        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+    }
 }
 
 fn accepts(asked: &HeaderMap, encoding: &str) -> bool {
@@ -132,4 +173,31 @@ fn names(known: &HeaderValue, etag: &str) -> bool {
         list.split(',')
             .any(|one| one.trim().trim_start_matches("W/") == etag || one.trim() == "*")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[test]
+    fn what_is_embedded_is_not_copied() {
+        static FILE: [u8; 4] = *b"page";
+        assert_eq!(bytes(Cow::Borrowed(&FILE)).as_ptr(), FILE.as_ptr());
+    }
+
+    #[tokio::test]
+    async fn a_file_leaves_in_pieces_and_whole() {
+        let file = Bytes::from(vec![7; PIECE * 2 + 1]);
+        let mut body = Pieces(file.clone());
+        assert_eq!(body.size(), BodySize::Sized(file.len() as u64));
+        let mut sent = Vec::new();
+        while let Some(piece) = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await {
+            let piece = piece.unwrap();
+            assert!(piece.len() <= PIECE);
+            sent.extend_from_slice(&piece);
+        }
+        assert_eq!(sent, file);
+    }
 }
