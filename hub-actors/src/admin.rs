@@ -2,13 +2,21 @@
 
 use std::{net::TcpListener, sync::Arc};
 
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::Server, web};
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer,
+    body::{BoxBody, MessageBody},
+    dev::{Server, ServiceRequest, ServiceResponse},
+    http::header,
+    middleware::{Next, from_fn},
+    web,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::{
     messages::TakeCensus,
+    origin,
     state::{State, ask},
-    telemetry,
+    telemetry::{self, Strange},
 };
 
 struct Admin {
@@ -30,8 +38,23 @@ pub(crate) fn serve(
             .route("/readyz", web::get().to(readyz))
             .route("/startupz", web::get().to(startupz))
             .route("/metrics", web::get().to(metrics))
+            .wrap(from_fn(guard))
     });
     Ok(server.workers(1).disable_signals().listen(listener)?.run())
+}
+
+/// No page of another site may read this door under a name that it has rebound to us.
+async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let host = request.headers().get(header::HOST);
+    if host.is_some_and(|host| host.to_str().is_ok_and(origin::is_admin_host)) {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    telemetry::stranger(Strange::Host);
+    let refused = HttpResponse::MisdirectedRequest().body("ask for this by address or localhost\n");
+    Ok(request.into_response(refused))
 }
 
 /// Whether our actors turn; the database is none of its business.

@@ -133,6 +133,15 @@ impl Names {
     }
 }
 
+/// Whether the admin door is meant: any address, or a loopback name. Another name may be an
+/// attacker's that was rebound to us; scrapers and probes go by address.
+pub(crate) fn is_admin_host(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let (name, _) = split_port(&host);
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || address.parse::<IpAddr>().is_ok()
+}
+
 /// Loopback names, and addresses that are not loopback where the door is not: an address cannot
 /// be rebound, a name can.
 fn is_at(host: &str, bound: SocketAddr) -> bool {
@@ -337,6 +346,22 @@ mod tests {
             names.judge(host("evil.example"), Access::Action),
             Err(Stranger::Host)
         );
+    }
+
+    #[test]
+    fn the_admin_door_is_known_by_addresses_and_loopback_names() {
+        for host in ["127.0.0.1:4328", "LocalHost:1", "[::1]:4328", "10.1.2.3"] {
+            assert!(is_admin_host(host), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example:4328",
+            "localhost.evil.example",
+            "127.0.0.1.evil",
+            ":1",
+        ] {
+            assert!(!is_admin_host(host), "{host}");
+        }
     }
 
     proptest::proptest! {

@@ -1,6 +1,6 @@
 //! The admin door: health, readiness, and metrics that begin at zero.
 
-use crate::support::{Browser, TestHub, TestWorker, open};
+use crate::support::{Browser, TestHub, TestWorker, http, open};
 
 #[tokio::test]
 async fn health_is_told_on_the_admin_port() {
@@ -14,6 +14,19 @@ async fn health_is_told_on_the_admin_port() {
         assert!(verbose.contains(check), "{verbose}");
     }
     assert_eq!(hub.admin("/").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_rebound_name_reads_nothing_of_the_admin_door() {
+    let hub = TestHub::solo().await;
+    let addr = hub.hub.admin_addr().unwrap();
+    for path in ["/metrics", "/readyz?verbose", "/nothing"] {
+        let headers = [("Host", "evil.example:4328")];
+        assert_eq!(http(addr, "GET", path, &headers, b"").await.status, 421);
+    }
+    let localhost = format!("localhost:{}", addr.port());
+    let headers = [("Host", localhost.as_str())];
+    assert_eq!(http(addr, "GET", "/livez", &headers, b"").await.status, 200);
 }
 
 #[tokio::test]
