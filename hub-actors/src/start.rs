@@ -135,13 +135,17 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
         path: config.data_dir.clone(),
         source,
     })?;
-    let (store, origin) = open_store(&folder, ms(config.timeouts.database_ms))?;
+    let file = folder.path().join(open::FILE);
+    let origin =
+        open::origin(&file).map_err(|source| StartError::Database { path: file, source })?;
+    // Before the database is begun: one without its pepper is taken for one that has lost it.
     let pepper = Pepper::load(folder.path(), origin == Origin::New).map_err(|source| {
         StartError::Pepper {
             path: folder.path().join(Pepper::FILE),
             source,
         }
     })?;
+    let store = open_store(&folder, ms(config.timeouts.database_ms))?;
     let admin_user = ensure_admin(&store).await?;
     let solo_credential = ensure_solo(&store, &admin_user).await?;
     if config.mode == Mode::Hub {
@@ -176,7 +180,7 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
     })
 }
 
-fn open_store(folder: &Folder, busy: Duration) -> Result<(Store, Origin), StartError> {
+fn open_store(folder: &Folder, busy: Duration) -> Result<Store, StartError> {
     open::open(folder.path(), busy).map_err(|source| StartError::Database {
         path: folder.path().join(open::FILE),
         source,

@@ -135,7 +135,7 @@ mod tests {
 
     fn store(folder: &tempfile::TempDir) -> Store {
         let opened = open::open(folder.path(), Duration::from_secs(1));
-        opened.unwrap().0
+        opened.unwrap()
     }
 
     #[tokio::test]

@@ -71,9 +71,9 @@ pub(crate) enum Origin {
 }
 
 /// Opens, checks and migrates `folder/hub.db`. Blocking; the caller holds the folder's lock.
-pub(crate) fn open(folder: &Path, busy: Duration) -> Result<(Store, Origin), DatabaseError> {
+pub(crate) fn open(folder: &Path, busy: Duration) -> Result<Store, DatabaseError> {
     let path = folder.join(FILE);
-    let origin = inspect(&path)?;
+    let origin = origin(&path)?;
     let url = path.to_string_lossy().into_owned();
     prepare(&url, origin, busy)?;
     let pool = Pool::builder()
@@ -82,11 +82,11 @@ pub(crate) fn open(folder: &Path, busy: Duration) -> Result<(Store, Origin), Dat
         .connection_timeout(busy)
         .connection_customizer(Box::new(Customs { busy }))
         .build(ConnectionManager::new(url))?;
-    Ok((Store::new(pool), origin))
+    Ok(Store::new(pool))
 }
 
 /// Looks at the header before SQLite may touch the file; makes an empty private one if none is.
-fn inspect(path: &Path) -> Result<Origin, DatabaseError> {
+pub(crate) fn origin(path: &Path) -> Result<Origin, DatabaseError> {
     let mut options = OpenOptions::new();
     let file = options
         .read(true)
@@ -177,9 +177,10 @@ struct Customs {
 
 impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Customs {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
+        // FULL: a revocation, or a key that was used, is not undone by a power cut.
         // The timeout first: the statements behind it may already have to wait.
         let pragmas = format!(
-            "PRAGMA busy_timeout = {}; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
+            "PRAGMA busy_timeout = {}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
             self.busy.as_millis()
         );
         conn.batch_execute(&pragmas)
@@ -224,14 +225,15 @@ mod tests {
     fn a_new_file_is_private_and_is_found_again() {
         use std::os::unix::fs::MetadataExt as _;
         let folder = tempfile::tempdir().unwrap();
-        let (store, origin) = open(folder.path(), BUSY).unwrap();
-        assert_eq!(origin, Origin::New);
+        let file = folder.path().join(FILE);
+        assert_eq!(origin(&file).unwrap(), Origin::New);
+        let store = open(folder.path(), BUSY).unwrap();
         for file in ["hub.db", "hub.db-wal", "hub.db-shm"] {
             let mode = folder.path().join(file).metadata().unwrap().mode();
             assert_eq!(mode & 0o777, 0o600, "{file}");
         }
         drop(store);
-        assert_eq!(open(folder.path(), BUSY).unwrap().1, Origin::Found);
+        assert_eq!(origin(&file).unwrap(), Origin::Found);
     }
 
     #[test]

@@ -224,6 +224,18 @@ async fn a_wrong_database_and_a_lost_or_open_pepper_are_named() {
 }
 
 #[tokio::test]
+async fn a_first_start_that_fails_half_way_can_be_tried_again() {
+    let folder = TempDir::new().unwrap();
+    // Where the pepper is written before it is renamed.
+    let obstacle = folder.path().join("data/pepper.new");
+    std::fs::create_dir_all(&obstacle).unwrap();
+    let said = refusal(config(&folder, Mode::Solo)).await.to_string();
+    assert!(said.contains("pepper.key"), "{said}");
+    std::fs::remove_dir(&obstacle).unwrap();
+    assert!(Hub::start(config(&folder, Mode::Solo)).await.is_ok());
+}
+
+#[tokio::test]
 async fn only_solo_brings_a_worker_along_and_only_with_a_whole_key() {
     let hub = TestHub::hub().await;
     let refused = hub
