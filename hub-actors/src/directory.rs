@@ -231,10 +231,17 @@ impl Directory {
         Ok(id)
     }
 
-    /// Whether it still may stay: its credential may have been revoked since it was admitted.
-    pub(crate) fn may_stay(&self, session: SessionId) -> bool {
-        let entry = self.sessions.get(&session);
-        entry.is_some_and(|entry| !self.tombstones.contains_key(&entry.credential))
+    /// Whether it still may stay: its credential may have been revoked since it was admitted, or
+    /// a goodbye have gone to nobody, since it had no address yet.
+    pub(crate) fn may_stay(&self, session: SessionId) -> Result<(), NoSession> {
+        let entry = self.sessions.get(&session).ok_or(NoSession::Revoked)?;
+        if self.tombstones.contains_key(&entry.credential) {
+            return Err(NoSession::Revoked);
+        }
+        if entry.leaving {
+            return Err(NoSession::Draining);
+        }
+        Ok(())
     }
 
     /// A session went; its channels are to be closed.

@@ -91,7 +91,7 @@ fn a_revocation_that_races_an_open_wins() {
         reason(directory.reserve(asked(session, 2))),
         RefusalReason::Credential
     );
-    assert!(!directory.may_stay(session));
+    assert_eq!(directory.may_stay(session), Err(NoSession::Revoked));
     let late = directory.admit_session(user(), credential("c"), SessionKind::Relay);
     assert_eq!(late, Err(NoSession::Revoked));
 }
@@ -107,7 +107,7 @@ fn a_revocation_touches_nothing_of_another_credential() {
         directory.revoke(credential("d"), now()).sessions,
         vec![other]
     );
-    assert!(directory.may_stay(mine));
+    assert_eq!(directory.may_stay(mine), Ok(()));
 }
 
 #[test]
@@ -208,6 +208,9 @@ fn a_draining_hub_lets_nobody_in_and_sends_everybody_away_once() {
     assert_eq!(refused, Err(NoSession::Draining));
     let away = directory.send_away(1);
     assert_eq!((away.sessions, away.links), (vec![first], Vec::new()));
+    // One that has no address yet hears it when it asks to begin.
+    assert_eq!(directory.may_stay(first), Err(NoSession::Draining));
+    assert_eq!(directory.may_stay(second), Ok(()));
     let away = directory.send_away(2);
     assert_eq!(
         (away.sessions, away.links),

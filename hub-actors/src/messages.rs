@@ -42,9 +42,9 @@ impl fmt::Display for LinkId {
     }
 }
 
-/// Session -> Registry, once it runs. `false`: it was revoked meanwhile and has to go.
+/// Session -> Registry, once it runs. An error: it has to go.
 #[derive(Message)]
-#[rtype(result = "bool")]
+#[rtype(result = "Result<(), NoSession>")]
 pub(crate) struct MeetSession {
     pub(crate) id: SessionId,
     pub(crate) ways: SessionWays,

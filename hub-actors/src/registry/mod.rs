@@ -205,12 +205,10 @@ impl Actor for Registry {
 }
 
 impl Handler<MeetSession> for Registry {
-    type Result = bool;
+    type Result = Result<(), NoSession>;
 
-    fn handle(&mut self, meet: MeetSession, _: &mut Context<Self>) -> bool {
-        let Some(user) = self.directory.user_of(meet.id) else {
-            return false;
-        };
+    fn handle(&mut self, meet: MeetSession, _: &mut Context<Self>) -> Self::Result {
+        let user = self.directory.user_of(meet.id).ok_or(NoSession::Revoked)?;
         let (ways, cursor) = match meet.ways {
             SessionWays::Relay {
                 frames,
@@ -315,7 +313,8 @@ impl Handler<RefuseNew> for Registry {
 
     fn handle(&mut self, _: RefuseNew, _: &mut Context<Self>) -> usize {
         self.directory.drain();
-        self.sessions.len() + self.links.len()
+        let census = self.directory.census();
+        census.sessions + census.watchers + census.links
     }
 }
 

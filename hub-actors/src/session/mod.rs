@@ -17,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 use actix::{Actor, AsyncContext as _};
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use actix_web_actors::ws::{
-    CloseCode, WebsocketContext, WsResponseBuilder, handshake_with_protocols,
+    CloseCode, ProtocolError, WebsocketContext, WsResponseBuilder, handshake_with_protocols,
 };
 
 use self::{relay::Session, watcher::Watcher};
@@ -194,6 +194,25 @@ fn tick<A>(
     ctx.run_interval((period / 4).max(Duration::from_millis(5)), look);
 }
 
+/// What the end of a stream means: a connection that broke, with or without a Close frame before
+/// it, is a client that went; everything else is a frame that is none.
+const fn broken(error: &ProtocolError) -> SessionEnd {
+    if matches!(error, ProtocolError::Io(_)) {
+        SessionEnd::Client
+    } else {
+        SessionEnd::Protocol
+    }
+}
+
+/// Why a session that was admitted may not begin.
+const fn not_met(why: NoSession) -> SessionEnd {
+    match why {
+        NoSession::Revoked => SessionEnd::Revoked,
+        NoSession::Quota => SessionEnd::Error,
+        NoSession::Draining => SessionEnd::Draining,
+    }
+}
+
 /// The WebSocket close code that fits (RFC 6455, 7.4).
 const fn code(end: SessionEnd) -> CloseCode {
     match end {
@@ -203,5 +222,18 @@ const fn code(end: SessionEnd) -> CloseCode {
         SessionEnd::Draining => CloseCode::Restart,
         SessionEnd::Slow => CloseCode::Again,
         SessionEnd::Error => CloseCode::Error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_goes_without_a_goodbye_breaks_no_rule() {
+        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert_eq!(broken(&ProtocolError::Io(reset)), SessionEnd::Client);
+        assert_eq!(broken(&ProtocolError::BadOpCode), SessionEnd::Protocol);
+        assert_eq!(broken(&ProtocolError::Overflow), SessionEnd::Protocol);
     }
 }

@@ -29,7 +29,7 @@ use schema::{
     wire::{self, control::Body},
 };
 
-use super::{code, outgoing::Outgoing, tick};
+use super::{broken, code, not_met, outgoing::Outgoing, tick};
 use crate::{
     assembly::{Assembly, Fragment},
     caller::Caller,
@@ -339,8 +339,8 @@ impl Actor for Session {
         let met = async move { ask(&state.registry, meet).await };
         // Nothing is read before the Registry knows the way back.
         ctx.wait(met.into_actor(self).map(|met, session, ctx| match met {
-            Ok(true) => {}
-            Ok(false) => session.leave(SessionEnd::Revoked, ctx),
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => session.leave(not_met(why), ctx),
             Err(_) => session.leave(SessionEnd::Error, ctx),
         }));
     }
@@ -414,9 +414,10 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
                 self.outgoing.close(None);
                 return ctx.stop();
             }
-            Ok(Message::Text(_) | Message::Continuation(Item::FirstText(_))) | Err(_) => {
+            Ok(Message::Text(_) | Message::Continuation(Item::FirstText(_))) => {
                 return self.leave(SessionEnd::Protocol, ctx);
             }
+            Err(error) => return self.leave(broken(&error), ctx),
         };
         match self.assembly.add(fragment) {
             Ok(None) => {}

@@ -10,7 +10,7 @@ use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
 use channel_actors::post::Kept;
 use schema::wire::{self, hub_event};
 
-use super::{code, tick};
+use super::{broken, code, not_met, tick};
 use crate::{
     caller::Caller,
     clock,
@@ -92,8 +92,8 @@ impl Actor for Watcher {
         let state = Arc::clone(&self.state);
         let met = async move { ask(&state.registry, meet).await };
         ctx.wait(met.into_actor(self).map(|met, watcher, ctx| match met {
-            Ok(true) => {}
-            Ok(false) => watcher.leave(SessionEnd::Revoked, ctx),
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => watcher.leave(not_met(why), ctx),
             Err(_) => watcher.leave(SessionEnd::Error, ctx),
         }));
     }
@@ -174,9 +174,10 @@ impl StreamHandler<Result<Message, ProtocolError>> for Watcher {
                 ctx.close(None);
                 ctx.stop();
             }
-            Ok(Message::Text(_) | Message::Binary(_) | Message::Continuation(_)) | Err(_) => {
+            Ok(Message::Text(_) | Message::Binary(_) | Message::Continuation(_)) => {
                 self.leave(SessionEnd::Protocol, ctx);
             }
+            Err(error) => self.leave(broken(&error), ctx),
         }
     }
 
