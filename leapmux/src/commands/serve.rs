@@ -67,12 +67,20 @@ impl Listening {
 }
 
 /// Merges a Hub's layers over `defaults`. With a Unix socket there is no TCP port at all unless
-/// one is asked for: health and metrics are then off by default.
+/// one is asked for: health and metrics are then off by default. Who is let in is what the
+/// command says, not a layer: a leftover `solo` would make every visitor the admin.
 pub(super) fn merge_hub(
     layers: &Layers,
     mut defaults: HubConfig,
 ) -> anyhow::Result<(LogConfig, HubConfig)> {
     let (log, merged) = layers.merge_over(&defaults)?;
+    anyhow::ensure!(
+        merged.mode == defaults.mode,
+        "mode: {} is not for this command; run `leapmux {}`, or remove it from the file and the \
+         environment",
+        merged.mode.label(),
+        merged.mode.label(),
+    );
     if !merged.listen.starts_with("unix:") {
         return Ok((log, merged));
     }

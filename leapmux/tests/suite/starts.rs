@@ -51,6 +51,34 @@ fn a_taken_port_is_named() {
 }
 
 #[test]
+fn who_is_let_in_is_what_the_command_says() {
+    let home = tempfile::tempdir().expect("a folder");
+    for (command, other) in [("hub", "solo"), ("solo", "hub")] {
+        let file = home.path().join("config.yaml");
+        let text = match command {
+            "hub" => format!("mode: {other}\n"),
+            _ => format!("hub:\n  mode: {other}\n"),
+        };
+        fs::write(&file, text).expect("ours");
+        let file = file.to_str().expect("text");
+        let arguments = [
+            command,
+            "--config",
+            file,
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "",
+        ];
+        assert_refused(
+            home.path(),
+            &arguments,
+            &[&format!("leapmux {other}"), "remove it"],
+        );
+    }
+}
+
+#[test]
 fn a_key_file_that_others_can_read_is_refused() {
     let mut solo = Solo::start(&[]);
     solo.daemon.stop();
