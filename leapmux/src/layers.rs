@@ -137,7 +137,7 @@ impl<P: Provider> Provider for Picked<P> {
         for dict in data.values_mut() {
             dict.retain(|key, _| (self.keys == Keys::Log) == LOG_KEYS.contains(&key.as_str()));
             if let Some(section) = self.section {
-                *dict = within(dict, section)?;
+                *dict = within(dict, section).map_err(figment::Error::from)?;
             }
         }
         Ok(data)
@@ -147,9 +147,12 @@ impl<P: Provider> Provider for Picked<P> {
 /// The two sections of solo's file.
 const SECTIONS: [&str; 2] = ["hub", "worker"];
 
-fn within(dict: &Dict, section: &str) -> Result<Dict, figment::Error> {
+fn within(dict: &Dict, section: &str) -> Result<Dict, figment::error::Kind> {
     if let Some(unknown) = dict.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
-        return Err(figment::error::Kind::UnknownField(unknown.clone(), &SECTIONS).into());
+        return Err(figment::error::Kind::UnknownField(
+            unknown.clone(),
+            &SECTIONS,
+        ));
     }
     let inner = dict.get(section).cloned();
     Ok(inner

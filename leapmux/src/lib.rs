@@ -3,6 +3,11 @@
 //! This crate parses, merges configuration, starts what other crates are, and turns errors into one
 //! line that says what to do. It holds no rule of the protocol. Read `commands` next.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line answers on standard output"
+)]
+
 use std::process::ExitCode;
 
 use clap::Parser as _;

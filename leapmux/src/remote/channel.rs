@@ -238,17 +238,19 @@ fn session(socket: RelaySocket) -> Session {
 }
 
 fn explain(error: &ConnectError) -> anyhow::Error {
-    match error {
-        ConnectError::Failed(Failure::DeviceNotTrusted { fingerprint }) => anyhow::anyhow!(
+    if let ConnectError::Failed(Failure::DeviceNotTrusted { fingerprint }) = error {
+        return anyhow::anyhow!(
             "device not trusted: this device is {fingerprint}; approve it in the page of a device \
              that is, or on the Worker with 'leapmux worker devices approve {fingerprint}'"
-        ),
-        ConnectError::Refused(refusal) if !refusal.retry_after.is_zero() => anyhow::anyhow!(
-            "{error}; try again in {} s",
-            refusal.retry_after.as_secs().max(1)
-        ),
-        other => anyhow::anyhow!("{other}"),
+        );
     }
+    if let ConnectError::Refused(refusal) = error
+        && !refusal.retry_after.is_zero()
+    {
+        let seconds = refusal.retry_after.as_secs().max(1);
+        return anyhow::anyhow!("{error}; try again in {seconds} s");
+    }
+    anyhow::anyhow!("{error}")
 }
 
 /// What a call failed with, in the Worker's words where it has some.

@@ -90,7 +90,7 @@ impl Hub {
         // The connection has to be driven while its answer is read, and is let go of then.
         tokio::select! {
             answer = answer => answer,
-            ended = async { connection.await } => match ended {
+            ended = connection => match ended {
                 Ok(()) => bail!("the Hub closed the connection without an answer"),
                 Err(error) => Err(error.into()),
             },

@@ -67,7 +67,7 @@ pub(crate) async fn show(
         if let Some(open) = open.take() {
             match attached(&open, id, &mut sequence, &mut keyboard).await? {
                 End::Lost => wait = RETRY_FIRST,
-                end => {
+                end @ (End::Detached | End::Exited(_)) => {
                     open.close().await;
                     break end;
                 }

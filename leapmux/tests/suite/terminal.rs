@@ -4,7 +4,6 @@ use std::{
     io::{Read as _, Write},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
-    time::Instant,
 };
 
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
@@ -60,12 +59,8 @@ impl Person {
     }
 
     fn sees(&mut self, what: &str) {
-        let deadline = Instant::now() + PATIENCE;
         while !self.seen.contains(what) {
-            match self
-                .screen
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
+            match self.screen.recv_timeout(PATIENCE) {
                 Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     panic!("{what:?} is not in {:?}", self.seen)

@@ -59,7 +59,7 @@ pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<E
     let code = tokio::select! {
         code = show(receiver, context.json) => code?,
         error = refused(pending) => return Err(error),
-        () = feed(sender) => bail!("standard input has no end of its own"),
+        code = feed(sender) => code,
     };
     open.close().await;
     Ok(ExitCode::from(code))
@@ -74,12 +74,28 @@ async fn refused(pending: Pending) -> anyhow::Error {
 }
 
 /// Standard input and signals, for as long as the command runs. What ends the command also ends
-/// its output, and that is where the reason stands; so this has no end of its own.
-async fn feed(sender: StreamSender) {
-    if let Err(error) = tokio::try_join!(feed_input(&sender), feed_signals(&sender)) {
-        tracing::debug!(error = %error, "standard input is no longer passed on");
+/// its output, and that is where the reason stands; so this ends only for somebody who does not
+/// want to wait for the Worker, with the code for it.
+async fn feed(sender: StreamSender) -> u8 {
+    let input = async {
+        if let Err(error) = feed_input(&sender).await {
+            tracing::debug!(error = %error, "standard input is no longer passed on");
+        }
+        std::future::pending().await
+    };
+    let signals = async {
+        match feed_signals(&sender).await {
+            Ok(code) => code,
+            Err(error) => {
+                tracing::debug!(error = %error, "signals are no longer passed on");
+                std::future::pending().await
+            }
+        }
+    };
+    tokio::select! {
+        code = input => code,
+        code = signals => code,
     }
-    std::future::pending().await
 }
 
 async fn feed_input(sender: &StreamSender) -> anyhow::Result<()> {
@@ -99,17 +115,26 @@ async fn feed_input(sender: &StreamSender) -> anyhow::Result<()> {
     send(sender, exec_input::Body::StdinClosed(true)).await
 }
 
-async fn feed_signals(sender: &StreamSender) -> anyhow::Result<()> {
+/// A signal waits for credit like input does. Who sends another one before it went out has waited
+/// long enough: the channel closes, and the Worker ends the command with it.
+async fn feed_signals(sender: &StreamSender) -> anyhow::Result<u8> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        let number = tokio::select! {
-            _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
-            _ = terminate.recv() => SignalKind::terminate().as_raw_value(),
-            _ = hangup.recv() => SignalKind::hangup().as_raw_value(),
+    let mut next = async || {
+        let kind = tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
+            _ = hangup.recv() => SignalKind::hangup(),
         };
-        send(sender, exec_input::Body::Signal(number.unsigned_abs())).await?;
+        kind.as_raw_value().unsigned_abs()
+    };
+    loop {
+        let number = next().await;
+        tokio::select! {
+            sent = send(sender, exec_input::Body::Signal(number)) => sent?,
+            number = next() => return Ok(u8::try_from(128 + number)?),
+        }
     }
 }
 

@@ -25,7 +25,8 @@ enum Command {
     },
     /// Trust a waiting device, named by its four words or its whole key in hexadecimal
     Approve {
-        /// Four words, as the device shows them, or the key
+        /// Four words, as the device shows them, or the key; USER:WORDS where several users show
+        /// the same key
         words: String,
     },
     /// Trust a device no longer; its channels close within a second
