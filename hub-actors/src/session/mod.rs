@@ -12,13 +12,15 @@
 //! | [`outgoing`] | what waits for the socket, up to its fence |
 //! | [`watcher`] | Watcher: what changed, in JSON |
 
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use actix::{Actor, AsyncContext as _};
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, error::PayloadError, http::header, web};
 use actix_web_actors::ws::{
-    CloseCode, ProtocolError, WebsocketContext, WsResponseBuilder, handshake_with_protocols,
+    CloseCode, WebsocketContext, WsResponseBuilder, handshake_with_protocols,
 };
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
 
 use self::{relay::Session, watcher::Watcher};
 use crate::{
@@ -83,7 +85,7 @@ pub(crate) async fn open_events(
     };
     let cursor = cursor(request.query_string());
     let actor = Watcher::new(state, caller, guard, cursor);
-    let answer = WsResponseBuilder::new(actor, &request, payload)
+    let answer = WsResponseBuilder::new(actor, &request, incoming(payload))
         .frame_size(WATCHER_MESSAGE_MAX)
         .start();
     upgraded(answer)
@@ -194,14 +196,10 @@ fn tick<A>(
     ctx.run_interval((period / 4).max(Duration::from_millis(5)), look);
 }
 
-/// What the end of a stream means: a connection that broke, with or without a Close frame before
-/// it, is a client that went; everything else is a frame that is none.
-const fn broken(error: &ProtocolError) -> SessionEnd {
-    if matches!(error, ProtocolError::Io(_)) {
-        SessionEnd::Client
-    } else {
-        SessionEnd::Protocol
-    }
+/// What a socket sent, up to its end, however it ended: actix-web-actors would throw away what came
+/// just before a connection broke, a Close among it.
+fn incoming(payload: web::Payload) -> impl Stream<Item = Result<Bytes, PayloadError>> {
+    payload.take_while(|chunk| ready(chunk.is_ok()))
 }
 
 /// Why a session that was admitted may not begin.
@@ -222,18 +220,5 @@ const fn code(end: SessionEnd) -> CloseCode {
         SessionEnd::Draining => CloseCode::Restart,
         SessionEnd::Slow => CloseCode::Again,
         SessionEnd::Error => CloseCode::Error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_that_goes_without_a_goodbye_breaks_no_rule() {
-        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-        assert_eq!(broken(&ProtocolError::Io(reset)), SessionEnd::Client);
-        assert_eq!(broken(&ProtocolError::BadOpCode), SessionEnd::Protocol);
-        assert_eq!(broken(&ProtocolError::Overflow), SessionEnd::Protocol);
     }
 }

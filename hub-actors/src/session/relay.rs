@@ -29,7 +29,7 @@ use schema::{
     wire::{self, control::Body},
 };
 
-use super::{broken, code, not_met, outgoing::Outgoing, tick};
+use super::{code, incoming, not_met, outgoing::Outgoing, tick};
 use crate::{
     assembly::{Assembly, Fragment},
     caller::Caller,
@@ -94,7 +94,11 @@ impl Session {
     pub(super) fn run(self, payload: web::Payload) -> impl Stream<Item = Result<Bytes, Error>> {
         let socket = self.outgoing.socket();
         let codec = Codec::new().max_size(WEBSOCKET_MESSAGE_MAX);
-        socket(Box::pin(WebsocketContext::with_codec(self, payload, codec)))
+        socket(Box::pin(WebsocketContext::with_codec(
+            self,
+            incoming(payload),
+            codec,
+        )))
     }
 
     fn outer(&mut self, raw: Bytes, ctx: &mut WebsocketContext<Self>) {
@@ -414,10 +418,9 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
                 self.outgoing.close(None);
                 return ctx.stop();
             }
-            Ok(Message::Text(_) | Message::Continuation(Item::FirstText(_))) => {
+            Ok(Message::Text(_) | Message::Continuation(Item::FirstText(_))) | Err(_) => {
                 return self.leave(SessionEnd::Protocol, ctx);
             }
-            Err(error) => return self.leave(broken(&error), ctx),
         };
         match self.assembly.add(fragment) {
             Ok(None) => {}

@@ -10,7 +10,7 @@ use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
 use channel_actors::post::Kept;
 use schema::wire::{self, hub_event};
 
-use super::{broken, code, not_met, tick};
+use super::{code, not_met, tick};
 use crate::{
     caller::Caller,
     clock,
@@ -174,10 +174,9 @@ impl StreamHandler<Result<Message, ProtocolError>> for Watcher {
                 ctx.close(None);
                 ctx.stop();
             }
-            Ok(Message::Text(_) | Message::Binary(_) | Message::Continuation(_)) => {
+            Ok(Message::Text(_) | Message::Binary(_) | Message::Continuation(_)) | Err(_) => {
                 self.leave(SessionEnd::Protocol, ctx);
             }
-            Err(error) => self.leave(broken(&error), ctx),
         }
     }
 

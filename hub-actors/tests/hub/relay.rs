@@ -465,6 +465,31 @@ async fn a_close_on_the_heels_of_its_open_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn the_last_word_before_a_connection_breaks_is_heard() {
+    let Stage {
+        hub,
+        mut worker,
+        worker_id,
+        ..
+    } = stage().await;
+    for id in 0..20 {
+        let mut browser = Browser::open(&hub).await;
+        open(&mut browser, &mut worker, id, &worker_id).await;
+        let close = wire::Close {
+            channel_id: vec![id; 16].into(),
+            epoch: 0,
+            reason: CloseReason::ClosedByClient.into(),
+        };
+        browser.send(Body::Close(close)).await;
+        drop(browser);
+        let Body::Close(heard) = worker.control().await else {
+            panic!("no Close")
+        };
+        assert_eq!(heard.reason(), CloseReason::ClosedByClient);
+    }
+}
+
+#[tokio::test]
 async fn a_browser_that_stops_reading_loses_its_channel_and_the_hub_no_memory() {
     let Stage {
         hub,
