@@ -16,6 +16,9 @@ pub enum PrivateFileError {
     /// Others may read or write it.
     #[error("others may read it; run `chmod 600` on it and consider its content known")]
     Exposed,
+    /// Its owner can read and write it whatever its mode says.
+    #[error("another user owns it; run `chown` on it and consider its content known")]
+    Foreign,
     /// It is larger than anything we wrote.
     #[error("it is larger than anything that was written there; restore it from a backup")]
     TooLarge,
@@ -25,22 +28,32 @@ pub enum PrivateFileError {
 ///
 /// # Errors
 ///
-/// [`PrivateFileError`]; a file that group or others may touch is refused.
+/// [`PrivateFileError`]; a file that anybody else may touch is refused.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PrivateFileError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    if file.metadata()?.mode() & 0o077 != 0 {
-        return Err(PrivateFileError::Exposed);
-    }
+    let about = file.metadata()?;
+    judge(about.mode(), about.uid(), nix::unistd::geteuid().as_raw())?;
     let mut content = Vec::new();
     file.take(limit + 1).read_to_end(&mut content)?;
     match u64::try_from(content.len()) {
         Ok(length) if length <= limit => Ok(Some(content)),
         _ => Err(PrivateFileError::TooLarge),
     }
+}
+
+/// Ours, and ours alone.
+const fn judge(mode: u32, owner: u32, me: u32) -> Result<(), PrivateFileError> {
+    if owner != me {
+        return Err(PrivateFileError::Foreign);
+    }
+    if mode & 0o077 != 0 {
+        return Err(PrivateFileError::Exposed);
+    }
+    Ok(())
 }
 
 /// Writes, syncs, renames, syncs the folder: a crash leaves the old content or the new.
@@ -90,6 +103,12 @@ mod tests {
         write(&path, b"secret").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(read(&path, 8), Err(PrivateFileError::Exposed)));
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_refused_whatever_its_mode() {
+        assert!(matches!(judge(0o600, 1, 2), Err(PrivateFileError::Foreign)));
+        assert!(judge(0o600, 2, 2).is_ok());
     }
 
     #[test]
