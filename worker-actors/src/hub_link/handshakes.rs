@@ -3,9 +3,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor as _, ActorFutureExt as _, Addr, AsyncContext as _, WrapFuture as _};
+use actix::{
+    Actor as _, ActorFutureExt as _, Addr, AsyncContext as _, Context, WrapFuture as _,
+    dev::channel,
+};
 use channel_actors::{
     endpoint::{AcceptParts, Endpoint, Responder, SignedReply},
+    limits::QUEUE_FRAMES,
     post::{Kept, tell_addr},
     refusal::RefusalReason,
 };
@@ -113,7 +117,12 @@ impl HubLink {
         let arbiters = &self.parts.arbiters;
         match arbiters.get(self.turn % arbiters.len().max(1)) {
             Some(arbiter) => {
-                SecureChannel::start_in_arbiter(arbiter, move |_| SecureChannel::new(parts))
+                // With its whole mailbox from the beginning: frames are offered before it runs.
+                let (address, mailbox) = channel::channel(QUEUE_FRAMES);
+                arbiter.spawn_fn(move || {
+                    Context::with_receiver(mailbox).run(SecureChannel::new(parts));
+                });
+                Addr::new(address)
             }
             None => SecureChannel::new(parts).start(),
         }
