@@ -174,6 +174,8 @@ async fn a_query_is_answered_when_nobody_looks_and_by_one_client_otherwise() {
     eventually("the model's answer", answered).await;
     let mut one = Client::at(&terminal);
     let two = Client::at(&terminal);
+    // Whoever is not drawn yet is not asked.
+    one.until_shown("6   c").await;
     one.seat.typist().type_in(Bytes::from_static(b"\n")).await;
     one.until_shown("again").await;
     two.seat

@@ -9,7 +9,7 @@ use schema::wire::{self, exec_input, exec_output};
 use tokio::time::timeout;
 
 use crate::{
-    scene::{code, scene},
+    scene::{code, scene, scene_with},
     support::{
         PATIENCE, eventually,
         hub::{OWNER, device},
@@ -231,22 +231,29 @@ async fn a_clients_environment_does_not_hide_a_command() {
 }
 
 #[tokio::test]
-async fn a_worker_that_has_stopped_has_ended_its_commands_after_their_grace() {
+async fn a_worker_that_has_stopped_has_ended_its_commands() {
     let scene = scene(OWNER, Vec::new()).await;
     let channel = scene.client.connect(&device()).await.expect("a channel");
     let script = "trap '' HUP; (setsid sleep 1009 &); echo up; sleep 1010; sleep 1010";
     let (_sender, mut stubborn) = exec(&channel, &["/bin/sh", "-c", script]).await;
     stubborn.next().await.expect("a message").expect("no end");
+    eventually("both", || runs("1009") && runs("1010")).await;
+    scene.worker.stop().await;
+    assert!(!runs("1009") && !runs("1010"));
+}
+
+#[tokio::test]
+async fn a_stopping_worker_waits_for_a_commands_farewell() {
+    let scene = scene_with(OWNER, Vec::new(), |config| config.timings.grace = PATIENCE).await;
+    let channel = scene.client.connect(&device()).await.expect("a channel");
     let farewell = scene.folder.path().join("farewell");
     let script = format!(
-        "trap 'echo bye > {}; exit' HUP; echo up; while :; do sleep 0.01; done",
+        "exec 2>/dev/null; trap 'echo bye > {}; exit' HUP; echo up; while :; do sleep 0.01; done",
         farewell.display()
     );
     let (_sender, mut polite) = exec(&channel, &["/bin/sh", "-c", &script]).await;
     polite.next().await.expect("a message").expect("no end");
-    assert!(runs("1009") && runs("1010"));
     scene.worker.stop().await;
-    assert!(!runs("1009") && !runs("1010"));
     assert_eq!(std::fs::read(&farewell).expect("a farewell"), b"bye\n");
 }
 
