@@ -35,14 +35,23 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PrivateFi
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let about = file.metadata()?;
-    judge(about.mode(), about.uid(), nix::unistd::geteuid().as_raw())?;
+    check(&file)?;
     let mut content = Vec::new();
     file.take(limit + 1).read_to_end(&mut content)?;
     match u64::try_from(content.len()) {
         Ok(length) if length <= limit => Ok(Some(content)),
         _ => Err(PrivateFileError::TooLarge),
     }
+}
+
+/// Whether an open file is ours alone.
+///
+/// # Errors
+///
+/// [`PrivateFileError`] says whose else it is.
+pub(crate) fn check(file: &File) -> Result<(), PrivateFileError> {
+    let about = file.metadata()?;
+    judge(about.mode(), about.uid(), nix::unistd::geteuid().as_raw())
 }
 
 /// Ours, and ours alone.

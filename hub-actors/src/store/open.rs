@@ -17,6 +17,7 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
 use super::{CONNECTIONS, Store};
+use crate::private_file::{self, PrivateFileError};
 
 /// What turns an empty file into our database and an older one into a newer.
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/hub/sqlite");
@@ -35,6 +36,9 @@ pub enum DatabaseError {
     /// The file cannot be created or read.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// Somebody else may read or write it.
+    #[error("{0}")]
+    NotPrivate(#[from] PrivateFileError),
     /// The file is something else.
     #[error("it is not an SQLite database; move it away or name another --data-dir")]
     NotADatabase,
@@ -96,8 +100,9 @@ pub(crate) fn origin(path: &Path) -> Result<Origin, DatabaseError> {
         .mode(0o600)
         .open(path)?;
     let mut header = Vec::new();
-    file.take(HEADER_LEN).read_to_end(&mut header)?;
+    (&file).take(HEADER_LEN).read_to_end(&mut header)?;
     if header.is_empty() {
+        private_file::check(&file)?;
         return Ok(Origin::New);
     }
     if !header.starts_with(MAGIC) || header.len() < 100 {
@@ -105,7 +110,10 @@ pub(crate) fn origin(path: &Path) -> Result<Origin, DatabaseError> {
     }
     let application = header.get(68..72).and_then(|bytes| bytes.try_into().ok());
     match application.map(i32::from_be_bytes) {
-        Some(APPLICATION_ID) => Ok(Origin::Found),
+        Some(APPLICATION_ID) => {
+            private_file::check(&file)?;
+            Ok(Origin::Found)
+        }
         _ => Err(DatabaseError::Foreign),
     }
 }
@@ -223,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_new_file_is_private_and_is_found_again() {
-        use std::os::unix::fs::MetadataExt as _;
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(FILE);
         assert_eq!(origin(&file).unwrap(), Origin::New);
@@ -234,6 +242,9 @@ mod tests {
         }
         drop(store);
         assert_eq!(origin(&file).unwrap(), Origin::Found);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let exposed = open(folder.path(), BUSY);
+        assert!(matches!(exposed, Err(DatabaseError::NotPrivate(_))));
     }
 
     #[test]
