@@ -16,7 +16,7 @@ use crate::{
     admin,
     config::{HubConfig, Mode, ms},
     drain,
-    edge::Handover,
+    http2::Handover,
     listen::{self, Bound, SocketFile},
     messages::{Census, RefuseNew, SendAway, TakeCensus},
     servers::{self, Grpc},

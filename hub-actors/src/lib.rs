@@ -40,6 +40,7 @@ mod folder;
 mod grant;
 mod grpc;
 mod http;
+mod http2;
 mod hub;
 mod limiter;
 mod link;

@@ -17,9 +17,10 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     config::ms,
-    edge::{self, Admitted, Handover, Patience},
+    edge::{self, Patience},
     grpc::{GuardLayer, Services},
     http,
+    http2::{Admitted, Handover},
     listen::{Listener, SocketFile},
     start::StartError,
     state::State,

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | this one | the two upgrades, and who is let in |
 //! | [`relay`] | Session: a mux and a parser |
+//! | [`opening`] | opens that are under way |
 //! | [`outgoing`] | what waits for the socket, up to its fence |
 //! | [`watcher`] | Watcher: what changed, in JSON |
 
@@ -37,6 +38,7 @@ use crate::{
     telemetry::{self, SessionConnect, SessionEnd, SessionKind},
 };
 
+mod opening;
 mod outgoing;
 mod relay;
 mod watcher;

@@ -1,10 +1,6 @@
 //! ACTOR Session: a browser's or command line's channels. A mux and a parser.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Handler, Recipient,
@@ -15,7 +11,7 @@ use actix_web::{Error, web};
 use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
 use bytes::Bytes;
 use channel_actors::{
-    CloseReason, Refusal, RefusalReason, close,
+    Refusal, RefusalReason, close,
     limits::WEBSOCKET_MESSAGE_MAX,
     messages::{ControlFromBrowser, ControlToBrowser, FromBrowser, MeetBrowser, ToBrowser},
     mux::{Mux, Route},
@@ -29,7 +25,12 @@ use schema::{
     wire::{self, control::Body},
 };
 
-use super::{code, incoming, not_met, outgoing::Outgoing, tick};
+use super::{
+    code, incoming, not_met,
+    opening::{Opening, open_channel},
+    outgoing::Outgoing,
+    tick,
+};
 use crate::{
     assembly::{Assembly, Fragment},
     caller::Caller,
@@ -37,38 +38,25 @@ use crate::{
     clock,
     config::ms,
     departure,
-    error::{Fault, Quota},
-    grant,
     liveness::{Liveness, Silence},
-    messages::{
-        ChannelOverrun, Depart, MeetSession, OpenChannel, SessionGuard, SessionId, SessionWays,
-    },
+    messages::{ChannelOverrun, Depart, MeetSession, SessionGuard, SessionWays},
     state::{State, ask},
     telemetry::{self, SessionEnd, Stray},
 };
 
-/// Opens of one session that may be under way in the Hub.
-const OPENING_MAX: usize = 64;
 /// Mailbox places: frames are counted by their channels' windows, the rest is few.
 const MAILBOX: usize = 1 << 30;
 
 /// A browser's or command line's channels.
 pub(crate) struct Session {
-    state: Arc<State>,
-    caller: Caller,
+    pub(super) state: Arc<State>,
+    pub(super) caller: Caller,
     guard: SessionGuard,
     mux: Mux<BrowserRoute>,
-    outgoing: Outgoing,
+    pub(super) outgoing: Outgoing,
     assembly: Assembly,
     liveness: Liveness,
-    opening: BTreeMap<ChannelId, Opening>,
-}
-
-/// An open that is under way in the Hub, until its channel introduces itself.
-struct Opening {
-    claim: Claim,
-    /// What the client has said meanwhile.
-    close: Option<wire::Close>,
+    pub(super) opening: BTreeMap<ChannelId, Opening>,
 }
 
 struct BrowserRoute {
@@ -172,47 +160,8 @@ impl Session {
         }));
     }
 
-    fn may_open(&self, channel: ChannelId) -> Result<(), Refusal> {
-        if self.opening.contains_key(&channel) {
-            return Err(RefusalReason::Duplicate.into());
-        }
-        if self.opening.len() >= OPENING_MAX {
-            return Err(busy());
-        }
-        let opens = self.state.opens.lock();
-        let mut opens = opens.unwrap_or_else(PoisonError::into_inner);
-        opens
-            .take(&self.caller.user, clock::now())
-            .map_err(|retry_after| {
-                telemetry::quota_refusal(Quota::Opens);
-                Refusal {
-                    reason: RefusalReason::Quota,
-                    retry_after,
-                }
-            })
-    }
-
-    /// Who has closed it already was told.
-    fn not_opened(&mut self, channel: ChannelId, refusal: Refusal) {
-        let opening = self.opening.remove(&channel);
-        if opening.is_none_or(|opening| opening.close.is_none()) {
-            self.refuse(channel, refusal);
-        }
-    }
-
-    /// A Close that came before its channel: it is never opened, or closed as soon as it is here.
-    fn close_early(&mut self, channel: ChannelId, close: wire::Close) {
-        if let Some(opening) = self.opening.get_mut(&channel) {
-            if opening.claim.settle() {
-                let reason = CloseReason::ClosedByClient;
-                self.outgoing.control(close::close(channel, 0, reason));
-            }
-            opening.close = Some(close);
-        }
-    }
-
     /// Before a channel has an actor, its refusal is counted here.
-    fn refuse(&self, channel: ChannelId, refusal: Refusal) {
+    pub(super) fn refuse(&self, channel: ChannelId, refusal: Refusal) {
         telemetry::open_refused(refusal.reason);
         self.outgoing.control(refusal::refused(channel, refusal));
     }
@@ -271,44 +220,6 @@ impl Session {
         let close = (code(depart.end), reason.label()).into();
         self.outgoing.close(Some(close));
         ctx.stop();
-    }
-}
-
-async fn open_channel(
-    state: &State,
-    caller: Caller,
-    session: SessionId,
-    worker: WorkerId,
-    open: wire::Open,
-    channel: ChannelId,
-    claim: Claim,
-) -> Result<(), Refusal> {
-    let failed = |fault: Fault| {
-        tracing::error!(error = &fault as &dyn std::error::Error, "an open failed");
-        busy()
-    };
-    let grant = grant::authorise(&state.store, caller, worker, open.workspaces);
-    let grant = grant.await.map_err(failed)??;
-    let order = OpenChannel {
-        grant,
-        session,
-        channel,
-        noise: open.noise,
-        claim: claim.clone(),
-        max_message_bytes: open.max_message_bytes,
-    };
-    match ask(&state.registry, order).await {
-        Ok(answer) => answer,
-        Err(fault) if claim.settle() => Err(failed(fault)),
-        // The answer is late, the channel is not.
-        Err(_) => Ok(()),
-    }
-}
-
-const fn busy() -> Refusal {
-    Refusal {
-        reason: RefusalReason::Busy,
-        retry_after: Duration::from_secs(1),
     }
 }
 
