@@ -10,7 +10,7 @@
 //! | [`hub`] | the Hub under load: started, asked, scraped, and its cost |
 //! | [`worker`] | simulated Workers over the real link |
 //! | [`client`] | sessions and the channels on them |
-//! | [`echo`], [`bench`] | the two scenarios |
+//! | [`echo`], [`mod@bench`] | the two scenarios |
 //!
 //! What it never does: it makes no load for anything but loopback, runs without an end, or ends a
 //! process that it did not start.

@@ -29,7 +29,7 @@ pub struct Credentials {
 /// Where a Worker registered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownHub {
-    /// As in [`WorkerConfig::hub`](crate::WorkerConfig::hub).
+    /// As the key `hub` of [`WorkerConfig`](crate::WorkerConfig) has it.
     pub url: String,
     /// As in [`WorkerConfig::ca_file`](crate::WorkerConfig::ca_file), from the root.
     pub ca_file: Option<PathBuf>,
