@@ -46,7 +46,7 @@ export interface PinRecord {
 /** An answer's error: a gRPC code and a text for people. */
 export interface CallError { code: number; message: string }
 
-/** What the page asks of the thread. `id` is chosen by the page and names one call or stream. */
+/** What the page asks of the thread. `id` is chosen by the page and names one call or stream, save that of a trust question. */
 export type ToThread =
   | { kind: 'open'; workerId: string; userId: string }
   | { kind: 'review'; workerId: string }
@@ -57,7 +57,7 @@ export type ToThread =
   | { kind: 'stream-end'; id: number }
   | { kind: 'stream-cancel'; id: number }
   | { kind: 'stream-consumed'; id: number; bytes: number }
-  | { kind: 'trust-answer'; workerId: string; answer: TrustAnswer }
+  | { kind: 'trust-answer'; id: number; answer: TrustAnswer }
   | { kind: 'pins'; id: number }
   | { kind: 'forget-pin'; id: number; workerId: string }
   | { kind: 'mark-verified'; id: number; workerId: string };
@@ -65,7 +65,10 @@ export type ToThread =
 /** What the thread tells the page. */
 export type FromThread =
   | { kind: 'status'; status: ChannelStatus }
-  | { kind: 'trust'; question: TrustQuestion }
+  /** `id` is chosen by the thread and names the question. */
+  | { kind: 'trust'; id: number; question: TrustQuestion }
+  /** The question stands no more: an answer to it would change nothing. */
+  | { kind: 'trust-withdrawn'; id: number }
   | { kind: 'answer'; id: number; payload: Uint8Array }
   | { kind: 'pins'; id: number; pins: PinRecord[] }
   | { kind: 'done'; id: number }

@@ -45,8 +45,8 @@ export interface ChannelThread {
 export interface ChannelThreadOptions {
   /** The built thread, as the Trusted Types policy returned it: handed on unchanged. */
   workerUrl: string | { toString(): string };
-  /** Absent, throwing or silent means: reject. */
-  trust?: (question: TrustQuestion) => Promise<TrustAnswer>;
+  /** Absent, throwing or silent means: reject. Aborted when the question stands no more. */
+  trust?: (question: TrustQuestion, withdrawn: AbortSignal) => Promise<TrustAnswer>;
 }
 
 /** The part of a dedicated Worker that the handle uses; tests give a port. */
@@ -65,6 +65,7 @@ interface Pending { resolve(value: never): void; reject(error: CallError): void 
 /** The handle over any port. */
 export function connectHandle(port: ThreadPort, trust?: ChannelThreadOptions['trust']): ChannelThread {
   const pending = new Map<number, Pending>();
+  const asked = new Map<number, AbortController>();
   const streams = new Map<number, StreamCallbacks>();
   const listeners = new Set<(status: ChannelStatus) => void>();
   const last = new Map<string, ChannelStatus>();
@@ -90,8 +91,10 @@ export function connectHandle(port: ThreadPort, trust?: ChannelThreadOptions['tr
         listeners.forEach((listener) => listener(message.status));
         return;
       case 'trust':
-        void answerTrust(message.question, trust)
-          .then((answer) => post({ kind: 'trust-answer', workerId: message.question.workerId, answer }));
+        return putToPerson(message.id, message.question);
+      case 'trust-withdrawn':
+        asked.get(message.id)?.abort();
+        asked.delete(message.id);
         return;
       case 'answer': return settle(message.id)?.resolve(message.payload as never);
       case 'pins': return settle(message.id)?.resolve(message.pins as never);
@@ -105,6 +108,15 @@ export function connectHandle(port: ThreadPort, trust?: ChannelThreadOptions['tr
       }
     }
   };
+
+  function putToPerson(id: number, question: TrustQuestion): void {
+    const withdrawal = new AbortController();
+    asked.set(id, withdrawal);
+    void answerTrust(question, withdrawal.signal, trust).then((answer) => {
+      // Withdrawn: there is nothing left to answer.
+      if (asked.delete(id)) post({ kind: 'trust-answer', id, answer });
+    });
+  }
 
   function deliver(id: number, data: Uint8Array): void {
     const bytes = data.length;
@@ -157,14 +169,14 @@ export function connectHandle(port: ThreadPort, trust?: ChannelThreadOptions['tr
   };
 }
 
-async function answerTrust(question: TrustQuestion, trust: ChannelThreadOptions['trust']): Promise<TrustAnswer> {
+async function answerTrust(question: TrustQuestion, withdrawn: AbortSignal, trust: ChannelThreadOptions['trust']): Promise<TrustAnswer> {
   if (!trust) return 'reject';
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silence = new Promise<TrustAnswer>((resolve) => {
     timer = setTimeout(() => resolve('reject'), TRUST_TIMEOUT_MS);
   });
   try {
-    const answer = await Promise.race([trust(question), silence]);
+    const answer = await Promise.race([trust(question, withdrawn), silence]);
     return answer === 'accept' ? 'accept' : 'reject';
   } catch {
     return 'reject';

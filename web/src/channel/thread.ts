@@ -3,13 +3,14 @@
 import { loadDevice } from './device';
 import { Client } from './client';
 import { openDatabase } from './database';
-import type { FromThread, ToThread, TrustAnswer } from './door';
+import type { FromThread, ToThread } from './door';
 import { fingerprint } from '../crypto/fingerprint';
 import type { DeviceKey } from '../crypto/device';
 import { type Bytes, type RandomSource, bytesToHex } from '../crypto/wire';
 import { fetchParameters } from './parameters';
 import { PinStore } from './pins';
-import type { Surroundings, Wire, WireEvents } from './surroundings';
+import { Questions } from './questions';
+import type { Wire, WireEvents } from './surroundings';
 
 interface ThreadScope {
   onmessage: ((event: MessageEvent<ToThread>) => void) | null;
@@ -19,12 +20,10 @@ interface ThreadScope {
 }
 
 const SUBPROTOCOL = 'leapmux.relay.v1';
-/** The page's handle rejects after 120 s; this is for a page that has gone. */
-const TRUST_TIMEOUT_MS = 130_000;
 
 const scope = self as unknown as ThreadScope;
 const random: RandomSource = (length) => crypto.getRandomValues(new Uint8Array(length));
-const answers = new Map<string, (answer: TrustAnswer) => void>();
+const questions = new Questions((message) => tell(message), after);
 
 function connect(events: WireEvents): Wire {
   const scheme = scope.location.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -52,19 +51,6 @@ function after(milliseconds: number, call: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** One question per Worker: a newer one takes the place of an older, which is rejected. */
-const trust: Surroundings['trust'] = (question) => new Promise((resolve) => {
-  answers.get(question.workerId)?.('reject');
-  const callOff = after(TRUST_TIMEOUT_MS, () => settle('reject'));
-  const settle = (answer: TrustAnswer) => {
-    callOff();
-    if (answers.get(question.workerId) === settle) answers.delete(question.workerId);
-    resolve(answer);
-  };
-  answers.set(question.workerId, settle);
-  tell({ kind: 'trust', question });
-});
-
 /** Tried again at the next need if it failed. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
@@ -87,11 +73,12 @@ const pins = once(async () => new PinStore(await database()));
 const device: () => Promise<DeviceKey> = once(async () => loadDevice(await database(), crypto.subtle, random));
 
 const client = new Client({
-  connect, parameters: fetchParameters, pins, device, words, trust, tell, random, now: () => Date.now(), after,
+  connect, parameters: fetchParameters, pins, device, words, trust: (question) => questions.ask(question), tell,
+  random, now: () => Date.now(), after,
 });
 
 scope.onmessage = ({ data }) => {
-  if (data.kind === 'trust-answer') answers.get(data.workerId)?.(data.answer);
+  if (data.kind === 'trust-answer') questions.answer(data.id, data.answer);
   else client.receive(data);
 };
 scope.addEventListener('online', () => client.online());

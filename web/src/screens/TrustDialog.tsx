@@ -1,16 +1,13 @@
 /** The question that defeats a Hub that swaps a Worker. Everything but Accept means Reject. */
 
 import { useState } from 'preact/hooks';
-import type { TrustAnswer, TrustQuestion } from '../channel/handle';
+import type { Waiting } from '../state/trust';
 import { Dialog } from '../ui/Dialog';
 import { day, displayText } from '../ui/text';
 import { Words } from '../ui/Words';
 
-interface Props {
-  waiting: { question: TrustQuestion; resolve(answer: TrustAnswer): void };
-}
-
-export function TrustDialog({ waiting: { question, resolve } }: Props) {
+/** To be keyed by the question's id: the box and the focus belong to one asking. */
+export function TrustDialog({ waiting: { question, resolve } }: { waiting: Waiting }) {
   const [compared, setCompared] = useState(false);
   const { kind, expected, actual } = question;
   const modes = kind !== 'key-changed';

@@ -19,7 +19,7 @@ export function Workspace({ userId }: { userId: string }) {
     <>
       <Shell userId={userId} />
       <Overlays />
-      {question && <TrustDialog key={question.question.workerId} waiting={question} />}
+      {question && <TrustDialog key={question.id} waiting={question} />}
     </>
   );
 }

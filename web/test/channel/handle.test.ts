@@ -102,13 +102,13 @@ describe('the trust question', () => {
   const answerOf = async (trust?: Parameters<typeof connectHandle>[1]) => {
     const port = new Port();
     connectHandle(port, trust);
-    port.say({ kind: 'trust', question });
+    port.say({ kind: 'trust', id: 7, question });
     await turn();
     return port.of('trust-answer');
   };
 
   it('is accepted only where a callback said so', async () => {
-    expect(await answerOf(async () => 'accept')).toEqual([{ kind: 'trust-answer', workerId: 'w', answer: 'accept' }]);
+    expect(await answerOf(async () => 'accept')).toEqual([{ kind: 'trust-answer', id: 7, answer: 'accept' }]);
   });
 
   it.each([
@@ -118,14 +118,14 @@ describe('the trust question', () => {
     ['it answers anything else', async () => 'ok' as 'accept'],
     ['it rejects', async () => 'reject' as const],
   ])('is rejected when %s', async (_when, trust) => {
-    expect(await answerOf(trust)).toEqual([{ kind: 'trust-answer', workerId: 'w', answer: 'reject' }]);
+    expect(await answerOf(trust)).toEqual([{ kind: 'trust-answer', id: 7, answer: 'reject' }]);
   });
 
   it('is rejected when nobody answers within two minutes', async () => {
     vi.useFakeTimers();
     const port = new Port();
     connectHandle(port, () => new Promise(() => undefined));
-    port.say({ kind: 'trust', question });
+    port.say({ kind: 'trust', id: 1, question });
     await vi.advanceTimersByTimeAsync(TRUST_TIMEOUT_MS - 1);
     expect(port.of('trust-answer')).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
