@@ -1,27 +1,37 @@
 /** Asks, on a device that the Worker trusts, about one that it does not know yet. */
 
-import { approve, notNow, waitingDevice, type WaitingDevice } from '../state/devices';
+import { useEffect, useState } from 'preact/hooks';
+import { approve, keyOf, notNow, otherUser, waitingDevice, type WaitingDevice } from '../state/devices';
 import { workerName } from '../state/workers';
 import { Words } from '../ui/Words';
+
+/** A click that was on its way to what stood here before must not approve what stands here now. */
+const SETTLES_MS = 1_000;
 
 export function DeviceBanner() {
   const waiting = waitingDevice.value;
   // The live region stands there before there is anything to say, or it would not be heard.
-  return <div aria-live="assertive">{waiting && <Question waiting={waiting} />}</div>;
+  return <div aria-live="assertive">{waiting && <Question key={keyOf(waiting)} waiting={waiting} />}</div>;
 }
 
 function Question({ waiting }: { waiting: WaitingDevice }) {
+  const [settled, setSettled] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(true), SETTLES_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  const other = otherUser(waiting.device);
   return (
     <section class="banner" role="alertdialog" aria-labelledby="device-title" aria-describedby="device-text" data-region="banner">
-      <h2 id="device-title">A new device wants to connect</h2>
+      <h2 id="device-title">{other === undefined ? 'A new device wants to connect' : 'A device of another user wants to connect'}</h2>
       <p id="device-text">
-        To {workerName(waiting.workerId)}, as you. Approve it only if these are the words that the
-        new device shows:
+        To {workerName(waiting.workerId)}, {other === undefined ? 'as you' : <strong>not as you but as user {other}</strong>}.{' '}
+        Approve it only if these are the words that the new device shows:
       </p>
       <p class="large-words"><Words words={waiting.device.fingerprint} /></p>
       <div class="actions">
         <button onClick={() => notNow(waiting)}>Not now</button>
-        <button class="primary" onClick={() => void approve(waiting)}>Approve</button>
+        <button class="primary" disabled={!settled} onClick={() => void approve(waiting)}>Approve</button>
       </div>
     </section>
   );

@@ -1,7 +1,7 @@
-/** The devices that each connected Worker trusts for this user. */
+/** The devices that each connected Worker trusts, of every user of it. */
 
 import { DeviceState } from '../gen/leapmux/v1/services_pb';
-import { approve, devices, remove, type WaitingDevice } from '../state/devices';
+import { approve, devices, keyOf, otherUser, remove, type WaitingDevice } from '../state/devices';
 import { workerName } from '../state/workers';
 import { displayText, moment } from '../ui/text';
 import { Words } from '../ui/Words';
@@ -14,7 +14,7 @@ export function DeviceSettings() {
       <p class="muted">A Worker lets in only devices whose key it knows. Removing one closes its connections.</p>
       {all.length === 0 && <p class="hint">Connect to a Worker to see the devices that it trusts.</p>}
       <ul class="records">
-        {all.map((one) => <DeviceRecord key={`${one.workerId} ${one.device.fingerprint}`} one={one} />)}
+        {all.map((one) => <DeviceRecord key={keyOf(one)} one={one} />)}
       </ul>
     </section>
   );
@@ -23,6 +23,7 @@ export function DeviceSettings() {
 function DeviceRecord({ one }: { one: WaitingDevice }) {
   const { device, workerId } = one;
   const waiting = device.state === DeviceState.WAITING;
+  const other = otherUser(device);
   const label = displayText(device.label, 60);
   return (
     <li class="record">
@@ -30,6 +31,7 @@ function DeviceRecord({ one }: { one: WaitingDevice }) {
         <h3>
           <Words words={device.fingerprint} />
           {device.thisOne && <span class="tag good">this one</span>}
+          {other !== undefined && <span class="tag warn">another user: {other}</span>}
           {waiting && <span class="tag warn">waiting</span>}
         </h3>
         <p class="hint">

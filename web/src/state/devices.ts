@@ -1,4 +1,4 @@
-/** The devices that each Worker trusts for this user, and those that wait. */
+/** The devices that each Worker trusts, of every user of it, and those that wait. */
 
 import { computed, signal } from '@preact/signals';
 import {
@@ -9,6 +9,8 @@ import {
   DeviceState,
   type Device,
 } from '../gen/leapmux/v1/services_pb';
+import { displayText } from '../ui/text';
+import { account } from './account';
 import { call, onReady, watch } from './channels';
 import { toast } from './toasts';
 
@@ -21,17 +23,20 @@ export interface WaitingDevice {
   device: Device;
 }
 
-/** The one to ask about. */
+/** The one to ask about: this person's own before another user's. */
 export const waitingDevice = computed<WaitingDevice | undefined>(() => {
-  for (const [workerId, list] of devices.value) {
-    const device = list.find(
-      (one) =>
-        one.state === DeviceState.WAITING && !one.thisOne && !putOff.value.has(keyOf(workerId, one)),
-    );
-    if (device) return { workerId, device };
-  }
-  return undefined;
+  const waiting = [...devices.value].flatMap(([workerId, list]) =>
+    list.filter((one) => one.state === DeviceState.WAITING && !one.thisOne).map((device) => ({ workerId, device })),
+  ).filter((one) => !putOff.value.has(keyOf(one)));
+  return waiting.find(({ device }) => otherUser(device) === undefined) ?? waiting[0];
 });
+
+/** Whose device it is, where it is not this person's: to trust it lets that user in. */
+export function otherUser(device: Device): string | undefined {
+  const who = account.value;
+  const own = who.state === 'signed-in' && who.userId === device.userId;
+  return own ? undefined : displayText(device.userId, 64) || 'unknown';
+}
 
 export function followDevices(): void {
   onReady((workerId) => {
@@ -41,13 +46,13 @@ export function followDevices(): void {
   });
 }
 
-export function notNow({ workerId, device }: WaitingDevice): void {
-  putOff.value = new Set([...putOff.value, keyOf(workerId, device)]);
+export function notNow(one: WaitingDevice): void {
+  putOff.value = new Set([...putOff.value, keyOf(one)]);
 }
 
 export async function approve({ workerId, device }: WaitingDevice): Promise<void> {
   try {
-    const init = { key: device.key };
+    const init = { key: device.key, userId: device.userId };
     keep(workerId, (await call(workerId, 'devices.approve', DeviceApproveSchema, init, DeviceListSchema)).devices);
     toast('Device approved.');
   } catch {
@@ -57,7 +62,7 @@ export async function approve({ workerId, device }: WaitingDevice): Promise<void
 
 export async function remove({ workerId, device }: WaitingDevice): Promise<void> {
   try {
-    const init = { key: device.key };
+    const init = { key: device.key, userId: device.userId };
     keep(workerId, (await call(workerId, 'devices.remove', DeviceRemoveSchema, init, DeviceListSchema)).devices);
     toast('Device removed.');
   } catch {
@@ -69,6 +74,7 @@ function keep(workerId: string, list: Device[]): void {
   devices.value = new Map(devices.peek()).set(workerId, list);
 }
 
-function keyOf(workerId: string, device: Device): string {
-  return `${workerId} ${device.fingerprint} ${device.key.join(',')}`;
+/** One device of one user at one Worker: the same key may wait for two users. */
+export function keyOf({ workerId, device }: WaitingDevice): string {
+  return `${workerId} ${device.userId} ${device.key.join(',')}`;
 }

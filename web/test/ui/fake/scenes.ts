@@ -51,8 +51,8 @@ export function fakeThread(scene: Scene, trust: (question: TrustQuestion) => Pro
   const list = () => toBinary(TerminalListSchema, create(TerminalListSchema, { terminals: [...shells.values()].map((one) => one.summary) }));
   const tell = () => watchers.forEach((watcher) => watcher.onData(list()));
   const devices = () => toBinary(DeviceListSchema, create(DeviceListSchema, { devices: [
-    { fingerprint: 'lamp-thunder-ocean-fabric', key: new Uint8Array([1]), state: DeviceState.TRUSTED, thisOne: true, label: 'first use', firstSeenUnixMs: 1780000000000n, lastSeenUnixMs: 1790000000000n },
-    { fingerprint: 'prize-couch-river-idle', key: new Uint8Array([2]), state: scene === 'device' ? DeviceState.WAITING : DeviceState.TRUSTED, label: 'approved', firstSeenUnixMs: 1780000000000n },
+    { fingerprint: 'lamp-thunder-ocean-fabric', userId: 'u1', key: new Uint8Array([1]), state: DeviceState.TRUSTED, thisOne: true, label: 'first use', firstSeenUnixMs: 1780000000000n, lastSeenUnixMs: 1790000000000n },
+    { fingerprint: 'prize-couch-river-idle', userId: 'u1', key: new Uint8Array([2]), state: scene === 'device' ? DeviceState.WAITING : DeviceState.TRUSTED, label: 'approved', firstSeenUnixMs: 1780000000000n },
   ] }));
   const open = () => {
     const terminalId = `t${next++}`;
