@@ -28,17 +28,24 @@ export interface Screen {
   summary(summary: TerminalSummary): void;
   /** `held`: there is no stream and typed text is kept back. */
   changed(state: 'attaching' | 'live' | 'held'): void;
+  /** More was typed without a connection than is kept: from here on it is dropped. Once per loss. */
+  dropped(): void;
 }
 
 export interface Port {
   stream(method: string, payload: Uint8Array, callbacks: StreamCallbacks): ChannelStream;
-  /** Calls back when another attempt is due; only used while the channel itself is usable. */
-  later(run: () => void): void;
+  /** Calls back when the next attempt is due, after so many that failed; only while the channel itself is usable. */
+  later(run: () => void, failures: number): void;
   usable(): boolean;
 }
 
-/** Typed text kept while detached, in bytes; what goes beyond is dropped. */
+/** Typed text kept while detached, in bytes; what goes beyond is dropped, and all that follows it. */
 const MAX_KEPT_INPUT = 4096;
+/**
+ * Codes after which another attempt is pointless: a request that is wrong, a terminal that is gone,
+ * what is not allowed, and what the Worker does not know how to do.
+ */
+const FINAL_CODES = new Set([3, 5, 7, 9, 12]);
 /** A stream message is at most 256 KiB; pasted text goes in pieces well below. */
 const INPUT_PIECE = 32 * 1024;
 /** A snapshot shorter than the least room for a message has come in one piece. */
@@ -57,6 +64,10 @@ export class Attachment {
   private stale = false;
   private kept: Uint8Array[] = [];
   private keptBytes = 0;
+  /** Something was dropped: what follows would be a command with a hole in it. */
+  private full = false;
+  /** Streams that ended one after another without a word. */
+  private failures = 0;
   private over = false;
 
   constructor(
@@ -87,7 +98,8 @@ export class Attachment {
 
   type(data: Uint8Array): void {
     // A stream may stand without a path, and end when none comes back: nothing is given to it then.
-    if (!this.stream || !this.port.usable()) return this.keep(data);
+    // What was kept goes first, once the stream has spoken.
+    if (!this.stream || !this.port.usable() || this.kept.length > 0 || this.full) return this.keep(data);
     for (let at = 0; at < data.length; at += INPUT_PIECE) {
       this.send({ case: 'data', value: data.subarray(at, at + INPUT_PIECE) });
     }
@@ -145,14 +157,17 @@ export class Attachment {
   }
 
   private live(): void {
+    this.failures = 0;
     this.screen.changed('live');
     this.flush();
   }
 
   private flush(): void {
+    if (!this.port.usable()) return;
     const kept = this.kept;
     this.kept = [];
     this.keptBytes = 0;
+    this.full = false;
     for (const data of kept) this.type(data);
   }
 
@@ -160,13 +175,17 @@ export class Attachment {
     if (stream !== this.stream || this.over) return;
     this.stream = undefined;
     this.screen.changed('held');
-    // Without an error, or with "not found", the terminal itself is gone.
-    if (code === undefined || code === 5) return;
-    if (this.port.usable()) this.port.later(() => this.connect(this.size));
+    // Without an error the terminal itself is gone.
+    if (code === undefined || FINAL_CODES.has(code)) return;
+    if (this.port.usable()) this.port.later(() => this.connect(this.size), this.failures++);
   }
 
   private keep(data: Uint8Array): void {
-    if (this.keptBytes + data.length > MAX_KEPT_INPUT) return;
+    if (this.full) return;
+    if (this.keptBytes + data.length > MAX_KEPT_INPUT) {
+      this.full = true;
+      return this.screen.dropped();
+    }
     this.kept.push(data);
     this.keptBytes += data.length;
   }

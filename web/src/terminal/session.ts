@@ -2,6 +2,7 @@
 
 import { effect, signal } from '@preact/signals';
 import type { TerminalSummary } from '../gen/leapmux/v1/services_pb';
+import { retryDelayMs } from '../hub/retry';
 import { channels, isReady, onReady } from '../state/channels';
 import { narrow, tabParts, type TabId } from '../state/layout';
 import { dark, prefs } from '../state/prefs';
@@ -14,7 +15,6 @@ import { held, pressed, type Modifier, type NamedKey } from './keys';
 import type { TerminalHandle } from './registry';
 import type { TerminalView, ViewEvents } from './view';
 
-const ATTACH_AGAIN_MS = 1_000;
 const RESIZE_SETTLES_MS = 80;
 const SELECTION_SETTLES_MS = 180;
 /** How long another client's size is taken for an echo of an older one of ours. */
@@ -50,7 +50,7 @@ export class TerminalSession implements TerminalHandle, Screen {
     const { workerId, terminalId } = tabParts(tab);
     this.attachment = new Attachment(terminalId, {
       stream: (method, payload, callbacks) => channels().stream(workerId, method, payload, callbacks),
-      later: (run) => void setTimeout(run, ATTACH_AGAIN_MS),
+      later: (run, failures) => void setTimeout(run, retryDelayMs(failures + 1, Math.random())),
       usable: () => isReady(workerId),
     }, this);
     this.undo.push(onReady((ready) => {
@@ -103,6 +103,10 @@ export class TerminalSession implements TerminalHandle, Screen {
 
   changed(phase: 'attaching' | 'live' | 'held'): void {
     if (this.phase.peek() !== phase) this.phase.value = phase;
+  }
+
+  dropped(): void {
+    toast('Too much was typed without a connection. The rest was not kept: check the line before you go on.', 'danger');
   }
 
   // What a person asks.

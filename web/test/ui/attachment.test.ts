@@ -18,10 +18,14 @@ function rig() {
   const shown: string[] = [];
   const states: string[] = [];
   const later: (() => void)[] = [];
+  const failures: number[] = [];
   let usable = true;
   const port: Port = {
     usable: () => usable,
-    later: (run) => void later.push(run),
+    later: (run, failed) => {
+      later.push(run);
+      failures.push(failed);
+    },
     stream: (_method, payload, callbacks): ChannelStream => {
       attaches.push(fromBinary(TerminalAttachSchema, payload));
       streams.push(callbacks);
@@ -40,6 +44,7 @@ function rig() {
     output: async (data) => void shown.push(text(data)),
     summary: () => undefined,
     changed: (state) => void states.push(state),
+    dropped: () => void states.push('dropped'),
   };
   const attachment = new Attachment('t1', port, screen);
   const tell = (body: TerminalEvent['body'], on = streams.length - 1) =>
@@ -48,7 +53,7 @@ function rig() {
     tell({ case: 'snapshot', value: create(TerminalEventSchema, { body: { case: 'snapshot', value: { sequence, ...SIZE, data: bytes(data) } } }).body.value as never });
   const output = (sequence: bigint, data: string, on?: number) =>
     tell({ case: 'output', value: create(TerminalEventSchema, { body: { case: 'output', value: { sequence, data: bytes(data) } } }).body.value as never }, on);
-  return { attachment, attaches, streams, sent, shown, states, later, snapshot, output, setUsable: (value: boolean) => { usable = value; } };
+  return { attachment, attaches, streams, sent, shown, states, later, failures, snapshot, output, setUsable: (value: boolean) => { usable = value; } };
 }
 
 describe('an attachment', () => {
@@ -137,6 +142,59 @@ describe('an attachment', () => {
     await snapshot(1n, '$ ');
     await snapshot(1n, '$ ');
     expect(sent).toEqual(['ls\r']);
+  });
+
+  it('sends what was kept before what is typed after the return', async () => {
+    const { attachment, sent, streams, snapshot } = rig();
+    attachment.connect(SIZE);
+    await snapshot(1n, '$ ');
+    streams[0]?.onEnd({ code: 14, message: 'connection lost' });
+    attachment.type(bytes('rm -r '));
+    attachment.connect(SIZE);
+    attachment.type(bytes('build\r'));
+    expect(sent).toEqual([]);
+    await snapshot(1n, '$ ');
+    attachment.type(bytes('ls\r'));
+    expect(sent).toEqual(['rm -r ', 'build\r', 'ls\r']);
+  });
+
+  it('drops everything after the first piece that does not fit, and says so once', async () => {
+    const { attachment, sent, states, streams, snapshot, setUsable } = rig();
+    attachment.connect(SIZE);
+    await snapshot(1n, '$ ');
+    setUsable(false);
+    streams[0]?.onEnd({ code: 14, message: 'connection lost' });
+    attachment.type(bytes('rm -rf ~/'));
+    attachment.type(bytes('x'.repeat(5000)));
+    attachment.type(bytes('\r'));
+    attachment.type(bytes('y'.repeat(5000)));
+    expect(states.filter((one) => one === 'dropped')).toHaveLength(1);
+    setUsable(true);
+    attachment.connect(SIZE);
+    attachment.type(bytes('\r'));
+    await snapshot(1n, '$ ');
+    expect(sent).toEqual(['rm -rf ~/']);
+    attachment.type(bytes('z'));
+    expect(sent).toEqual(['rm -rf ~/', 'z']);
+  });
+
+  it('waits longer after each attempt that failed, and begins anew once its stream has spoken', async () => {
+    const { attachment, failures, streams, later, snapshot } = rig();
+    attachment.connect(SIZE);
+    streams[0]?.onEnd({ code: 8, message: 'behind' });
+    later.shift()?.();
+    streams[1]?.onEnd({ code: 8, message: 'behind' });
+    later.shift()?.();
+    await snapshot(1n, '$ ');
+    streams[2]?.onEnd({ code: 8, message: 'behind' });
+    expect(failures).toEqual([0, 1, 0]);
+  });
+
+  it.each([3, 7, 9, 12])('is not tried again by itself after code %i', (code) => {
+    const { attachment, later, streams } = rig();
+    attachment.connect(SIZE);
+    streams[0]?.onEnd({ code, message: 'no' });
+    expect(later).toHaveLength(0);
   });
 
   it('hears nothing more from a stream that is over', async () => {
