@@ -8,7 +8,13 @@ export interface EventListener {
   onEvent(event: HubEvent): void;
   /** Events may have been missed: read everything again. */
   onResync(): void;
+  /** It could not be opened. The browser does not say why: the network, or a sign-in that is over. */
+  onRefused(): void;
 }
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Only a socket that stood for so long counts as one that works. */
+const STEADY_MS = 30_000;
 
 /** Starts listening; the returned function stops it. */
 export function listenToHub(listener: EventListener): () => void {
@@ -19,16 +25,24 @@ export function listenToHub(listener: EventListener): () => void {
   let socket: WebSocket | undefined;
 
   function connect(): void {
-    socket = new WebSocket(address(cursor));
+    const made = new WebSocket(address(cursor));
+    let opened = false;
+    let clock = setTimeout(() => made.close(), CONNECT_TIMEOUT_MS);
+    socket = made;
     socket.onopen = () => {
+      opened = true;
+      clearTimeout(clock);
+      clock = setTimeout(() => { attempt = 0; }, STEADY_MS);
       if (attempt > 0) listener.onResync();
-      attempt = 0;
     };
     socket.onmessage = ({ data }) => {
       if (typeof data === 'string') receive(data);
     };
     socket.onclose = () => {
-      if (!stopped) timer = setTimeout(connect, retryDelayMs(attempt++, Math.random()));
+      clearTimeout(clock);
+      if (stopped) return;
+      timer = setTimeout(connect, retryDelayMs(attempt++, Math.random()));
+      if (!opened) listener.onRefused();
     };
   }
 

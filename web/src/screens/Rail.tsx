@@ -8,6 +8,7 @@ import { channels, statuses } from '../state/channels';
 import { currentTab, narrow, showTab, tabId, tree } from '../state/layout';
 import { drawer, show } from '../state/overlays';
 import { nextTheme, prefs, setPref } from '../state/prefs';
+import { reopen, reopening } from '../state/reopen';
 import { go, route } from '../state/route';
 import { reviewable, speak } from '../state/status';
 import { bells, openTerminal, opening, terminals, titleOf } from '../state/terminals';
@@ -41,6 +42,7 @@ function WorkerItem({ worker }: { worker: Worker }) {
   const list = terminals.value.get(workerId) ?? [];
   const name = workerName(workerId);
   const ready = status?.state === 'ready';
+  const again = reopening(workerId);
   return (
     <section class="worker" aria-label={name}>
       <div class="worker-head">
@@ -51,8 +53,8 @@ function WorkerItem({ worker }: { worker: Worker }) {
             disabled={opening.value.has(workerId)} onClick={() => void openTerminal(workerId).then(afterChoice)}>
             <Icon of={Plus} />
           </button>
-        ) : !status && worker.online ? (
-          <button class="ghost small" onClick={() => connect(workerId)}>Connect</button>
+        ) : again && (status || worker.online) ? (
+          <button class="ghost small" onClick={() => reopen(workerId)}>{again}<span class="off-screen"> {name}</span></button>
         ) : null}
       </div>
       <p class={`worker-state ${offline ? 'off' : state.tone}`}>
@@ -113,11 +115,6 @@ function RailFoot() {
       {who.state === 'signed-in' && <span class="who" title={who.username}>{who.solo ? 'solo' : who.username}</span>}
     </div>
   );
-}
-
-function connect(workerId: string): void {
-  const who = account.peek();
-  if (who.state === 'signed-in') channels().open(workerId, who.userId);
 }
 
 function afterChoice(): void {

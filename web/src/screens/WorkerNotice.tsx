@@ -1,9 +1,10 @@
 /** Why a Worker cannot be used right now, and what a person can do about it. */
 
 import { statuses, channels } from '../state/channels';
-import { account } from '../state/account';
+import { reopen, reopening } from '../state/reopen';
 import { reasonSentence, speak } from '../state/status';
 import { workerName, workers } from '../state/workers';
+import { fourWords } from '../ui/text';
 import { Words } from '../ui/Words';
 import { useNow } from './StatusLine';
 
@@ -14,7 +15,7 @@ export function WorkerNotice({ workerId }: { workerId: string }) {
   const name = workerName(workerId);
   const online = workers.value?.find((worker) => worker.workerId === workerId)?.online ?? false;
   if (status?.reason === 'device_not_trusted') {
-    return <Approval name={name} words={status.deviceWords ?? status.detail ?? ''} />;
+    return <Approval name={name} words={fourWords(status.deviceWords)} />;
   }
   if (status?.state === 'blocked') {
     return (
@@ -33,37 +34,29 @@ export function WorkerNotice({ workerId }: { workerId: string }) {
       </div>
     );
   }
-  if (!status) return <Connect workerId={workerId} name={name} />;
+  const again = reopening(workerId);
   return (
-    <div class="notice-block" role="status">
-      <h2>{state.short}</h2>
-      <p>{state.long}</p>
+    <div class="notice-block">
+      <div role="status">
+        <h2>{status ? state.short : name}</h2>
+        <p>{state.long}</p>
+      </div>
+      {again && <button class="primary" onClick={() => reopen(workerId)}>{again}</button>}
     </div>
   );
 }
 
-function Approval({ name, words }: { name: string; words: string }) {
+function Approval({ name, words }: { name: string; words: string | undefined }) {
   return (
     <div class="notice-block approval">
       <h2>Approve this device</h2>
       <p>{name} does not know this device yet. Its words are:</p>
-      <p class="large-words"><Words words={words} /></p>
+      <p class="large-words">{words ? <Words words={words} /> : 'Reading this device’s key…'}</p>
       <div class="ways">
         <p>Open LeapMux on a device that {name} knows, compare these words there and choose <strong>Approve</strong>.</p>
-        <p>Or run this on the Worker’s machine: <code class="command">leapmux worker devices approve {words}</code></p>
+        {words && <p>Or run this on the Worker’s machine: <code class="command">leapmux worker devices approve {words}</code></p>}
       </div>
       <p class="hint" role="status">This page keeps asking and opens by itself.</p>
-    </div>
-  );
-}
-
-function Connect({ workerId, name }: { workerId: string; name: string }) {
-  const who = account.value;
-  return (
-    <div class="notice-block">
-      <h2>{name}</h2>
-      <p>No channel to this Worker is open.</p>
-      {who.state === 'signed-in' && <button class="primary" onClick={() => channels().open(workerId, who.userId)}>Connect</button>}
     </div>
   );
 }

@@ -21,10 +21,15 @@ export type Account =
 
 export const account = signal<Account>({ state: 'asking' });
 
+/** Whoever was signed in when this page began to work: its channels and its layout are theirs. */
+let owner: string | undefined;
+
 /** Asks until the Hub answers. */
 export async function whoAmI(attempt = 0): Promise<void> {
   try {
     const me = await rpc('AccountService/WhoAmI', WhoAmIRequestSchema, {}, WhoAmIResponseSchema);
+    if (me.signedIn && owner !== undefined) return freshPage();
+    owner = me.signedIn ? me.userId : owner;
     account.value = me.signedIn
       ? {
           state: 'signed-in',
@@ -38,6 +43,22 @@ export async function whoAmI(attempt = 0): Promise<void> {
     account.value = { state: 'unreachable', attempt };
     setTimeout(() => void whoAmI(attempt + 1), retryDelayMs(attempt, Math.random()));
   }
+}
+
+/** Something was refused: is this page still signed in, and as the same person? */
+export async function recheck(): Promise<void> {
+  try {
+    const me = await rpc('AccountService/WhoAmI', WhoAmIRequestSchema, {}, WhoAmIResponseSchema);
+    if (!me.signedIn) account.value = { state: 'signed-out' };
+    else if (owner !== undefined && me.userId !== owner) freshPage();
+  } catch (error) {
+    if (error instanceof RpcFailure && error.code === 'unauthenticated') account.value = { state: 'signed-out' };
+  }
+}
+
+/** The surest way to leave no key, no channel and no screen of before behind. */
+export function freshPage(): void {
+  location.assign('/');
 }
 
 /** Trades the token for a cookie. Resolves to a sentence for the person when it was refused. */
@@ -55,8 +76,7 @@ export async function signOut(): Promise<void> {
   await rpc('AccountService/SignOut', SignOutRequestSchema, {}, SignOutResponseSchema).catch(
     () => undefined,
   );
-  // A fresh page is the surest way to leave no key and no screen behind.
-  location.assign('/');
+  freshPage();
 }
 
 function refusal(code: string): string {

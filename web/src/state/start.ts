@@ -1,9 +1,11 @@
 /** What happens once, when a person is signed in: follow everything, open channels early. */
 
-import { effect } from '@preact/signals';
+import { computed, effect } from '@preact/signals';
 import { allTabs } from '../layout/tree';
-import { channels } from './channels';
+import { recheck } from './account';
+import { channels, statuses } from './channels';
 import { followDevices } from './devices';
+import { doubtsSignIn } from './status';
 import { bellCount, clearBell, followTerminals, titleOf } from './terminals';
 import { currentTab, followLayout, pruneTabs, tabParts, tree, visibleTabs } from './layout';
 import { followWorkers, workers } from './workers';
@@ -21,6 +23,7 @@ export function startWorkspace(userId: string): void {
   followDevices();
   openChannelsEarly(userId);
   followTitle();
+  followRefusals();
   void followWorkers();
 }
 
@@ -43,6 +46,14 @@ function openChannelsEarly(userId: string): void {
       asked.add(workerId);
       channels().open(workerId, userId);
     }
+  });
+}
+
+/** Each time that a channel ends because of the sign-in, the Hub is asked whether it still stands. */
+function followRefusals(): void {
+  const doubtful = computed(() => [...statuses.value.values()].some(doubtsSignIn));
+  effect(() => {
+    if (doubtful.value) void recheck();
   });
 }
 

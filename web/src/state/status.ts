@@ -78,6 +78,11 @@ export function reviewable(status: ChannelStatus): boolean {
   return status.state === 'blocked' && status.reason !== 'device_not_trusted';
 }
 
+/** Whether the sign-in is what the Hub or the Worker found wanting. */
+export function doubtsSignIn(status: ChannelStatus): boolean {
+  return status.state === 'closed' && ['credential', 'revoked', 'user_id_mismatch'].includes(status.reason ?? '');
+}
+
 /** One sentence for each label that the Hub, the Worker or the channel can give. */
 export function reasonSentence(reason: string | undefined): string {
   return (reason && SENTENCES[reason]) || 'The connection ended.';

@@ -8,7 +8,7 @@ import {
 } from '../gen/leapmux/v1/hub_pb';
 import { listenToHub } from '../hub/events';
 import { RpcFailure, rpc } from '../hub/rpc';
-import { account } from './account';
+import { account, recheck } from './account';
 import { displayText } from '../ui/text';
 
 export const workers = signal<Worker[] | undefined>(undefined);
@@ -23,6 +23,7 @@ export async function followWorkers(): Promise<void> {
   await refresh();
   listenToHub({
     onResync: () => void refresh(),
+    onRefused: () => void recheck(),
     onEvent: (event) => {
       if (event.body.case === 'workerChanged' && event.body.value.worker) {
         merge(event.body.value.worker);

@@ -34,8 +34,8 @@ export interface Screen {
 
 export interface Port {
   stream(method: string, payload: Uint8Array, callbacks: StreamCallbacks): ChannelStream;
-  /** Calls back when the next attempt is due, after so many that failed; only while the channel itself is usable. */
-  later(run: () => void, failures: number): void;
+  /** Calls back when the next attempt is due; only used while the channel itself is usable. */
+  later(run: () => void): void;
   usable(): boolean;
 }
 
@@ -66,8 +66,6 @@ export class Attachment {
   private keptBytes = 0;
   /** Something was dropped: what follows would be a command with a hole in it. */
   private full = false;
-  /** Streams that ended one after another without a word. */
-  private failures = 0;
   private over = false;
 
   constructor(
@@ -157,7 +155,6 @@ export class Attachment {
   }
 
   private live(): void {
-    this.failures = 0;
     this.screen.changed('live');
     this.flush();
   }
@@ -177,7 +174,7 @@ export class Attachment {
     this.screen.changed('held');
     // Without an error the terminal itself is gone.
     if (code === undefined || FINAL_CODES.has(code)) return;
-    if (this.port.usable()) this.port.later(() => this.connect(this.size), this.failures++);
+    if (this.port.usable()) this.port.later(() => this.connect(this.size));
   }
 
   private keep(data: Uint8Array): void {

@@ -2,7 +2,7 @@
 
 import { effect, signal } from '@preact/signals';
 import type { TerminalSummary } from '../gen/leapmux/v1/services_pb';
-import { retryDelayMs } from '../hub/retry';
+import { Growing } from '../hub/retry';
 import { channels, isReady, onReady } from '../state/channels';
 import { narrow, tabParts, type TabId } from '../state/layout';
 import { dark, prefs } from '../state/prefs';
@@ -39,6 +39,7 @@ export class TerminalSession implements TerminalHandle, Screen {
   private view: TerminalView | undefined;
   private readonly attachment: Attachment;
   private readonly undo: (() => void)[] = [];
+  private readonly again = new Growing();
   private typed = false;
   private wanted: (Size & { at: number }) | undefined;
   private resizeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -50,7 +51,7 @@ export class TerminalSession implements TerminalHandle, Screen {
     const { workerId, terminalId } = tabParts(tab);
     this.attachment = new Attachment(terminalId, {
       stream: (method, payload, callbacks) => channels().stream(workerId, method, payload, callbacks),
-      later: (run, failures) => void setTimeout(run, retryDelayMs(failures + 1, Math.random())),
+      later: (run) => void setTimeout(run, this.again.next(performance.now(), Math.random())),
       usable: () => isReady(workerId),
     }, this);
     this.undo.push(onReady((ready) => {

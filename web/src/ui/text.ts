@@ -27,3 +27,8 @@ export function day(unixMs: number): string {
 export function moment(unixMs: number): string {
   return new Date(unixMs).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
+
+/** Four words of a fingerprint, fit to stand in a command to copy; anything else is not. */
+export function fourWords(text: string | undefined): string | undefined {
+  return text && text.length <= 80 && /^[a-z]+(-[a-z]+){3}$/.test(text) ? text : undefined;
+}

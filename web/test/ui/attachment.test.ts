@@ -18,14 +18,10 @@ function rig() {
   const shown: string[] = [];
   const states: string[] = [];
   const later: (() => void)[] = [];
-  const failures: number[] = [];
   let usable = true;
   const port: Port = {
     usable: () => usable,
-    later: (run, failed) => {
-      later.push(run);
-      failures.push(failed);
-    },
+    later: (run) => void later.push(run),
     stream: (_method, payload, callbacks): ChannelStream => {
       attaches.push(fromBinary(TerminalAttachSchema, payload));
       streams.push(callbacks);
@@ -53,7 +49,7 @@ function rig() {
     tell({ case: 'snapshot', value: create(TerminalEventSchema, { body: { case: 'snapshot', value: { sequence, ...SIZE, data: bytes(data) } } }).body.value as never });
   const output = (sequence: bigint, data: string, on?: number) =>
     tell({ case: 'output', value: create(TerminalEventSchema, { body: { case: 'output', value: { sequence, data: bytes(data) } } }).body.value as never }, on);
-  return { attachment, attaches, streams, sent, shown, states, later, failures, snapshot, output, setUsable: (value: boolean) => { usable = value; } };
+  return { attachment, attaches, streams, sent, shown, states, later, snapshot, output, setUsable: (value: boolean) => { usable = value; } };
 }
 
 describe('an attachment', () => {
@@ -176,18 +172,6 @@ describe('an attachment', () => {
     expect(sent).toEqual(['rm -rf ~/']);
     attachment.type(bytes('z'));
     expect(sent).toEqual(['rm -rf ~/', 'z']);
-  });
-
-  it('waits longer after each attempt that failed, and begins anew once its stream has spoken', async () => {
-    const { attachment, failures, streams, later, snapshot } = rig();
-    attachment.connect(SIZE);
-    streams[0]?.onEnd({ code: 8, message: 'behind' });
-    later.shift()?.();
-    streams[1]?.onEnd({ code: 8, message: 'behind' });
-    later.shift()?.();
-    await snapshot(1n, '$ ');
-    streams[2]?.onEnd({ code: 8, message: 'behind' });
-    expect(failures).toEqual([0, 1, 0]);
   });
 
   it.each([3, 7, 9, 12])('is not tried again by itself after code %i', (code) => {
