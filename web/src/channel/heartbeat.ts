@@ -1,6 +1,8 @@
 // Measures the way to the Worker, and notices a path that is dead without saying so (a laptop that
 // slept, a network that changed, a Worker that hangs).
 
+import { Alarm } from './alarm';
+import { STEADY_MS } from './backoff';
 import type { Session } from './session';
 import type { Socket } from './socket';
 import type { Surroundings } from './surroundings';
@@ -11,8 +13,12 @@ const PONG_WITHIN_MS = 10_000;
 export class Heartbeat {
   #callOff: (() => void) | undefined;
   #hasHeard = false;
+  readonly #steady: Alarm;
 
-  constructor(private readonly surroundings: Surroundings, private readonly socket: Socket) {}
+  /** `onSteady`: the channel has stood for a while. */
+  constructor(private readonly surroundings: Surroundings, private readonly socket: Socket, private readonly onSteady: () => void) {
+    this.#steady = new Alarm(surroundings.after);
+  }
 
   /** Anything at all that came from the Worker. */
   heard(): void {
@@ -21,16 +27,22 @@ export class Heartbeat {
 
   start(session: Session, pump: () => void): void {
     this.stop();
+    this.#steady.set(STEADY_MS, this.onSteady);
+    this.#beat(session, pump);
+  }
+
+  #beat(session: Session, pump: () => void): void {
     this.#hasHeard = false;
     session.ping();
     pump();
     this.#callOff = this.surroundings.after(PONG_WITHIN_MS, () => {
       if (!this.#hasHeard) return this.#dead(session, pump);
-      this.#callOff = this.surroundings.after(PING_EVERY_MS - PONG_WITHIN_MS, () => this.start(session, pump));
+      this.#callOff = this.surroundings.after(PING_EVERY_MS - PONG_WITHIN_MS, () => this.#beat(session, pump));
     });
   }
 
   stop(): void {
+    this.#steady.clear();
     this.#callOff?.();
     this.#callOff = undefined;
   }

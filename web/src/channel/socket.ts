@@ -2,7 +2,8 @@
 // back by itself while anybody wants it: with back-off and jitter, or when the Hub says.
 
 import { bytesToHex, type Bytes } from '../crypto/wire';
-import { Backoff } from './backoff';
+import { Alarm } from './alarm';
+import { Backoff, STEADY_MS } from './backoff';
 import { type ControlBody, type Frame, decodeOuter } from './outer';
 import { type Surroundings, type Wire, draw } from './surroundings';
 
@@ -40,10 +41,13 @@ export class Socket {
   #heardAt = -Infinity;
   #retryAt: number | undefined;
   readonly #backoff = new Backoff();
+  readonly #steady: Alarm;
   readonly #routes = new Map<string, Route>();
   readonly #closed = new Map<string, number>();
 
-  constructor(private readonly surroundings: Surroundings, private readonly listener: SocketListener) {}
+  constructor(private readonly surroundings: Surroundings, private readonly listener: SocketListener) {
+    this.#steady = new Alarm(surroundings.after);
+  }
 
   get isOpen(): boolean {
     return this.#isOpen;
@@ -142,6 +146,7 @@ export class Socket {
     this.#isOpen = true;
     this.#foreign = 0;
     this.#heardAt = this.surroundings.now();
+    this.#steady.set(STEADY_MS, () => this.#backoff.reset());
     this.listener.onOpen();
   }
 
@@ -149,8 +154,6 @@ export class Socket {
     this.#heardAt = this.surroundings.now();
     const outer = decodeOuter(message);
     if (!outer) return this.#down('protocol_error');
-    // Only a socket on which something arrived counts as one that works.
-    this.#backoff.reset();
     if (outer.kind === 'frame') {
       this.#route(outer.frame.channelId)?.receiveFrame(outer.frame);
       return;
@@ -175,6 +178,7 @@ export class Socket {
   #forgetWire(): void {
     this.#wire = undefined;
     this.#isOpen = false;
+    this.#steady.clear();
     this.#draining?.();
     this.#draining = undefined;
   }

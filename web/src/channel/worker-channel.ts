@@ -39,7 +39,7 @@ export class WorkerChannel {
   constructor(private readonly workerId: string, private readonly surroundings: Surroundings, private readonly socket: Socket) {
     this.#report = new Report(workerId, surroundings);
     this.#trust = new Trust(surroundings);
-    this.#heartbeat = new Heartbeat(surroundings, socket);
+    this.#heartbeat = new Heartbeat(surroundings, socket, () => this.#backoff.reset());
     this.#retry = new Alarm(surroundings.after);
     this.#deadline = new Alarm(surroundings.after);
     this.traffic = new Traffic((message, transfer) => surroundings.tell(message, transfer));
@@ -194,7 +194,6 @@ export class WorkerChannel {
 
   #serve(session: Session): void {
     this.#trust.forget();
-    this.#backoff.reset();
     this.#approval.reset();
     this.traffic.begin(session.mux);
     if (this.#status.state !== 'ready') this.#tell('ready', {});
@@ -225,7 +224,7 @@ export class WorkerChannel {
     const { reason, retryAfter, anew } = ending;
     this.#callOff();
     this.traffic.end(LOST);
-    if (anew && this.socket.isOpen) return this.#begin();
+    if (anew && this.socket.isOpen && this.#backoff.isFirst()) return this.#begin();
     if (awaitsApproval(reason)) return this.#awaitApproval(ending);
     if (isFinal(ending)) return this.#tell('closed', { reason });
     this.#tryLater(reason, retryAfter);

@@ -53,6 +53,38 @@ describe('the socket', () => {
     expect(rig.last.state).toBe('ready');
   });
 
+  it('comes back after a minute at the latest, whatever the Hub says', async () => {
+    const rig = new Rig();
+    await rig.open();
+    rig.hub.send(encodeControl({ case: 'goodbye', value: { $typeName: 'leapmux.v1.Goodbye', reason: CloseReason.DRAINING, reconnectAfterMs: 2 ** 32 - 1 } }));
+    expect(rig.last).toMatchObject({ state: 'reconnecting', retryAt: rig.now + 60_000 });
+  });
+
+  it('waits longer each time for a Hub that says goodbye as soon as it was reached', async () => {
+    const rig = new Rig();
+    rig.hub.accepts = false;
+    await rig.open();
+    const goodbye = encodeControl({ case: 'goodbye', value: { $typeName: 'leapmux.v1.Goodbye', reason: CloseReason.DRAINING, reconnectAfterMs: 0 } });
+    for (let second = 0; second < 300; second++) {
+      rig.hub.send(goodbye);
+      await rig.pass(1_000);
+    }
+    expect(rig.hub.connections).toBeGreaterThan(5);
+    expect(rig.hub.connections).toBeLessThan(60);
+  });
+
+  it('waits longer each time for a Worker that accepts and closes at once', async () => {
+    const rig = new Rig();
+    await rig.open();
+    for (let second = 0; second < 300; second++) {
+      rig.hub.channels.at(-1)?.close(CloseReason.TOO_SLOW);
+      rig.hub.flush();
+      await rig.pass(1_000);
+    }
+    expect(rig.hub.channels.length).toBeGreaterThan(5);
+    expect(rig.hub.channels.length).toBeLessThan(60);
+  });
+
   it('comes back at once when the network does', async () => {
     const rig = new Rig();
     rig.hub.up = false;
@@ -104,6 +136,10 @@ describe('back-off', () => {
         expect(wait).toBeGreaterThanOrEqual(250);
         expect(wait).toBeLessThanOrEqual(Math.min(30_000, 500 * 2 ** index));
       });
+      expect(backoff.next(0.5, 2 ** 32)).toBe(60_000);
+      expect(backoff.isFirst()).toBe(false);
+      backoff.reset();
+      expect([backoff.isFirst(), backoff.isFirst()]).toEqual([true, false]);
       backoff.reset();
       expect(backoff.next(0.5)).toBeLessThanOrEqual(500);
     }));
