@@ -9,6 +9,8 @@ import type { Surroundings } from './surroundings';
 import { LOST } from './traffic';
 import { WorkerChannel } from './worker-channel';
 
+const OTHER_KEY = { code: 9, message: 'another key is kept by now' };
+
 export class Client {
   readonly #channels = new Map<string, WorkerChannel>();
   /** Which Worker a stream of the page belongs to. */
@@ -43,7 +45,7 @@ export class Client {
       case 'stream-consumed': return this.#onStream(message.id, (channel) => channel.traffic.consumed(message.id, message.bytes));
       case 'pins': return this.#answer(message.id, async () => ({ kind: 'pins', id: message.id, pins: await this.#pins() }));
       case 'forget-pin': return this.#change(message.id, message.workerId, (store) => store.forget(message.workerId));
-      case 'mark-verified': return this.#change(message.id, message.workerId, (store) => store.markVerified(message.workerId));
+      case 'mark-verified': return this.#change(message.id, message.workerId, (store) => store.markVerified(message.workerId, message.full));
     }
   }
 
@@ -91,9 +93,9 @@ export class Client {
 
   #change(id: number, workerId: string, change: (store: Awaited<ReturnType<Surroundings['pins']>>) => Promise<unknown>): void {
     this.#answer(id, async () => {
-      await change(await this.surroundings.pins());
+      const changed = await change(await this.surroundings.pins());
       await this.#channels.get(workerId)?.refresh();
-      return { kind: 'done', id };
+      return changed === false ? { kind: 'failed', id, error: OTHER_KEY } : { kind: 'done', id };
     });
   }
 

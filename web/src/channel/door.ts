@@ -60,7 +60,7 @@ export type ToThread =
   | { kind: 'trust-answer'; id: number; answer: TrustAnswer }
   | { kind: 'pins'; id: number }
   | { kind: 'forget-pin'; id: number; workerId: string }
-  | { kind: 'mark-verified'; id: number; workerId: string };
+  | { kind: 'mark-verified'; id: number; workerId: string; full: string };
 
 /** What the thread tells the page. */
 export type FromThread =

@@ -39,7 +39,8 @@ export interface ChannelThread {
   onStatus(listener: (status: ChannelStatus) => void): () => void;
   pins(): Promise<PinRecord[]>;
   forgetPin(workerId: string): Promise<void>;
-  markVerified(workerId: string): Promise<void>;
+  /** `full`: the full fingerprint whose words were compared. Rejects with code 9 where another key is kept by now. */
+  markVerified(workerId: string, full: string): Promise<void>;
 }
 
 export interface ChannelThreadOptions {
@@ -165,7 +166,7 @@ export function connectHandle(port: ThreadPort, trust?: ChannelThreadOptions['tr
     },
     pins: () => ask((id) => ({ kind: 'pins', id })),
     forgetPin: (workerId) => ask((id) => ({ kind: 'forget-pin', id, workerId })),
-    markVerified: (workerId) => ask((id) => ({ kind: 'mark-verified', id, workerId })),
+    markVerified: (workerId, full) => ask((id) => ({ kind: 'mark-verified', id, workerId, full })),
   };
 }
 

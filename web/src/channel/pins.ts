@@ -2,6 +2,7 @@
 // and its writing in one transaction, so that of two tabs at first contact the first wins and the
 // second compares.
 
+import { fullFingerprint } from '../crypto/fingerprint';
 import type { Mode } from '../crypto/mode';
 import { type PinVerdict, judge, stops } from '../crypto/pin';
 import { type Bytes, equalBytes } from '../crypto/wire';
@@ -66,12 +67,13 @@ export class PinStore {
     await transact(this.database, 'pins', 'readwrite', (store) => done(store.delete(workerId)));
   }
 
-  /** Only a pin that exists can be verified. */
-  markVerified(workerId: string): Promise<boolean> {
+  /** Only the key whose words were compared, `full` as hex, can be verified. False if there is no pin, or one of another key. */
+  markVerified(workerId: string, full: string): Promise<boolean> {
     return transact(this.database, 'pins', 'readwrite', async (store) => {
       const pin = await load(store, workerId);
-      if (pin) await done(store.put({ ...pin, verified: true }));
-      return pin !== undefined;
+      if (!pin || fullFingerprint(pin.publicKey) !== full) return false;
+      await done(store.put({ ...pin, verified: true }));
+      return true;
     });
   }
 }

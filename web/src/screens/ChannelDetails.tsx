@@ -3,7 +3,7 @@
 import type { ChannelStatus } from '../channel/handle';
 import { channels } from '../state/channels';
 import { reviewable, type Spoken } from '../state/status';
-import { askForLasting } from '../state/storage';
+import { askForLasting, unkept } from '../state/storage';
 import { toast } from '../state/toasts';
 import { day } from '../ui/text';
 import { Words } from '../ui/Words';
@@ -31,8 +31,8 @@ export function ChannelDetails({ status, state, name, onReview }: Props) {
       {status.pinDropped && <p class="notice">The key kept for this Worker had not been used for a year and was dropped. Compare the words again.</p>}
       <div class="actions start">
         {reviewable(status) && <button class="primary" onClick={() => { onReview(); channels().review(status.workerId); }}>Review</button>}
-        {status.words && !status.verified && status.state === 'ready' && (
-          <button onClick={() => void verified(status.workerId)}>I compared the words: they match</button>
+        {status.words && status.fullFingerprint && !status.verified && status.state === 'ready' && (
+          <button onClick={() => void verified(status.workerId, status.fullFingerprint ?? '')}>I compared the words: they match</button>
         )}
       </div>
     </>
@@ -53,12 +53,12 @@ function checked(status: ChannelStatus): string {
   return status.firstSeen ? `Not yet. First seen ${day(status.firstSeen)}` : 'Not yet';
 }
 
-async function verified(workerId: string): Promise<void> {
+async function verified(workerId: string, full: string): Promise<void> {
   try {
-    await channels().markVerified(workerId);
+    await channels().markVerified(workerId, full);
     toast('Marked as verified.');
     await askForLasting();
-  } catch {
-    toast('This could not be kept in the browser’s storage.', 'danger');
+  } catch (error) {
+    toast(unkept(error), 'danger');
   }
 }

@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { PinRecord } from '../channel/handle';
 import { channels, statuses } from '../state/channels';
-import { askForLasting, lasting, readLasting } from '../state/storage';
+import { askForLasting, lasting, readLasting, unkept } from '../state/storage';
 import { toast } from '../state/toasts';
 import { workerName } from '../state/workers';
 import { moment } from '../ui/text';
@@ -38,7 +38,7 @@ export function PinSettings() {
 function Pin({ pin, changed }: { pin: PinRecord; changed: () => void }) {
   const name = workerName(pin.workerId);
   const act = (what: Promise<void>, done: string) =>
-    what.then(() => { toast(done); changed(); }, () => toast('The browser’s storage could not be written.', 'danger'));
+    what.then(() => { toast(done); changed(); }, (error: unknown) => { toast(unkept(error), 'danger'); changed(); });
   return (
     <li class="record">
       <div class="record-main">
@@ -48,7 +48,7 @@ function Pin({ pin, changed }: { pin: PinRecord; changed: () => void }) {
         <details><summary>Show full fingerprint</summary><code class="full">{pin.full}</code></details>
       </div>
       <div class="record-actions">
-        {!pin.verified && <button onClick={() => void act(channels().markVerified(pin.workerId), 'Marked as verified.')}>Mark verified<span class="off-screen"> {name}</span></button>}
+        {!pin.verified && <button onClick={() => void act(channels().markVerified(pin.workerId, pin.full), 'Marked as verified.')}>Mark verified<span class="off-screen"> {name}</span></button>}
         <button onClick={() => void act(channels().forgetPin(pin.workerId), 'Key forgotten. The next connection pins anew.')}>Forget<span class="off-screen"> {name}</span></button>
       </div>
     </li>

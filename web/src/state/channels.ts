@@ -9,6 +9,7 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf';
+import { Growing } from '../hub/retry';
 import type { ChannelStatus, ChannelStream, ChannelThread } from '../channel/handle';
 
 export const statuses = signal<ReadonlyMap<string, ChannelStatus>>(new Map());
@@ -60,25 +61,36 @@ export async function call<I extends DescMessage, O extends DescMessage>(
   return fromBinary(output, await channels().call(workerId, method, payload));
 }
 
+/** Errors that another attempt would only repeat: a wrong request, one that is not allowed, a method that is not there. */
+const FINAL_CODES = new Set([3, 7, 12]);
+
 /** What is watched already: a stream outlives a path that is lost and comes back. */
 const watched = new Map<string, ChannelStream>();
 
-/** A stream that only speaks: each message is handed on, decoded. One that still stands is kept. */
+/**
+ * A stream that only speaks: each message is handed on, decoded. One that still stands is kept; one that
+ * ends in an error while the channel stands is opened again.
+ */
 export function watch<I extends DescMessage, O extends DescMessage>(
   workerId: string,
   method: string,
   input: I,
   output: O,
   onMessage: (message: MessageShape<O>) => void,
-): ChannelStream {
+  again = new Growing(),
+): void {
   const name = `${workerId} ${method}`;
-  const standing = watched.get(name);
-  if (standing) return standing;
+  if (watched.has(name)) return;
   const payload = toBinary(input, create(input));
   const stream = channels().stream(workerId, method, payload, {
     onData: (data) => onMessage(fromBinary(output, data)),
-    onEnd: () => watched.delete(name),
+    onEnd: (error) => {
+      watched.delete(name);
+      if (!error || FINAL_CODES.has(error.code) || !isReady(workerId)) return;
+      setTimeout(() => {
+        if (isReady(workerId)) watch(workerId, method, input, output, onMessage, again);
+      }, again.next(performance.now(), Math.random()));
+    },
   });
   watched.set(name, stream);
-  return stream;
 }

@@ -13,3 +13,11 @@ export async function readLasting(): Promise<void> {
 export async function askForLasting(): Promise<void> {
   lasting.value = await navigator.storage?.persist?.().catch(() => undefined);
 }
+
+/** What a person is told when the channel thread could not keep something. */
+export function unkept(error: unknown): string {
+  const otherKey = (error as { code?: unknown } | undefined)?.code === 9;
+  return otherKey
+    ? 'Another key is kept for this Worker by now. Compare its words again.'
+    : 'The browser’s storage could not be written.';
+}

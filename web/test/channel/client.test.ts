@@ -5,6 +5,7 @@ import { CloseReason, FailureReason, RefusalReason } from '../../src/channel/rea
 import type { WorkerIdentity } from '../support/worker-end';
 import { IDENTITY, WORKER_ID } from '../support/fake-worker';
 import { Rig, settle } from '../support/rig';
+import { fullFingerprint } from '../../src/crypto/fingerprint';
 import { parsePublicKey } from '../../src/crypto/public-key';
 import { publicKey } from '../../src/crypto/x25519';
 import { concat } from '../../src/crypto/wire';
@@ -106,7 +107,7 @@ describe('trust', () => {
   it('pins the new key, unverified, once a person accepted it', async () => {
     const factory = await pinned();
     const rig = new Rig(factory);
-    await (await rig.pins()).markVerified(WORKER_ID);
+    await (await rig.pins()).markVerified(WORKER_ID, fullFingerprint(IDENTITY.public.bytes));
     rig.hub.identity = stranger();
     rig.trust = async () => 'accept';
     await rig.open();
@@ -283,10 +284,25 @@ describe('endings', () => {
 });
 
 describe('pins of the page', () => {
+  it('does not verify, nor show as this channel\u2019s, a key that another tab accepted meanwhile', async () => {
+    const rig = new Rig();
+    await rig.open();
+    const { fullFingerprint: seen, words } = rig.last;
+    const store = await rig.pins();
+    const [pin] = await store.all();
+    await store.confirm({ workerId: WORKER_ID, publicKey: stranger().public.bytes, mode: 'classic' }, rig.now, 'other-words', pin);
+    rig.ask({ kind: 'mark-verified', id: 1, workerId: WORKER_ID, full: seen! });
+    await settle();
+    expect(rig.of('failed')).toMatchObject([{ id: 1, error: { code: 9 } }]);
+    expect(rig.of('done')).toEqual([]);
+    expect(await store.all()).toMatchObject([{ verified: false, words: 'other-words' }]);
+    expect(rig.last).toMatchObject({ fullFingerprint: seen, words, verified: false });
+  });
+
   it('lists, verifies and forgets them', async () => {
     const rig = new Rig();
     await rig.open();
-    rig.ask({ kind: 'mark-verified', id: 1, workerId: WORKER_ID });
+    rig.ask({ kind: 'mark-verified', id: 1, workerId: WORKER_ID, full: rig.last.fullFingerprint! });
     await settle();
     expect(rig.last).toMatchObject({ state: 'ready', verified: true });
     rig.ask({ kind: 'pins', id: 2 });

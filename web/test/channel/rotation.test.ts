@@ -5,6 +5,7 @@ import { IDBFactory } from 'fake-indexeddb';
 import { describe, expect, it } from 'vitest';
 import type { Pin } from '../../src/channel/pins';
 import { followedRotation } from '../../src/channel/trust';
+import { fullFingerprint } from '../../src/crypto/fingerprint';
 import { type Bytes, concat } from '../../src/crypto/wire';
 import { SignedSchema } from '../../src/gen/leapmux/v1/channel_pb';
 import { IDENTITY, WORKER_ID } from '../support/fake-worker';
@@ -49,7 +50,7 @@ describe('post-quantum mode', () => {
     rig.rotation = encoded();
     const store = await rig.pins();
     await store.confirm({ workerId: WORKER_ID, publicKey: oldKey, mode: 'post-quantum' }, rig.now, 'old');
-    await store.markVerified(WORKER_ID);
+    await store.markVerified(WORKER_ID, fullFingerprint(oldKey));
     await rig.open();
     await settle();
     expect(rig.questions).toEqual([]);

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/channel/database';
 import { loadDevice } from '../../src/channel/device';
 import { type Pin, PinStore, UNUSED_MS } from '../../src/channel/pins';
+import { fullFingerprint } from '../../src/crypto/fingerprint';
 import { verify } from '../../src/crypto/signed';
 import type { Bytes } from '../../src/crypto/wire';
 
@@ -62,7 +63,8 @@ describe('pins', () => {
   it('lose their verification with their key, and keep it over a rotation', async () => {
     const pins = await tab();
     await pins.confirm(offer(1), 0, 'a');
-    expect(await pins.markVerified('worker')).toBe(true);
+    expect(await pins.markVerified('worker', fullFingerprint(offer(2).publicKey))).toBe(false);
+    expect(await pins.markVerified('worker', fullFingerprint(offer(1).publicKey))).toBe(true);
     const [first] = await pins.all() as [Pin];
     await pins.confirm(offer(2), 1, 'b', first, 5);
     const [rotated] = await pins.all() as [Pin];
@@ -76,7 +78,7 @@ describe('pins', () => {
     await pins.confirm(offer(1), 0, 'a');
     await pins.forget('worker');
     expect(await pins.all()).toEqual([]);
-    expect(await pins.markVerified('worker')).toBe(false);
+    expect(await pins.markVerified('worker', fullFingerprint(offer(1).publicKey))).toBe(false);
     expect(await pins.all()).toEqual([]);
   });
 });
