@@ -47,9 +47,10 @@ test('a Worker that falls back to the classic mode is asked about as well', asyn
   await openShell(page, solo);
   await solo.stop();
   await solo.run(['--encryption-mode', 'classic']);
-  const dialog = dialogOf(page);
+  const dialog = page.getByRole('alertdialog', { name: 'Worker encryption mode changed' });
   await expect(dialog).toBeVisible({ timeout: 45_000 });
-  await expect(dialog).toContainText('weaker encryption mode');
+  await expect(dialog).toContainText('classic instead of post-quantum. Its public key is the same.');
+  await expect(dialog).not.toContainText('has changed since the last connection');
   await expect(dialog).toContainText('Mode: post-quantum');
   await expect(dialog).toContainText('Mode: classic');
   await axeInBothThemes(page, 'mode-weaker');

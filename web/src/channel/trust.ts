@@ -87,10 +87,11 @@ function questionOf(kind: TrustQuestion['kind'], pin: Pin, offer: Offer, { words
 
 /**
  * The serial of a valid certificate by which the pinned SLH-DSA key names the offered key as its
- * successor, else 0. Classic mode has no rotation.
+ * successor, else 0. Classic mode has no rotation, and its handshake proves only the X25519 half: an
+ * SLH-DSA key that was pinned in it is nobody's proof.
  */
 export function followedRotation(workerId: string, pin: Pin, offered: Parameters): number {
-  if (offered.rotation.length === 0 || offered.mode !== 'post-quantum') return 0;
+  if (offered.rotation.length === 0 || offered.mode !== 'post-quantum' || pin.mode !== 'post-quantum') return 0;
   try {
     const signed = fromBinary(SignedSchema, offered.rotation);
     if (!equalBytes(signed.key, pin.publicKey.subarray(-SLH_KEY_LEN))) return 0;

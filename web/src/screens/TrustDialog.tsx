@@ -11,19 +11,20 @@ export function TrustDialog({ waiting: { question, resolve } }: { waiting: Waiti
   const [compared, setCompared] = useState(false);
   const { kind, expected, actual } = question;
   const modes = kind !== 'key-changed';
+  const title = kind === 'mode-weaker' ? 'Worker encryption mode changed' : 'Worker public key changed';
   return (
-    <Dialog title="Worker public key changed" tone="danger" role="alertdialog" describedBy="trust-text" onClose={() => resolve('reject')}>
+    <Dialog title={title} tone="danger" role="alertdialog" describedBy="trust-text" onClose={() => resolve('reject')}>
       <p id="trust-text">
-        The public key for worker {displayText(question.workerId, 64)} has changed since the last connection. This
-        could indicate a legitimate key rotation or a potential security issue.
+        {kind === 'mode-weaker' ? (
+          <>The encryption mode of worker {displayText(question.workerId, 64)} is weaker than at the last connection:{' '}
+            {displayText(actual.mode, 20)} instead of {displayText(expected.mode, 20)}. Its public key is the same. This could
+            indicate a deliberate change or a potential security issue.</>
+        ) : (
+          <>The public key for worker {displayText(question.workerId, 64)} has changed since the last connection. This
+            could indicate a legitimate key rotation or a potential security issue.</>
+        )}
       </p>
-      {modes && (
-        <p class="notice danger">
-          {kind === 'mode-weaker'
-            ? 'The key is the same, but the Worker now offers a weaker encryption mode than before.'
-            : 'The Worker also offers a weaker encryption mode than before.'}
-        </p>
-      )}
+      {kind === 'key-and-mode' && <p class="notice danger">The Worker also offers a weaker encryption mode than before.</p>}
       <div class="fingerprints">
         <Side name="Expected:" key_={expected} modes={modes}>
           First seen {day(expected.firstSeen)}, last used {day(expected.lastUsed)}
@@ -42,7 +43,7 @@ export function TrustDialog({ waiting: { question, resolve } }: { waiting: Waiti
       </p>
       <label class="check">
         <input type="checkbox" checked={compared} onChange={(event) => setCompared(event.currentTarget.checked)} />
-        I compared the words over another channel
+        {kind === 'mode-weaker' ? 'I know, over another channel, that the mode was changed' : 'I compared the words over another channel'}
       </label>
       <div class="actions">
         <button class="danger" disabled={!compared} onClick={() => resolve('accept')}>Accept</button>

@@ -24,11 +24,17 @@ export function Workspace({ userId }: { userId: string }) {
   );
 }
 
+/** Not what moves the focus or is the browser's own, such as its zoom. */
+function isText(event: KeyboardEvent): boolean {
+  if (event.ctrlKey || event.metaKey) return /^[a-z]$/i.test(event.key);
+  return !['Tab', 'Escape', 'Shift', 'Control', 'Alt', 'Meta'].includes(event.key);
+}
+
 /** Commands win over the terminal, so the listener stands before all others. */
 function listenForKeys(): () => void {
   const onKey = (event: KeyboardEvent) => {
     if (overlay.peek() || questions.peek().length > 0) return;
-    if (document.activeElement === document.body && route.peek() === 'workspace') {
+    if (isText(event) && document.activeElement === document.body && route.peek() === 'workspace') {
       // A click beside everything took the focus away; what is typed is meant for the terminal.
       terminalFor(currentTab.peek())?.focus();
     }

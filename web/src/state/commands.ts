@@ -96,13 +96,16 @@ const TILES: Command[] = [
   { id: 'tile.shrink', title: 'Make the tile smaller', group: 'Tabs and tiles', keys: ['Ctrl+Alt+-'], enabled: severalTiles, run: () => layout.resizeCurrentTile(-0.05) },
 ];
 
+/** There the browser's own zoom has these keys. */
+const beyondTerminal = () => !inTerminal();
+
 const VIEW: Command[] = [
   { id: 'palette', title: 'All commands', group: 'View', keys: ['Mod+Shift+K'], run: () => show({ kind: 'palette' }) },
   { id: 'palette.short', title: 'All commands (outside terminals)', group: 'View', keys: ['Mod+K'], yields: () => inTerminal() && !prefs.value.paletteOverShell && !/Mac/.test(navigator.platform), run: () => show({ kind: 'palette' }) },
   { id: 'keys', title: 'Keyboard shortcuts', group: 'View', keys: ['Mod+Shift+H'], run: () => show({ kind: 'keys' }) },
-  { id: 'font.larger', title: 'Larger text', group: 'View', keys: ['Mod+='], run: () => changeFontSize(1) },
-  { id: 'font.smaller', title: 'Smaller text', group: 'View', keys: ['Mod+-'], run: () => changeFontSize(-1) },
-  { id: 'font.reset', title: 'Usual text size', group: 'View', keys: ['Mod+0'], run: () => changeFontSize('reset') },
+  { id: 'font.larger', title: 'Larger text', group: 'View', keys: ['Mod+='], yields: beyondTerminal, run: () => changeFontSize(1) },
+  { id: 'font.smaller', title: 'Smaller text', group: 'View', keys: ['Mod+-'], yields: beyondTerminal, run: () => changeFontSize(-1) },
+  { id: 'font.reset', title: 'Usual text size', group: 'View', keys: ['Mod+0'], yields: beyondTerminal, run: () => changeFontSize('reset') },
   ...(['system', 'light', 'dark'] as Theme[]).map((theme): Command => ({
     id: `theme.${theme}`, title: `Theme: ${theme}`, group: 'View', enabled: () => prefs.value.theme !== theme, run: () => setPref('theme', theme),
   })),

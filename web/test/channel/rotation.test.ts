@@ -31,6 +31,7 @@ describe('a rotation certificate', () => {
   it.each([
     ['another Worker', 'another', pin, offered],
     ['another offered key', WORKER_ID, pin, { ...offered, publicKey: oldKey }],
+    ['a pin that was made in classic mode', WORKER_ID, { ...pin, mode: 'classic' as const }, offered],
     ['classic mode', WORKER_ID, pin, { ...offered, mode: 'classic' as const }],
     ['another pinned SLH-DSA key', WORKER_ID, { ...pin, publicKey: concat(oldKey.slice(0, -1), Uint8Array.of(0)) }, offered],
     ['a serial that was seen', WORKER_ID, { ...pin, rotationSerial: 2 ** 40 }, offered],
