@@ -72,8 +72,16 @@ impl Running {
     }
 }
 
-/// The one Worker's folder on this machine: a daemon's, or solo's.
-fn found() -> anyhow::Result<PathBuf> {
+/// The given folder, or the one Worker's on this machine: a daemon's, or solo's.
+fn found(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let folder = given.map_or_else(only, Ok)?;
+    if !folder.join("identity.key").exists() {
+        bail!("no Worker has run in {}", folder.display());
+    }
+    Ok(folder)
+}
+
+fn only() -> anyhow::Result<PathBuf> {
     let daemon = paths::data_dir("worker")?;
     let solo = paths::data_dir("solo")?.join("worker");
     match (daemon.is_dir(), solo.is_dir()) {

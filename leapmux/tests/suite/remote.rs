@@ -149,3 +149,22 @@ fn an_unknown_worker_is_not_found() {
         errors(&output)
     );
 }
+
+#[test]
+fn output_that_nobody_reads_ends_the_command_quietly() {
+    let solo = Solo::start(&[]);
+    let mut child = crate::support::command(crate::support::LEAPMUX, solo.home())
+        .args(["remote", "--hub", &solo.daemon.url, "exec", "--", "yes"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut first = [0; 2];
+    let mut output = child.stdout.take().expect("piped");
+    std::io::Read::read_exact(&mut output, &mut first).expect("it says something");
+    drop(output);
+    let ended = child.wait_with_output().expect("our own child");
+    assert_eq!(ended.status.code(), Some(141), "{}", errors(&ended));
+    assert_eq!(errors(&ended), "");
+}

@@ -37,7 +37,7 @@ enum Command {
 }
 
 pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let data_dir = options.data_dir.map_or_else(super::found, Ok)?;
+    let data_dir = super::found(options.data_dir)?;
     match options.command {
         Command::List { json } => list(&devices::list(&data_dir)?, json)?,
         Command::Approve { words } => {

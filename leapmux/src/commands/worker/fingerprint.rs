@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::bail;
 use clap::Args;
 use worker_actors::identity;
 
@@ -15,10 +14,7 @@ pub(super) struct Options {
 
 /// Reads the key, and never makes one.
 pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let data_dir = options.data_dir.map_or_else(super::found, Ok)?;
-    if !data_dir.join("identity.key").exists() {
-        bail!("no Worker has run in {}", data_dir.display());
-    }
+    let data_dir = super::found(options.data_dir)?;
     let identity = identity::load_or_create(&data_dir)?;
     println!("{}", crypto::fingerprint(identity.public().as_bytes()));
     Ok(ExitCode::SUCCESS)
