@@ -5,7 +5,8 @@ const VERSION = 1;
 
 export type Store = 'pins' | 'device';
 
-export function openDatabase(factory: IDBFactory): Promise<IDBDatabase> {
+/** `onGone`: what was opened is closed, by a newer page or because the person cleared the browser's data. */
+export function openDatabase(factory: IDBFactory, onGone: () => void = () => undefined): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const request = factory.open(NAME, VERSION);
     request.onupgradeneeded = () => {
@@ -16,7 +17,11 @@ export function openDatabase(factory: IDBFactory): Promise<IDBDatabase> {
     request.onerror = () => reject(request.error);
     request.onsuccess = () => {
       // A newer page may upgrade: let go instead of blocking it.
-      request.result.onversionchange = () => request.result.close();
+      request.result.onversionchange = () => {
+        request.result.close();
+        onGone();
+      };
+      request.result.onclose = onGone;
       resolve(request.result);
     };
   });

@@ -7,6 +7,7 @@ import type { FromThread, ToThread } from './door';
 import { fingerprint } from '../crypto/fingerprint';
 import type { DeviceKey } from '../crypto/device';
 import { type Bytes, type RandomSource, bytesToHex } from '../crypto/wire';
+import { once } from './once';
 import { fetchParameters } from './parameters';
 import { PinStore } from './pins';
 import { Questions } from './questions';
@@ -51,15 +52,6 @@ function after(milliseconds: number, call: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Tried again at the next need if it failed. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => made ??= make().catch((error: unknown) => {
-    made = undefined;
-    throw error;
-  });
-}
-
 const knownWords = new Map<string, string>();
 function words(publicKey: Bytes): string {
   const name = bytesToHex(publicKey);
@@ -68,8 +60,8 @@ function words(publicKey: Bytes): string {
   return made;
 }
 
-const database = once(() => openDatabase(indexedDB));
-const pins = once(async () => new PinStore(await database()));
+const database = once((forget) => openDatabase(indexedDB, forget));
+const pins = async () => new PinStore(await database());
 const device: () => Promise<DeviceKey> = once(async () => loadDevice(await database(), crypto.subtle, random));
 
 const client = new Client({

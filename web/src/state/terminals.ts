@@ -165,7 +165,8 @@ export function remember(workerId: string, summary: TerminalSummary): void {
 
 export function ringBell(tab: TabId): void {
   const seen = document.visibilityState === 'visible' && document.hasFocus();
-  if (seen && visibleTabs.value.has(tab)) return;
+  // A program that rings all the time draws the page once.
+  if (bells.peek().has(tab) || (seen && visibleTabs.value.has(tab))) return;
   bells.value = new Set([...bells.value, tab]);
 }
 

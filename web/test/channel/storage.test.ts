@@ -2,6 +2,7 @@ import { IDBFactory } from 'fake-indexeddb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/channel/database';
 import { loadDevice } from '../../src/channel/device';
+import { once } from '../../src/channel/once';
 import { type Pin, PinStore, UNUSED_MS } from '../../src/channel/pins';
 import { fullFingerprint } from '../../src/crypto/fingerprint';
 import { verify } from '../../src/crypto/signed';
@@ -80,6 +81,36 @@ describe('pins', () => {
     expect(await pins.all()).toEqual([]);
     expect(await pins.markVerified('worker', fullFingerprint(offer(1).publicKey))).toBe(false);
     expect(await pins.all()).toEqual([]);
+  });
+});
+
+describe('the database', () => {
+  it('is opened anew after it was closed under the thread', async () => {
+    let opened = 0;
+    const database = once((forget) => {
+      opened += 1;
+      return openDatabase(factory, forget);
+    });
+    await new PinStore(await database()).confirm(offer(1), 10, 'a');
+    expect([await database() === await database(), opened]).toEqual([true, 1]);
+    await new Promise<void>((resolve, reject) => {
+      const request = factory.deleteDatabase('leapmux');
+      request.onsuccess = () => resolve();
+      request.onerror = () => reject(request.error);
+    });
+    expect(await new PinStore(await database()).all()).toEqual([]);
+    expect(opened).toBe(2);
+  });
+
+  it('is tried again after it could not be opened', async () => {
+    let tries = 0;
+    const thing = once(async () => {
+      tries += 1;
+      if (tries === 1) throw new Error('no');
+      return tries;
+    });
+    await expect(thing()).rejects.toThrow('no');
+    await expect(thing()).resolves.toBe(2);
   });
 });
 
