@@ -3,11 +3,6 @@
 //! This crate parses, merges configuration, starts what other crates are, and turns errors into one
 //! line that says what to do. It holds no rule of the protocol. Read `commands` next.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "a command line answers on standard output"
-)]
-
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -18,6 +13,7 @@ mod lifecycle;
 mod logging;
 mod paths;
 mod remote;
+mod say;
 
 /// Parses the command line, runs the command, and answers with its exit code.
 ///
@@ -29,6 +25,7 @@ pub fn main() -> ExitCode {
     let failure = cli.command.failure_code();
     match cli.command.run() {
         Ok(code) => code,
+        Err(error) if say::unread(&error) => ExitCode::from(say::UNREAD),
         Err(error) => {
             eprintln!("leapmux: {}", one_line(&error));
             ExitCode::from(failure)

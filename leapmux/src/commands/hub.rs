@@ -27,10 +27,11 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
     let layers = Layers::new("LEAPMUX_HUB_", options.daemon.config.as_deref(), flags)?;
     let defaults = HubConfig {
         mode: Mode::Hub,
-        data_dir: paths::data_dir("hub")?,
+        data_dir: paths::data_dir_or_none("hub"),
         ..HubConfig::default()
     };
     let (log, config) = serve::merge_hub(&layers, defaults)?;
+    paths::check_chosen(&config.data_dir)?;
     if options.daemon.print_config {
         return serve::print_config(&log, &config);
     }

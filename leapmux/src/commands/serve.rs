@@ -8,6 +8,7 @@ use figment::value::Dict;
 use hub_actors::{Hub, HubConfig};
 use serde::Serialize;
 
+use crate::say::say;
 use crate::{
     layers::{self, Layers, LogConfig, LogFormat, set},
     lifecycle::Signals,
@@ -90,7 +91,7 @@ pub(super) fn merge_hub(
 
 /// `--print-config`.
 pub(super) fn print_config<T: Serialize>(log: &LogConfig, role: &T) -> anyhow::Result<ExitCode> {
-    println!("{}", layers::print(log, role)?);
+    say!("{}", layers::print(log, role)?);
     Ok(ExitCode::SUCCESS)
 }
 

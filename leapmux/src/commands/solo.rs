@@ -68,10 +68,7 @@ fn merge(options: &Options) -> anyhow::Result<(LogConfig, Both)> {
     let mut flags = Dict::new();
     options.running.set(&mut flags)?;
     set(&mut flags, "hub", Some(&hub.listen))?;
-    let worker = WorkerConfig {
-        data_dir: data_dir.join("worker"),
-        ..super::worker::defaults()?
-    };
+    let worker = super::worker::defaults(data_dir.join("worker"));
     let layers = Layers::new("LEAPMUX_WORKER_", file, flags)?.in_section("worker");
     let (_, worker) = layers.merge_over(&worker)?;
     Ok((log, Both { hub, worker }))

@@ -13,6 +13,7 @@ use worker_actors::{LinkState, Worker, WorkerConfig, registration};
 use zeroize::Zeroizing;
 
 use super::serve::{self, Daemon};
+use crate::say::say;
 use crate::{
     layers::{Layers, set},
     lifecycle::Signals,
@@ -97,12 +98,13 @@ fn only() -> anyhow::Result<PathBuf> {
 }
 
 /// The defaults of a Worker on this machine.
-pub(super) fn defaults() -> anyhow::Result<WorkerConfig> {
-    Ok(WorkerConfig {
-        data_dir: paths::data_dir("worker")?,
-        local_device_file: Some(paths::remote_dir()?.join("device.pub")),
+pub(super) fn defaults(data_dir: PathBuf) -> WorkerConfig {
+    WorkerConfig {
+        data_dir,
+        // Without a home there is no command line of the same person beside this Worker.
+        local_device_file: paths::remote_dir().ok().map(|dir| dir.join("device.pub")),
         ..WorkerConfig::default()
-    })
+    }
 }
 
 pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
@@ -116,7 +118,9 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
     set(&mut flags, "hub", options.hub.as_ref())?;
     set(&mut flags, "data_dir", options.daemon.data_dir.as_ref())?;
     let layers = Layers::new("LEAPMUX_WORKER_", options.daemon.config.as_deref(), flags)?;
-    let (log, config) = layers.merge_over(&defaults()?)?;
+    let defaults = defaults(paths::data_dir_or_none("worker"));
+    let (log, config) = layers.merge_over(&defaults)?;
+    paths::check_chosen(&config.data_dir)?;
     if options.daemon.print_config {
         return serve::print_config(&log, &config);
     }
@@ -162,7 +166,7 @@ async fn serve_worker(config: WorkerConfig, key: Option<Zeroizing<String>>) -> a
     let mut signals = Signals::register()?;
     if let Some(key) = key {
         let registered = registration::register(&config, &key).await?;
-        println!("Registered: this Worker is {}", registered.worker_words);
+        say!("Registered: this Worker is {}", registered.worker_words);
     }
     let Some(credentials) = registration::stored(&config.data_dir)? else {
         bail!(
@@ -177,7 +181,8 @@ async fn serve_worker(config: WorkerConfig, key: Option<Zeroizing<String>>) -> a
         end = worker.ended() => Err(end),
         name = async {
             online(&worker).await;
-            println!("Worker is online: {id}");
+            // Whether anybody reads it is not what the Worker lives for.
+            let _ = crate::say::line(format_args!("Worker is online: {id}"));
             std::future::pending().await
         } => Ok(name),
     };

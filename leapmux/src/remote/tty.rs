@@ -27,9 +27,7 @@ impl Raw {
     ///
     /// When they are not a terminal.
     pub(crate) fn enter() -> anyhow::Result<Self> {
-        if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
-            bail!("standard input and output are no terminal: use 'leapmux remote exec' here");
-        }
+        check()?;
         let before = tcgetattr(std::io::stdin().as_fd()).context("this terminal's settings")?;
         let mut raw = before.clone();
         cfmakeraw(&mut raw);
@@ -45,6 +43,18 @@ impl Drop for Raw {
         let _ = out.write_all(LEAVE).and_then(|()| out.flush());
         let _ = tcsetattr(std::io::stdin().as_fd(), SetArg::TCSADRAIN, &self.before);
     }
+}
+
+/// Refuses to go on where nobody sits before a terminal.
+///
+/// # Errors
+///
+/// When standard input or output is none.
+pub(crate) fn check() -> anyhow::Result<()> {
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        bail!("standard input and output are no terminal: use 'leapmux remote exec' here");
+    }
+    Ok(())
 }
 
 /// Columns and rows of this terminal; 80 by 24 when it does not say.

@@ -179,6 +179,11 @@ fn a_level_that_is_none_is_refused() {
         &["hub", "--log-level", "hub=loud"],
         &["--log-level"],
     );
+    assert_refused(
+        home.path(),
+        &["hub", "--log-level", "bananas"],
+        &["--log-level"],
+    );
 }
 
 #[test]
@@ -242,4 +247,44 @@ fn printing_the_configuration_starts_nothing() {
     let printed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(printed["hub"]["listen"], "127.0.0.1:9");
     assert!(!home.path().join(".local").exists(), "something was made");
+}
+
+#[test]
+fn a_service_without_a_home_needs_only_its_data_folder() {
+    let home = tempfile::tempdir().expect("a folder");
+    let data = home.path().join("data");
+    for arguments in [["hub", "--print-config"], ["worker", "--print-config"]] {
+        let mut command = crate::support::command(LEAPMUX, home.path());
+        command.env_remove("HOME").args(arguments);
+        let refused = command.output().expect("it starts");
+        assert!(
+            errors(&refused).contains("--data-dir"),
+            "{}",
+            errors(&refused)
+        );
+        let output = command
+            .arg("--data-dir")
+            .arg(&data)
+            .output()
+            .expect("it starts");
+        assert!(output.status.success(), "{}", errors(&output));
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_no_panic() {
+    let home = tempfile::tempdir().expect("a folder");
+    let full = fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("a full disk");
+    let mut command = crate::support::command(LEAPMUX, home.path());
+    command.args(["solo", "--print-config"]).stdout(full);
+    let output = command.output().expect("it starts");
+    assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+    assert!(
+        errors(&output).contains("standard output"),
+        "{}",
+        errors(&output)
+    );
 }

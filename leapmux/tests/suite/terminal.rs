@@ -131,4 +131,6 @@ fn without_a_terminal_it_names_exec() {
     let output = solo.remote(&["terminal"], b"");
     assert_eq!(output.status.code(), Some(255));
     assert!(crate::support::errors(&output).contains("remote exec"));
+    let left = text(&solo.remote(&["--json", "terminal", "list"], b""));
+    assert_eq!(left.trim(), "[]", "a shell was left behind");
 }

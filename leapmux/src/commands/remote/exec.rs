@@ -57,24 +57,13 @@ pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<E
         .await;
     let (pending, sender, receiver) = stream.map_err(channel::worker_said)?;
     let code = tokio::select! {
-        code = show(receiver, context.json) => code.or_else(unread)?,
+        code = show(receiver, context.json) => code?,
         error = refused(pending) => return Err(error),
         code = feed(sender) => code,
     };
     open.close().await;
     Ok(ExitCode::from(code))
 }
-
-/// Nobody reads what the command says, as in `… | head`: it ends, as it would have here.
-fn unread(error: anyhow::Error) -> anyhow::Result<u8> {
-    let broken = error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
-    if broken { Ok(BROKEN_PIPE) } else { Err(error) }
-}
-
-/// 128 and SIGPIPE.
-const BROKEN_PIPE: u8 = 141;
 
 /// Comes back only when the Worker would not run the command at all.
 async fn refused(pending: Pending) -> anyhow::Error {

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::Context;
 use crate::remote::{hub::Hub, login as credentials};
+use crate::say::say;
 
 /// Longer than any token.
 const TOKEN_MAX: u64 = 4096;
@@ -25,7 +26,7 @@ pub(super) async fn login(context: Context) -> anyhow::Result<ExitCode> {
         bail!("{} does not accept this access token", address.key());
     }
     credentials::keep(&context.folder, &address, &token)?;
-    println!("Logged in to {}.", address.key());
+    say!("Logged in to {}.", address.key());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -33,7 +34,7 @@ pub(super) fn logout(context: &Context) -> anyhow::Result<ExitCode> {
     if !credentials::forget(&context.folder, context.hub.address())? {
         bail!("there is no login for {}", context.hub.address().key());
     }
-    println!("Logged out of {}.", context.hub.address().key());
+    say!("Logged out of {}.", context.hub.address().key());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::Context;
 use crate::remote::pins::{Entry, Pins};
+use crate::say::say;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -38,13 +39,13 @@ pub(super) fn run(context: &Context, command: Command) -> anyhow::Result<ExitCod
 fn list(context: &Context, pins: &Pins<'_>) -> anyhow::Result<()> {
     let all = pins.all()?;
     if context.json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        say!("{}", serde_json::to_string_pretty(&all)?);
     } else if all.is_empty() {
-        println!("No Worker is pinned.");
+        say!("No Worker is pinned.");
     } else {
-        println!("{:<34}  {:<13}  FINGERPRINT", "WORKER", "MODE");
+        say!("{:<34}  {:<13}  FINGERPRINT", "WORKER", "MODE");
         for (worker, entry) in &all {
-            println!("{worker:<34}  {:<13}  {}", entry.mode, entry.fingerprint);
+            say!("{worker:<34}  {:<13}  {}", entry.mode, entry.fingerprint);
         }
     }
     Ok(())
@@ -55,7 +56,7 @@ fn show(context: &Context, pins: &Pins<'_>, worker: &str) -> anyhow::Result<()> 
         bail!("no Worker of that id is pinned")
     };
     if context.json {
-        println!("{}", serde_json::to_string_pretty(&entry)?);
+        say!("{}", serde_json::to_string_pretty(&entry)?);
         return Ok(());
     }
     let Entry {
@@ -71,11 +72,11 @@ fn show(context: &Context, pins: &Pins<'_>, worker: &str) -> anyhow::Result<()> 
     } else {
         "trusted on first use"
     };
-    println!(
+    say!(
         "worker       {worker}\nfingerprint  {fingerprint}\nmode         {mode}\ntrust        {trust}"
     );
-    println!("first seen   {first_seen} (Unix seconds)\nlast used    {last_used} (Unix seconds)");
-    println!("public key   {public_key}");
+    say!("first seen   {first_seen} (Unix seconds)\nlast used    {last_used} (Unix seconds)");
+    say!("public key   {public_key}");
     Ok(())
 }
 
@@ -83,6 +84,6 @@ fn remove(pins: &Pins<'_>, worker: &str) -> anyhow::Result<()> {
     if !pins.remove(worker)? {
         bail!("no Worker of that id is pinned");
     }
-    println!("The pin is removed; the next contact pins the key that the Worker shows then.");
+    say!("The pin is removed; the next contact pins the key that the Worker shows then.");
     Ok(())
 }

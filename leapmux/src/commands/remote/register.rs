@@ -14,6 +14,7 @@ use crate::remote::{
     device,
     registrations::{self, RegistrationKey},
 };
+use crate::say::say;
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -76,15 +77,15 @@ fn show(context: &Context, key: &RegistrationKey, expires_unix_ms: i64) -> anyho
             "hub": hub,
             "expires_unix_ms": expires_unix_ms,
         });
-        println!("{}", serde_json::to_string_pretty(&shown)?);
+        say!("{}", serde_json::to_string_pretty(&shown)?);
         return Ok(());
     }
-    println!("On the Worker's machine, within five minutes:\n");
-    println!(
+    say!("On the Worker's machine, within five minutes:\n");
+    say!(
         "  leapmux worker --hub {hub} --registration-key-file - <<< {}\n",
         &**text
     );
-    println!(
+    say!(
         "The key works once. Whoever has it becomes your Worker: send it over a channel you trust."
     );
     Ok(())

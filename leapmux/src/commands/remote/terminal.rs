@@ -15,6 +15,7 @@ use crate::remote::{
     channel::{self, plain},
     screen, tty,
 };
+use crate::say::say;
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -45,6 +46,9 @@ enum Command {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<ExitCode> {
+    if matches!(options.command, None | Some(Command::Attach { .. })) {
+        tty::check()?;
+    }
     let worker = options.worker_id.as_deref();
     let open = channel::open(&context.hub, &context.folder, worker).await?;
     match options.command {
@@ -111,17 +115,17 @@ async fn find(channel: &Channel, beginning: &str) -> anyhow::Result<TerminalSumm
 
 fn list(context: &Context, terminals: &[TerminalSummary]) -> anyhow::Result<()> {
     if context.json {
-        println!("{}", serde_json::to_string_pretty(terminals)?);
+        say!("{}", serde_json::to_string_pretty(terminals)?);
     } else if terminals.is_empty() {
-        println!("No terminal is open.");
+        say!("No terminal is open.");
     } else {
-        println!("{:<34}  {:<12}  {:<8}  TITLE", "TERMINAL", "STATE", "SIZE");
-        terminals.iter().for_each(line);
+        say!("{:<34}  {:<12}  {:<8}  TITLE", "TERMINAL", "STATE", "SIZE");
+        terminals.iter().try_for_each(line)?;
     }
     Ok(())
 }
 
-fn line(terminal: &TerminalSummary) {
+fn line(terminal: &TerminalSummary) -> anyhow::Result<()> {
     let state = match terminal.state() {
         TerminalState::Unspecified => "unknown".to_owned(),
         TerminalState::Running => "running".to_owned(),
@@ -129,9 +133,10 @@ fn line(terminal: &TerminalSummary) {
         TerminalState::Lost => "lost".to_owned(),
     };
     let size = format!("{}x{}", terminal.columns, terminal.rows);
-    println!(
+    say!(
         "{:<34}  {state:<12}  {size:<8}  {}",
         terminal.terminal_id,
         plain(&terminal.title)
     );
+    Ok(())
 }

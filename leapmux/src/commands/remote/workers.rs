@@ -6,19 +6,20 @@ use schema::wire::{EncryptionMode, ListWorkersRequest, ListWorkersResponse, Work
 
 use super::Context;
 use crate::remote::channel::plain;
+use crate::say::say;
 
 pub(super) async fn list(context: &Context) -> anyhow::Result<ExitCode> {
     let workers = all(context).await?;
     if context.json {
-        println!("{}", serde_json::to_string_pretty(&workers)?);
+        say!("{}", serde_json::to_string_pretty(&workers)?);
     } else if workers.is_empty() {
-        println!(
+        say!(
             "No Worker is registered at {}.",
             context.hub.address().key()
         );
     } else {
-        println!("{:<34}  {:<8}  {:<13}  NAME", "WORKER", "STATE", "MODE");
-        workers.iter().for_each(line);
+        say!("{:<34}  {:<8}  {:<13}  NAME", "WORKER", "STATE", "MODE");
+        workers.iter().try_for_each(line)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -31,16 +32,17 @@ async fn all(context: &Context) -> anyhow::Result<Vec<Worker>> {
     Ok(listed.workers)
 }
 
-fn line(worker: &Worker) {
+fn line(worker: &Worker) -> anyhow::Result<()> {
     let state = if worker.online { "online" } else { "offline" };
     let mode = match worker.encryption_mode() {
         EncryptionMode::Unspecified => "unknown",
         EncryptionMode::Classic => "classic",
         EncryptionMode::PostQuantum => "post-quantum",
     };
-    println!(
+    say!(
         "{:<34}  {state:<8}  {mode:<13}  {}",
         worker.worker_id,
         plain(&worker.name)
     );
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use crate::say::say;
 use clap::{Args, Subcommand};
 use schema::wire::{Device, DeviceState};
 use worker_actors::devices;
@@ -42,11 +43,11 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
         Command::List { json } => list(&devices::list(&data_dir)?, json)?,
         Command::Approve { words } => {
             let device = devices::approve(&data_dir, &words)?;
-            println!("{} is trusted now.", device.fingerprint);
+            say!("{} is trusted now.", device.fingerprint);
         }
         Command::Remove { words } => {
             let device = devices::remove(&data_dir, &words)?;
-            println!("{} is no longer trusted.", device.fingerprint);
+            say!("{} is no longer trusted.", device.fingerprint);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -54,27 +55,32 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
 
 fn list(devices: &[Device], json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(devices)?);
+        say!("{}", serde_json::to_string_pretty(devices)?);
     } else if devices.is_empty() {
-        println!("No device has been here yet.");
+        say!("No device has been here yet.");
     } else {
-        println!(
+        say!(
             "{:<36}  {:<8}  {:<14}  USER",
-            "DEVICE", "STATE", "HOW IT CAME"
+            "DEVICE",
+            "STATE",
+            "HOW IT CAME"
         );
-        devices.iter().for_each(line);
+        devices.iter().try_for_each(line)?;
     }
     Ok(())
 }
 
-fn line(device: &Device) {
+fn line(device: &Device) -> anyhow::Result<()> {
     let state = match device.state() {
         DeviceState::Trusted => "trusted",
         DeviceState::Waiting => "waiting",
         DeviceState::Unspecified => "unknown",
     };
-    println!(
+    say!(
         "{:<36}  {state:<8}  {:<14}  {}",
-        device.fingerprint, device.label, device.user_id
+        device.fingerprint,
+        device.label,
+        device.user_id
     );
+    Ok(())
 }

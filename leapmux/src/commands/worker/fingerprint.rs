@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use crate::say::say;
 use clap::Args;
 use worker_actors::identity;
 
@@ -16,6 +17,6 @@ pub(super) struct Options {
 pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
     let data_dir = super::found(options.data_dir)?;
     let identity = identity::load_or_create(&data_dir)?;
-    println!("{}", crypto::fingerprint(identity.public().as_bytes()));
+    say!("{}", crypto::fingerprint(identity.public().as_bytes()));
     Ok(ExitCode::SUCCESS)
 }
