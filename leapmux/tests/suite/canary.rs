@@ -1,8 +1,8 @@
 //! The promise: the Hub never holds a byte of what was typed, printed or named inside a channel.
 //!
 //! Hub and Worker run apart, each behind a recorder that keeps every byte of every connection.
-//! Markers go through a command's arguments, its standard input and output, and its folder's
-//! name. Then everything at the Hub is searched for them: the recordings, the data folder with
+//! Markers go through a command's arguments, its standard input and output, its folder's name,
+//! and a terminal. Then everything at the Hub is searched for them: the recordings, the data folder with
 //! database and journal, the log at its most talkative, the metrics, and the process's memory;
 //! raw, hexadecimal, base64 at each of its three offsets, and UTF-16.
 //!
@@ -19,7 +19,10 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 
-use crate::support::{Daemon, LEAPMUX, errors, run, text};
+use crate::{
+    support::{Daemon, LEAPMUX, errors, run, text},
+    terminal::Person,
+};
 
 /// Passes connections on to a Hub and keeps what went by.
 struct Recorder {
@@ -199,9 +202,9 @@ fn sweep(binary: &str) -> Vec<String> {
     let recorders = [Recorder::start(&hub.url), Recorder::start(&hub.url)];
     let _worker = register(binary, home, &data, &recorders);
 
-    let markers =
-        ["ARGUMENT", "INPUT", "OUTPUT", "FOLDER"].map(|what| format!("canary{what}{}", unique()));
-    let [argument, input, output, folder] = &markers;
+    let markers = ["ARGUMENT", "INPUT", "OUTPUT", "FOLDER", "TERMINAL"]
+        .map(|what| format!("canary{what}{}", unique()));
+    let [argument, input, output, folder, terminal] = &markers;
     let folder_path = home.join(folder);
     fs::create_dir(&folder_path).expect("ours");
     let script = format!("cat; printf %s {argument} >&2; pwd; printf %s {output}");
@@ -222,9 +225,15 @@ fn sweep(binary: &str) -> Vec<String> {
     let ran = run(binary, home, exec, input.as_bytes());
     let printed = text(&ran) + &errors(&ran);
     assert!(
-        markers.iter().all(|marker| printed.contains(marker)),
+        markers[..4].iter().all(|marker| printed.contains(marker)),
         "{printed}"
     );
+
+    let mut person = Person::sit_down_at(binary, home, &recorders[0].url, &[]);
+    person.types(&format!("echo {terminal}$((6*7))\r"));
+    person.sees(&format!("{terminal}42"));
+    person.types("exit\r");
+    assert_eq!(person.leaves(), 0);
 
     let places = everything(&mut hub, &data, recorders);
     let needles: Vec<_> = markers

@@ -2,6 +2,7 @@
 
 use std::{
     io::{Read as _, Write},
+    path::Path,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
 };
@@ -11,7 +12,7 @@ use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 use crate::support::{LEAPMUX, PATIENCE, Solo, text};
 
 /// A person before a terminal of 30 rows and 100 columns.
-struct Person {
+pub(crate) struct Person {
     child: Box<dyn Child + Send + Sync>,
     keyboard: Box<dyn Write + Send>,
     screen: Receiver<Vec<u8>>,
@@ -20,6 +21,11 @@ struct Person {
 
 impl Person {
     fn sit_down(solo: &Solo, arguments: &[&str]) -> Self {
+        Self::sit_down_at(LEAPMUX, solo.home(), &solo.daemon.url, arguments)
+    }
+
+    /// With any binary, home and Hub.
+    pub(crate) fn sit_down_at(binary: &str, home: &Path, hub: &str, arguments: &[&str]) -> Self {
         let size = PtySize {
             rows: 30,
             cols: 100,
@@ -27,10 +33,10 @@ impl Person {
             pixel_height: 0,
         };
         let pair = native_pty_system().openpty(size).expect("a terminal");
-        let mut command = CommandBuilder::new(LEAPMUX);
-        command.args(["remote", "--hub", &solo.daemon.url, "terminal"]);
+        let mut command = CommandBuilder::new(binary);
+        command.args(["remote", "--hub", hub, "terminal"]);
         command.args(arguments);
-        command.env("HOME", solo.home());
+        command.env("HOME", home);
         let child = pair.slave.spawn_command(command).expect("it starts");
         let mut output = pair.master.try_clone_reader().expect("a reader");
         let keyboard = pair.master.take_writer().expect("a writer");
@@ -52,13 +58,13 @@ impl Person {
         }
     }
 
-    fn types(&mut self, text: &str) {
+    pub(crate) fn types(&mut self, text: &str) {
         self.keyboard
             .write_all(text.as_bytes())
             .expect("it takes keys");
     }
 
-    fn sees(&mut self, what: &str) {
+    pub(crate) fn sees(&mut self, what: &str) {
         while !self.seen.contains(what) {
             match self.screen.recv_timeout(PATIENCE) {
                 Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
@@ -69,7 +75,7 @@ impl Person {
         }
     }
 
-    fn leaves(&mut self) -> u32 {
+    pub(crate) fn leaves(&mut self) -> u32 {
         self.child.wait().expect("our own child").exit_code()
     }
 }
