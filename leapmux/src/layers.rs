@@ -154,10 +154,14 @@ fn within(dict: &Dict, section: &str) -> Result<Dict, figment::error::Kind> {
             &SECTIONS,
         ));
     }
-    let inner = dict.get(section).cloned();
-    Ok(inner
-        .and_then(figment::value::Value::into_dict)
-        .unwrap_or_default())
+    match dict.get(section) {
+        None => Ok(Dict::new()),
+        Some(figment::value::Value::Dict(_, inner)) => Ok(inner.clone()),
+        Some(other) => Err(figment::error::Kind::InvalidType(
+            other.to_actual(),
+            "the keys of a section".into(),
+        )),
+    }
 }
 
 fn check_readable(path: &Path) -> anyhow::Result<()> {
@@ -170,8 +174,27 @@ fn check_readable(path: &Path) -> anyhow::Result<()> {
 }
 
 fn explain(error: figment::Error) -> anyhow::Error {
-    let lines: Vec<String> = error.into_iter().map(|one| one.to_string()).collect();
+    let lines: Vec<String> = error.into_iter().map(|one| place(&one)).collect();
     anyhow::anyhow!("configuration: {}", lines.join("; "))
+}
+
+/// What is wrong, with which key, and where it was said.
+fn place(error: &figment::Error) -> String {
+    let key = error.path.join(".").to_lowercase();
+    let key = if key.is_empty() {
+        key
+    } else {
+        format!("{key}: ")
+    };
+    let said = error
+        .metadata
+        .as_ref()
+        .map(|metadata| match &metadata.source {
+            Some(figment::Source::File(path)) => format!(" (in {})", path.display()),
+            Some(_) => " (in a flag)".to_owned(),
+            None => format!(" (in the {})", metadata.name.replace('`', "")),
+        });
+    format!("{key}{}{}", error.kind, said.unwrap_or_default())
 }
 
 /// Puts `value` at the dotted `path` when a flag was given.
@@ -314,6 +337,14 @@ mod tests {
             .merge_over(&Role::default())
             .expect_err("a typo");
         assert!(error.to_string().contains("hubb"), "{error}");
+    }
+
+    #[test]
+    fn a_section_that_is_no_section_is_refused() {
+        let file = file("hub: 3\n");
+        let layers = Layers::new("LEAPMUX_TEST_F_", Some(file.path()), Dict::new());
+        let layers = layers.expect("readable").in_section("hub");
+        assert!(layers.merge_over(&Role::default()).is_err());
     }
 
     #[test]

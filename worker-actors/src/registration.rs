@@ -40,7 +40,7 @@ pub struct Registered {
 #[derive(Debug, Error)]
 pub enum RegisterError {
     /// The key is none.
-    #[error("the registration key must be ID.SECRET, as the registration page shows it")]
+    #[error("the registration key must be ID.SECRET, as `leapmux remote worker register` shows it")]
     Key,
     /// The Worker has no keys of its own.
     #[error(transparent)]

@@ -25,7 +25,7 @@ export function Rail() {
       </div>
       <div class="rail-list">
         {known === undefined && <p class="hint">Asking the Hub…</p>}
-        {known?.length === 0 && <p class="hint">No Worker is registered at this Hub yet. Start one with <code>leapmux worker</code>.</p>}
+        {known?.length === 0 && <p class="hint">No Worker is registered at this Hub yet. Register one with <code>leapmux remote worker register</code>.</p>}
         {known?.map((worker) => <WorkerItem key={worker.workerId} worker={worker} />)}
       </div>
       <RailFoot />
