@@ -126,7 +126,7 @@ export async function listen(context: BrowserContext, complaints: string[]): Pro
   const watch = (page: Page) => {
     page.on('console', (message) => {
       const text = message.text();
-      const hubDown = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection to/.test(text);
+      const hubDown = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|WebSocket connection to/.test(text);
       const refused = /Failed to load resource: the server responded with a status of 40[01]/.test(text);
       if (message.type() === 'error' && !hubDown && !refused) complaints.push(text);
     });

@@ -16,6 +16,7 @@ test('splitting, moving and resizing by keyboard alone never draws a terminal an
 
   await page.keyboard.press('Alt+Shift+ArrowLeft');
   await expect(page.locator('.tile.focused .tab')).toHaveCount(1);
+  await expect(page.locator('[data-kept].focus')).toHaveCount(1);
   await run(page, 'echo left-$((1+1))');
   await expect(page.locator('[data-kept]')).toContainText('left-2');
 
