@@ -2,8 +2,6 @@ import { defineConfig } from '@playwright/test';
 
 // The real binary in real Chromium, one scenario at a time: each starts a Hub and a Worker of its own.
 export default defineConfig({
-  // CI shares its cores with others; what passes only the second time is reported as flaky.
-  retries: process.env['CI'] ? 1 : 0,
   testDir: 'e2e',
   outputDir: 'test-results/e2e',
   workers: 1,
