@@ -6,7 +6,10 @@ use zeroize::Zeroizing;
 
 use crate::{limits::PLAINTEXT_MAX, tally::Place};
 
-/// A message on its way out, chunk by chunk, without a copy.
+/// A message on its way out, chunk by chunk.
+///
+/// Each chunk of a long message is a copy: a slice would keep the whole message in memory until
+/// its last chunk is acknowledged, and nothing would be wiped before.
 #[derive(Debug, Clone)]
 pub struct Splitter {
     rest: Bytes,
@@ -53,8 +56,13 @@ impl Splitter {
     /// The next chunk, as large as it may be: smaller ones would run into the limit of chunks.
     pub fn next_chunk(&mut self) -> Chunk {
         let take = self.rest.len().min(PLAINTEXT_MAX);
-        let plaintext = self.rest.split_to(take);
+        let part = self.rest.split_to(take);
         let more = !self.rest.is_empty();
+        let plaintext = if more || self.begun {
+            Bytes::from_owner(Zeroizing::new(part.to_vec()))
+        } else {
+            part
+        };
         self.begun = more;
         Chunk {
             plaintext,

@@ -78,9 +78,13 @@ pub struct Limits {
     pub claim_timeout: Duration,
     /// How long the client waits for the claim's answer: 10 s, and 5 s for the way.
     pub answer_timeout: Duration,
+    /// How long the client waits for the answer to a Renew.
+    pub renew_timeout: Duration,
+    /// How long a channel waits without a path, from its loss to an accepted claim.
+    pub detached_max: Duration,
     /// Age of the keys from which the client wants to renew, within the next minutes.
     pub key_renewal_age: Duration,
-    /// Age of the keys at which either end closes.
+    /// Age of the keys, or of the claim, at which either end closes.
     pub key_age: Duration,
 
     /// How long frames for a channel that was closed are forgiven.
@@ -139,6 +143,8 @@ impl Default for Limits {
             client_open_timeout: Duration::from_secs(15),
             claim_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(15),
+            renew_timeout: Duration::from_secs(30),
+            detached_max: Duration::from_secs(5 * 60),
             key_renewal_age: Duration::from_secs(55 * 60),
             key_age: Duration::from_secs(70 * 60),
             closed_grace: Duration::from_secs(30),

@@ -85,6 +85,13 @@ impl Tally {
         self.unfinished.map(|open| open.progress + self.timeout)
     }
 
+    /// Nothing could come for so long: an unfinished message has as much more time.
+    pub fn forgive(&mut self, stood_still: Duration) {
+        if let Some(open) = &mut self.unfinished {
+            open.progress += stood_still;
+        }
+    }
+
     /// Whether an unfinished message has stood still for too long.
     #[must_use]
     pub fn is_late(&self, now: Instant) -> bool {

@@ -203,7 +203,7 @@ fn what_is_sent_behind_the_claim_waits_for_its_acceptance() {
         wire.passed.iter().all(|(from, _)| *from == Side::Client),
         "the Worker is silent"
     );
-    wire.worker.accept_claim(None, wire.now);
+    wire.worker.accept_claim(0, None, wire.now);
     wire.run();
     assert!(matches!(
         wire.worker_events.get(2),

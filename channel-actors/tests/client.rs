@@ -124,7 +124,7 @@ impl Far {
                 if matches!(body, Body::Close(_)) {
                     self.closed.store(true, Ordering::SeqCst);
                 }
-                self.each(|endpoint, _| endpoint.receive_control(&body))
+                self.each(|endpoint, now| endpoint.receive_control(&body, &mut rng(6), now))
                     .await;
             }
             Outer::Frame(frame) => {
@@ -187,10 +187,10 @@ impl Far {
 
     fn serve(&mut self, endpoint: &mut Endpoint, event: Event, now: std::time::Instant) {
         match event {
-            Event::Claimed(_) if self.manner == Manner::DistrustsDevices => {
-                endpoint.reject_device("able-bird-cage-dock");
+            Event::Claimed { epoch, .. } if self.manner == Manner::DistrustsDevices => {
+                endpoint.reject_device(epoch, "able-bird-cage-dock");
             }
-            Event::Claimed(_) => endpoint.accept_claim(None, now),
+            Event::Claimed { epoch, .. } => endpoint.accept_claim(epoch, None, now),
             Event::Request { .. } if self.manner == Manner::NeverAnswers => {}
             Event::Request {
                 id,

@@ -14,7 +14,7 @@ use channel_actors::{
 };
 use schema::frame::{FLAG_MORE, Frame};
 use support::{
-    POST_QUANTUM, channel,
+    POST_QUANTUM, channel, rng,
     wire::{Hook, Setup, Wire, error},
 };
 
@@ -208,13 +208,24 @@ fn a_frame_that_comes_back_to_its_sender_closes_both_ends() {
 }
 
 #[test]
-fn a_cut_path_closes_and_nothing_more_is_sealed() {
-    let mut wire = Wire::classic();
+fn a_path_that_is_cut_before_the_claim_holds_ends_the_channel() {
+    let mut wire = Wire::opened(Setup::default());
     wire.call("one", "1".into()).expect("it is taken");
-    wire.client.lost();
-    assert_eq!(wire.client.closed(), Some(CloseReason::ConnectionLost));
+    wire.client.detach(wire.now);
+    wire.worker.detach(wire.now);
+    assert_both_closed(&wire, CloseReason::ConnectionLost);
     assert!(wire.take_frames(Side::Client).is_empty());
     assert_eq!(wire.call("two", "2".into()), Err(SendError::Closed));
+}
+
+#[test]
+fn on_a_path_that_is_cut_later_nothing_more_is_sealed_and_calls_wait() {
+    let mut wire = Wire::classic();
+    wire.call("one", "1".into()).expect("it is taken");
+    wire.client.detach(wire.now);
+    assert!(wire.client.is_detached() && wire.client.closed().is_none());
+    assert!(wire.take_frames(Side::Client).is_empty());
+    assert_eq!(wire.call("two", "2".into()), Ok(2));
 }
 
 #[test]
@@ -296,8 +307,11 @@ fn a_close_with_an_unknown_reason_is_a_breach() {
         channel_id: channel(9).as_bytes().to_vec().into(),
         ..schema::wire::Close::default()
     };
-    wire.client
-        .receive_control(&schema::wire::control::Body::Close(close));
+    wire.client.receive_control(
+        &schema::wire::control::Body::Close(close),
+        &mut rng(7),
+        wire.now,
+    );
     assert_eq!(wire.client.closed(), Some(CloseReason::ProtocolError));
 }
 
@@ -459,8 +473,10 @@ fn what_was_not_delivered_is_never_reported_as_delivered() {
 fn a_close_of_another_channel_closes_nothing() {
     let mut wire = Wire::classic();
     let close = |id| channel_actors::close::close(id, 0, CloseReason::Internal);
-    wire.worker.receive_control(&close(channel(8)));
+    wire.worker
+        .receive_control(&close(channel(8)), &mut rng(7), wire.now);
     assert_eq!(wire.worker.closed(), None);
-    wire.worker.receive_control(&close(channel(9)));
+    wire.worker
+        .receive_control(&close(channel(9)), &mut rng(7), wire.now);
     assert_eq!(wire.worker.closed(), Some(CloseReason::Internal));
 }

@@ -52,8 +52,13 @@ impl Sealer {
     /// Begins at a later counter, so that tests reach the limits. Never goes back.
     #[must_use]
     pub fn at_counter(mut self, counter: u64) -> Self {
-        self.counter = self.counter.max(counter);
+        self.skip_to(counter);
         self
+    }
+
+    /// The same, in place.
+    pub fn skip_to(&mut self, counter: u64) {
+        self.counter = self.counter.max(counter);
     }
 
     /// Ciphertext and tag of the next frame.
@@ -97,8 +102,13 @@ impl Opener {
     /// Begins at a later counter, so that tests reach the limits. Never goes back.
     #[must_use]
     pub fn at_counter(mut self, counter: u64) -> Self {
-        self.counter = self.counter.max(counter);
+        self.skip_to(counter);
         self
+    }
+
+    /// The same, in place.
+    pub fn skip_to(&mut self, counter: u64) {
+        self.counter = self.counter.max(counter);
     }
 
     /// The plaintext of the next frame, wiped when dropped.

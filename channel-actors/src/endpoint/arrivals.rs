@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use prost::Message as _;
+use rand_core::CryptoRng;
 use schema::{
     frame::Frame,
     ids::WorkspaceId,
@@ -28,13 +29,17 @@ type Heeded = Result<(), Shut>;
 const BREACH: Shut = Shut::Close(CloseReason::ProtocolError);
 
 impl Endpoint {
-    /// Takes one frame of this channel. What is wrong with it shows as [`Event::Closed`].
+    /// Takes one frame of this channel. What is wrong with it shows as [`Event::Closed`]; what came
+    /// too late is dropped and counted.
     pub fn receive(&mut self, frame: Frame, now: Instant) {
-        if self.closed().is_some() || frame.epoch() < self.epoch {
+        if self.closed().is_some() {
             return;
         }
+        let newest = self.epoch();
         let heeded = match self.phase {
-            _ if frame.epoch() > self.epoch => Err(BREACH),
+            _ if frame.epoch() > newest => Err(BREACH),
+            _ if frame.epoch() < newest => self.drop_late(),
+            Phase::Renewing { .. } | Phase::Detached => self.drop_late(),
             Phase::Judging { .. } => self.hold(frame),
             Phase::AwaitingClaim { .. } | Phase::AwaitingAnswer { .. } | Phase::Open => {
                 self.open(&frame, now)
@@ -45,41 +50,94 @@ impl Endpoint {
         }
     }
 
-    /// Takes a control message of this channel: a Close. Others are not an endpoint's.
-    pub fn receive_control(&mut self, body: &control::Body) {
-        if let control::Body::Close(close) = body
-            && close.channel_id == self.parties.channel.as_bytes().as_slice()
-            && close.epoch >= self.epoch
-        {
-            let reason = CloseReason::from_wire(close.reason);
-            self.end(reason.unwrap_or(CloseReason::ProtocolError), None);
+    /// Takes a control message of this channel: a Close and, at a client, the answer to a Renew.
+    /// Others are not an endpoint's. What came too late is dropped and counted.
+    pub fn receive_control<R: CryptoRng + ?Sized>(
+        &mut self,
+        body: &control::Body,
+        rng: &mut R,
+        now: Instant,
+    ) {
+        let ours = self.parties.channel;
+        let is_ours = |id: &Bytes| *id == ours.as_bytes().as_slice();
+        if self.closed().is_some() {
+            return;
+        }
+        match body {
+            control::Body::Close(close) if is_ours(&close.channel_id) => {
+                self.heed_close(close, now);
+            }
+            control::Body::Renewed(renewed) if is_ours(&renewed.channel_id) => {
+                self.heed_renewed(renewed, rng, now);
+            }
+            control::Body::Refused(refused) if is_ours(&refused.channel_id) => {
+                self.heed_refused(refused, now);
+            }
+            _ => {}
         }
     }
 
-    /// Worker: the claim's device is trusted. `cap` is what certificates grant at most.
-    pub fn accept_claim(&mut self, cap: Option<super::access::Roles>, now: Instant) {
-        let Phase::Judging { .. } = self.phase else {
+    /// Worker: the device of the claim of this epoch is trusted. `cap` is what certificates grant
+    /// at most. It changes nothing when a newer epoch has begun meanwhile.
+    pub fn accept_claim(&mut self, epoch: u32, cap: Option<super::access::Roles>, now: Instant) {
+        if !self.is_judging(epoch) {
             return;
-        };
+        }
+        if let Some(epochs) = &mut self.epochs {
+            epochs.promote();
+        }
+        self.access.claim(std::mem::take(&mut self.asked));
         self.access.sign(cap);
-        self.phase = Phase::Open;
         let workspaces = self.access.effective();
         let accepted = wire::ClaimAccepted {
             workspaces: workspaces.clone(),
         };
         self.first = Some(Body::ClaimAccepted(accepted));
-        self.events.push_back(Event::Established { workspaces });
+        self.tell_attached(workspaces);
+        self.attach(now);
         for frame in std::mem::take(&mut self.held) {
             self.receive(frame, now);
         }
     }
 
-    /// Worker: the claim's device is not trusted. `fingerprint` is the one of its key.
-    pub fn reject_device(&mut self, fingerprint: &str) {
-        if let Phase::Judging { .. } = self.phase {
+    /// Worker: the device of the claim of this epoch is not trusted. `fingerprint` is the one of
+    /// its key.
+    pub fn reject_device(&mut self, epoch: u32, fingerprint: &str) {
+        if self.is_judging(epoch) {
             self.fail(&Failure::DeviceNotTrusted {
                 fingerprint: fingerprint.to_owned(),
             });
+        }
+    }
+
+    fn is_judging(&self, epoch: u32) -> bool {
+        let judging = matches!(self.phase, Phase::Judging { .. });
+        judging && self.closed().is_none() && epoch == self.epoch()
+    }
+
+    fn tell_attached(&mut self, workspaces: Vec<wire::WorkspaceAccess>) {
+        self.events.push_back(if self.established {
+            Event::Attached
+        } else {
+            Event::Established { workspaces }
+        });
+    }
+
+    const fn drop_late(&mut self) -> Heeded {
+        self.dropped.frames += 1;
+        Ok(())
+    }
+
+    fn heed_close(&mut self, close: &wire::Close, now: Instant) {
+        let reason = CloseReason::from_wire(close.reason).unwrap_or(CloseReason::ProtocolError);
+        // "Moved" says that a newer path has taken over: the one that the Renew went by.
+        let renewing = matches!(self.phase, Phase::Renewing { .. });
+        if close.epoch < self.epoch() || renewing && reason == CloseReason::Moved {
+            self.dropped.closes += 1;
+        } else if self.established && reason.may_reattach() {
+            self.detach(now);
+        } else {
+            self.end(reason, None);
         }
     }
 
@@ -128,14 +186,10 @@ impl Endpoint {
     }
 
     fn decrypt(&mut self, frame: &Frame) -> Result<Bytes, Shut> {
-        let keys = self.keys.as_mut().ok_or(BREACH)?;
-        let opened = keys
-            .opener
-            .open(&frame.associated_data(), frame.ciphertext());
-        let tired = keys.opener.wants_renewal();
-        if tired {
-            self.want_renewal();
-        }
+        let newest = self.epochs.as_mut().ok_or(BREACH)?.newest_mut();
+        let opener = &mut newest.keys.opener;
+        let opened = opener.open(&frame.associated_data(), frame.ciphertext());
+        self.renew_when_tired();
         match opened {
             // Wiped when the last part of it is dropped.
             Ok(plaintext) => Ok(Bytes::from_owner(plaintext)),
@@ -149,20 +203,21 @@ impl Endpoint {
         let Some(Body::Claim(claim)) = decode(plaintext).filter(|_| place == Place::Whole) else {
             return Err(not_verified());
         };
-        let keys = self.keys.as_ref().ok_or(BREACH)?;
+        let newest = self.epochs.as_ref().ok_or(BREACH)?.newest();
+        let epoch = newest.number;
         let expected = Expected {
             mode: self.parties.mode,
-            hash: keys.root.hash(),
+            hash: newest.keys.root.hash(),
             worker: &self.parties.worker,
             user: &self.parties.user,
             certificates: self.limits.certificates,
         };
         let (device, workspaces) = claim::check(claim, &expected).map_err(Shut::Fail)?;
-        self.access.claim(workspaces);
+        self.asked = workspaces;
         self.phase = Phase::Judging {
             until: now + self.limits.claim_timeout,
         };
-        self.events.push_back(Event::Claimed(device));
+        self.events.push_back(Event::Claimed { epoch, device });
         Ok(())
     }
 
@@ -171,7 +226,7 @@ impl Endpoint {
         match body {
             // Frame 0 is the only place for one; the gate lets none through.
             Body::Claim(_) => return Err(BREACH),
-            Body::ClaimAccepted(accepted) => self.heed_acceptance(accepted),
+            Body::ClaimAccepted(accepted) => self.heed_acceptance(accepted, now),
             Body::Failure(failure) => {
                 self.end(CloseReason::Rejected, Failure::from_wire(failure));
             }
@@ -181,7 +236,7 @@ impl Endpoint {
             Body::StreamEnd(end) => self.heed_stream_end(end)?,
             Body::Credit(credit) => self.heed_credit(credit)?,
             Body::Cancel(cancel) => self.heed_cancel(cancel.id),
-            Body::Ping(ping) => self.echo.to_answer = Some(ping.nonce),
+            Body::Ping(ping) => self.echo.heed_ping(ping.nonce),
             Body::Pong(pong) => self.heed_pong(pong.nonce, now),
             Body::Ack(ack) if self.window.acknowledge(ack.received) => {}
             Body::Ack(_) => return Err(BREACH),
@@ -189,11 +244,12 @@ impl Endpoint {
         Ok(())
     }
 
-    fn heed_acceptance(&mut self, accepted: wire::ClaimAccepted) {
+    fn heed_acceptance(&mut self, accepted: wire::ClaimAccepted, now: Instant) {
         let workspaces = accepted.workspaces;
         self.access = Access::announced(&workspaces);
-        self.phase = Phase::Open;
-        self.events.push_back(Event::Established { workspaces });
+        self.tell_attached(workspaces);
+        self.attach(now);
+        self.renew_when_tired();
     }
 
     fn heed_request(&mut self, request: wire::Request, size: usize) -> Heeded {
@@ -313,8 +369,7 @@ impl Endpoint {
     }
 
     fn heed_pong(&mut self, nonce: u64, now: Instant) {
-        if let Some((_, asked)) = self.echo.asked.take_if(|(asked, _)| *asked == nonce) {
-            let rtt = now.saturating_duration_since(asked);
+        if let Some(rtt) = self.echo.heed_pong(nonce, now) {
             self.events.push_back(Event::Pong { rtt });
         }
     }

@@ -9,15 +9,20 @@ use schema::{
 };
 
 use super::ClaimedDevice;
-use crate::close::CloseReason;
+use crate::{close::CloseReason, refusal::RefusalReason};
 
 /// Something happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// Worker: a claim came whose signature and user id hold. Ask whether the device is trusted,
-    /// then `accept_claim` or `reject_device`.
-    Claimed(ClaimedDevice),
-    /// The claim is accepted. The client may use these workspaces, with these roles.
+    /// then `accept_claim` or `reject_device` with the same epoch. It comes anew in every epoch.
+    Claimed {
+        /// Of the channel.
+        epoch: u32,
+        /// Who claims.
+        device: ClaimedDevice,
+    },
+    /// The first claim is accepted. The client may use these workspaces, with these roles.
     Established {
         /// What the user may use.
         workspaces: Vec<wire::WorkspaceAccess>,
@@ -75,8 +80,21 @@ pub enum Event {
         /// There and back.
         rtt: Duration,
     },
-    /// Client: the keys are getting old. Told once in an epoch.
+    /// Client: the keys are getting old, on a path that stands: call `renew`. Told once in an epoch.
     RenewalDue,
+    /// The path counts as lost. Calls and streams stay; at a client, call `renew` on a new path, or
+    /// on this one after a while.
+    Detached,
+    /// A claim was accepted in a new epoch: all goes on.
+    Attached,
+    /// Client: the renewal was refused for a reason that passes. The channel is detached: call
+    /// `renew` again later.
+    RenewalRefused {
+        /// Busy, quota, timeout, draining or Worker offline.
+        reason: RefusalReason,
+        /// When it is worth asking again; zero = nobody knows.
+        retry_after: Duration,
+    },
     /// The last event.
     Closed {
         /// Why.
@@ -157,6 +175,10 @@ pub enum SendError {
     /// The stream's credit, or the queue, does not hold all of it. Wait for `StreamRoom`.
     #[error("the stream has no room")]
     NoRoom,
+    /// The channel has no path, and the stream's credit does not hold all of it: the stream has
+    /// ended with the error `behind`. Who must not lose it waits while `stream_room` is too small.
+    #[error("the stream has fallen behind on a channel without a path")]
+    Behind,
     /// No such request or stream, or it is over.
     #[error("no such request or stream")]
     Unknown,

@@ -23,6 +23,12 @@ pub(super) enum Phase {
         until: Instant,
     },
     Open,
+    /// Client: a Renew went out, and nothing of the base epoch is used any more.
+    Renewing {
+        until: Instant,
+    },
+    /// There is no path.
+    Detached,
 }
 
 impl Phase {
@@ -31,8 +37,9 @@ impl Phase {
         match self {
             Self::AwaitingClaim { until }
             | Self::Judging { until }
-            | Self::AwaitingAnswer { until } => Some(until),
-            Self::Open => None,
+            | Self::AwaitingAnswer { until }
+            | Self::Renewing { until } => Some(until),
+            Self::Open | Self::Detached => None,
         }
     }
 

@@ -1,9 +1,6 @@
 //! The client's half of an open: message 1 out, message 2 in, the claim queued as frame 0.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use crypto::{AwaitingReply, DeviceKey, Mode, Prologue, PublicKey};
 use rand_core::CryptoRng;
@@ -14,9 +11,10 @@ use schema::{
 
 use super::{
     access::Access,
-    claim::Statement,
     gate::Phase,
     live::{Endpoint, Parties, Start},
+    renewal::jitter,
+    renewals::Renewals,
 };
 use crate::{
     limits::{Limits, MESSAGE_BYTES},
@@ -60,9 +58,7 @@ pub enum OpenError {
 pub struct Initiator {
     awaiting: AwaitingReply,
     parties: Parties,
-    device: Arc<DeviceKey>,
-    certificates: Vec<wire::Signed>,
-    workspaces: Vec<WorkspaceId>,
+    renewals: Box<Renewals>,
     limits: Arc<Limits>,
     until: Instant,
 }
@@ -103,9 +99,12 @@ impl Initiator {
                 user,
                 mode,
             },
-            device: parts.device,
-            certificates: parts.certificates,
-            workspaces: parts.workspaces,
+            renewals: Box::new(Renewals::new(
+                parts.worker_key.clone(),
+                parts.device,
+                parts.certificates,
+                parts.workspaces,
+            )),
             until: now + limits.client_open_timeout,
             limits,
         };
@@ -139,15 +138,9 @@ impl Initiator {
             return Err(OpenError::OtherChannel);
         }
         let established = self.awaiting.finish(&opened.noise)?;
-        let statement = Statement {
-            mode: self.parties.mode,
-            hash: established.root.hash(),
-            worker: &self.parties.worker,
-            user: &self.parties.user,
-            workspaces: &self.workspaces,
-            certificates: self.certificates,
-        };
-        let claim = statement.sign(&self.device, rng)?;
+        let mut renewals = self.renewals;
+        let claim = renewals.claim(&self.parties, established.root.hash(), rng)?;
+        renewals.due = Some(now + self.limits.key_renewal_age + jitter(rng));
         Ok(Endpoint::new(Start {
             parties: self.parties,
             side: Side::Client,
@@ -159,7 +152,7 @@ impl Initiator {
             established,
             access: Access::default(),
             first: Some(inner::Body::Claim(claim)),
-            renewal_jitter: Duration::from_secs(u64::from(rng.next_u32() % RENEWAL_JITTER_S)),
+            renewals: Some(renewals),
             now,
         }))
     }
@@ -172,7 +165,3 @@ pub(super) fn announced(limits: &Limits) -> u32 {
     }
     u32::try_from(limits.message_bytes).unwrap_or_default()
 }
-
-/// Clients that opened together do not renew together: up to three minutes later, which is still
-/// within the hour.
-const RENEWAL_JITTER_S: u32 = 180;

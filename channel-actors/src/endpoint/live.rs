@@ -1,15 +1,11 @@
-//! Either end of a channel that has keys: what it is made of, what goes out, what time does.
+//! Either end of a channel that has keys: what it is made of, what goes out, how it ends.
 //!
-//! What comes in stands in `arrivals`, what the application says in `speech`, and how frames are
-//! sealed in `sealing`.
+//! What comes in stands in `arrivals`, what the application says in `speech`, how frames are sealed
+//! in `sealing`, new keys in `renewal`, and what time and a lost path do in `attachment`.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
-use crypto::{Established, Mode, Opener, Root, Sealer};
+use crypto::{Established, Mode};
 use schema::{
     frame::{Frame, Outer},
     ids::{ChannelId, UserId, WorkerId, WorkspaceId},
@@ -19,9 +15,13 @@ use schema::{
 use super::{
     Event, Failure,
     access::Access,
+    attachment::Dropped,
     calls::Calls,
+    echo::Echo,
+    epoch::{Epoch, Epochs},
     gate::{Phase, Shut},
     outbox::Outbox,
+    renewals::Renewals,
     streams::Streams,
     window::{Receipts, Window},
 };
@@ -41,9 +41,24 @@ pub struct Endpoint {
     pub(super) side: Side,
     pub(super) limits: Arc<Limits>,
     pub(super) message_bytes: usize,
-    pub(super) epoch: u32,
-    pub(super) keys: Option<Keys>,
+    /// None once it is closed.
+    pub(super) epochs: Option<Epochs>,
     pub(super) phase: Phase,
+    /// A claim was accepted once: the channel outlives its path.
+    pub(super) established: bool,
+    /// Client: what the next epochs need.
+    pub(super) renewals: Option<Box<Renewals>>,
+    /// Worker: the newest serial that was answered.
+    pub(super) accepted_serial: u32,
+    /// When the newest claim was accepted.
+    pub(super) claimed: Instant,
+    /// Worker: what the claim that is being looked at asks for.
+    pub(super) asked: Vec<WorkspaceId>,
+    /// From the loss of the path to an accepted claim.
+    pub(super) detached_until: Option<Instant>,
+    /// Since when nothing can come.
+    pub(super) stands_still: Option<Instant>,
+    pub(super) dropped: Dropped,
     pub(super) access: Access,
     pub(super) tally: Tally,
     pub(super) joiner: Joiner,
@@ -56,9 +71,7 @@ pub struct Endpoint {
     pub(super) first: Option<Body>,
     pub(super) echo: Echo,
     pub(super) events: VecDeque<Event>,
-    ready: VecDeque<Outer>,
-    born: Instant,
-    pub(super) renewal: Option<Instant>,
+    pub(super) ready: VecDeque<Outer>,
     closed: Option<CloseReason>,
 }
 
@@ -69,22 +82,6 @@ pub(super) struct Parties {
     pub(super) worker: WorkerId,
     pub(super) user: UserId,
     pub(super) mode: Mode,
-}
-
-/// What an epoch has. Dropping it wipes it.
-pub(super) struct Keys {
-    pub(super) sealer: Sealer,
-    pub(super) opener: Opener,
-    pub(super) root: Root,
-}
-
-/// Pings of both directions. The newest of each is enough.
-#[derive(Debug, Default)]
-pub(super) struct Echo {
-    pub(super) nonce: u64,
-    pub(super) asked: Option<(u64, Instant)>,
-    pub(super) to_ask: bool,
-    pub(super) to_answer: Option<u64>,
 }
 
 /// What a new endpoint starts from.
@@ -98,8 +95,8 @@ pub(super) struct Start {
     pub(super) access: Access,
     /// The claim, at the client.
     pub(super) first: Option<Body>,
-    /// After the earliest moment of renewal, at the client.
-    pub(super) renewal_jitter: Duration,
+    /// What its further epochs need, at the client.
+    pub(super) renewals: Option<Box<Renewals>>,
     pub(super) now: Instant,
 }
 
@@ -111,12 +108,11 @@ impl Endpoint {
             now,
             ..
         } = start;
-        let Established {
-            sealer,
-            opener,
-            root,
-        } = start.established;
-        let due = now + limits.key_renewal_age + start.renewal_jitter;
+        let first = Epoch {
+            number: 0,
+            born: now,
+            keys: start.established,
+        };
         Self {
             tally: Tally::new(&limits, message_bytes),
             receipts: Receipts::new(&limits),
@@ -127,13 +123,16 @@ impl Endpoint {
             side: start.side,
             limits,
             message_bytes,
-            epoch: 0,
-            keys: Some(Keys {
-                sealer,
-                opener,
-                root,
-            }),
+            epochs: Some(Epochs::new(first)),
             phase: start.phase,
+            established: false,
+            renewals: start.renewals,
+            accepted_serial: 0,
+            claimed: now,
+            asked: Vec::new(),
+            detached_until: None,
+            stands_still: None,
+            dropped: Dropped::default(),
             access: start.access,
             joiner: Joiner::default(),
             outbox: Outbox::default(),
@@ -142,8 +141,6 @@ impl Endpoint {
             echo: Echo::default(),
             events: VecDeque::new(),
             ready: VecDeque::new(),
-            born: now,
-            renewal: (start.side == Side::Client).then_some(due),
             closed: None,
         }
     }
@@ -167,50 +164,16 @@ impl Endpoint {
         self.events.pop_front()
     }
 
-    /// When [`expire`](Self::expire) wants to be called.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        if self.closed.is_some() {
-            return None;
-        }
-        let acknowledge = self.receipts.deadline().filter(|_| self.phase.may_send());
-        let expiry = Some(self.born + self.limits.key_age);
-        let times = [
-            self.phase.deadline(),
-            self.tally.deadline(),
-            acknowledge,
-            self.renewal,
-            expiry,
-        ];
-        times.into_iter().flatten().min()
-    }
-
-    /// Time has passed. Acknowledgements that became due come out of `poll_outgoing`.
-    pub fn expire(&mut self, now: Instant) {
-        if self.phase.deadline().is_some_and(|until| until <= now) {
-            self.close(CloseReason::ClaimTimeout);
-        } else if self.tally.is_late(now) {
-            self.close(CloseReason::ChunkTimeout);
-        } else if now >= self.born + self.limits.key_age {
-            self.close(CloseReason::KeyExpired);
-        } else if self.renewal.is_some_and(|due| due <= now) {
-            self.want_renewal();
-        }
-    }
-
-    /// Ends the channel, tells the other end, and wipes the keys. Idempotent.
+    /// Ends the channel, tells the other end where there is a path, and wipes the keys. Idempotent.
     pub fn close(&mut self, reason: CloseReason) {
-        if self.closed.is_none() {
-            let close = close::close(self.parties.channel, self.epoch, reason);
-            self.ready.push_back(Outer::Control(close));
-            self.end(reason, None);
+        if self.closed.is_some() {
+            return;
         }
-    }
-
-    /// The path is gone.
-    pub fn lost(&mut self) {
-        self.ready.clear();
-        self.end(CloseReason::ConnectionLost, None);
+        if self.phase != Phase::Detached {
+            let close = close::close(self.parties.channel, self.sent_under(), reason);
+            self.ready.push_back(Outer::Control(close));
+        }
+        self.end(reason, None);
     }
 
     /// Why it is closed, if it is.
@@ -234,19 +197,16 @@ impl Endpoint {
     /// What the user may use now; nothing before the claim is accepted.
     #[must_use]
     pub fn workspaces(&self) -> Vec<wire::WorkspaceAccess> {
-        match self.phase {
-            Phase::Open if self.closed.is_none() => self.access.effective(),
-            Phase::Open
-            | Phase::AwaitingClaim { .. }
-            | Phase::Judging { .. }
-            | Phase::AwaitingAnswer { .. } => Vec::new(),
+        if !self.established || self.closed.is_some() {
+            return Vec::new();
         }
+        self.access.effective()
     }
 
     /// The role in a workspace now; none before the claim is accepted, or after the end.
     #[must_use]
     pub fn role(&self, workspace: &WorkspaceId) -> Option<wire::Role> {
-        if self.phase != Phase::Open || self.closed.is_some() {
+        if !self.established || self.closed.is_some() {
             return None;
         }
         self.access.role(workspace)
@@ -262,7 +222,7 @@ impl Endpoint {
     /// Worker: what certificates grant at most has changed; see
     /// [`Trust::standing`](super::trust::Trust::standing). It takes effect at once.
     pub fn change_cap(&mut self, cap: Option<super::access::Roles>) {
-        if self.side == Side::Worker && self.phase == Phase::Open {
+        if self.side == Side::Worker && self.established {
             self.access.sign(cap);
         }
     }
@@ -270,12 +230,22 @@ impl Endpoint {
     /// Starts the counters elsewhere, to test their limits.
     #[must_use]
     pub fn at_counters(mut self, sealed: u64, opened: u64) -> Self {
-        self.keys = self.keys.take().map(|keys| Keys {
-            sealer: keys.sealer.at_counter(sealed),
-            opener: keys.opener.at_counter(opened),
-            root: keys.root,
-        });
+        if let Some(epochs) = &mut self.epochs {
+            epochs.at_counters(sealed, opened);
+        }
         self
+    }
+
+    /// The newest epoch. A frame or a Close of an older one is not judged.
+    pub(super) fn epoch(&self) -> u32 {
+        self.epochs.as_ref().map_or(0, |it| it.newest().number)
+    }
+
+    /// The epoch that a Close names. From its Renew on a client uses nothing of the base epoch, and
+    /// the Worker may be ahead: so it is the one that was asked for.
+    pub(super) fn sent_under(&self) -> u32 {
+        let asked_for = self.renewals.as_ref().and_then(|it| it.awaited());
+        asked_for.unwrap_or_else(|| self.epoch())
     }
 
     pub(super) fn shut(&mut self, shut: Shut) {
@@ -299,7 +269,10 @@ impl Endpoint {
             return;
         }
         self.closed = Some(reason);
-        self.keys = None;
+        self.epochs = None;
+        self.renewals = None;
+        self.window.clear();
+        self.tally = Tally::new(&self.limits, self.message_bytes);
         self.first = None;
         self.echo = Echo::default();
         self.joiner = Joiner::default();

@@ -5,6 +5,8 @@
 //! | [`initiator`] | the client's half of an open, up to the claim |
 //! | [`responder`] | the Worker's half of an open, up to the claim |
 //! | [`live`] | [`Endpoint`]: either end of a channel that has keys; `arrivals` and `speech` are its input, `sealing` its output |
+//! | `renewal` | new keys for a channel that exists; `renewals` is the client's half, `epoch` the keys |
+//! | `attachment` | whether there is a path, and what time does |
 //! | `gate` | what may be said before and after the claim is accepted |
 //! | [`claim`] | the statement of who the client is |
 //! | [`access`] | what a user may do in which workspace |
@@ -23,15 +25,20 @@
 pub mod access;
 pub mod admission;
 mod arrivals;
+mod attachment;
 mod calls;
 mod certificates;
 pub mod claim;
 mod devices;
+mod echo;
+mod epoch;
 mod event;
 mod gate;
 pub mod initiator;
 pub mod live;
 mod outbox;
+mod renewal;
+mod renewals;
 pub mod responder;
 mod sealing;
 mod speech;
@@ -42,9 +49,11 @@ mod window;
 
 pub use claim::ClaimedDevice;
 // What these take and give, for a caller that needs nothing else of cryptography.
+pub use attachment::Dropped;
 pub use crypto::{DeviceKey, Identity, Mode, PublicKey};
 pub use event::{Event, Failure, SendError};
 pub use initiator::{Initiator, OpenError, OpenParts};
 pub use live::Endpoint;
+pub use renewals::RenewError;
 pub use responder::{AcceptParts, Responder, SignedReply, SigningJob};
 pub use speech::Call;

@@ -117,7 +117,7 @@ impl Responder {
             established: signed.established,
             access: self.access,
             first: None,
-            renewal_jitter: std::time::Duration::ZERO,
+            renewals: None,
             now,
         });
         (endpoint, opened)

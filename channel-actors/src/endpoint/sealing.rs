@@ -10,7 +10,7 @@ use schema::{
 };
 use zeroize::Zeroizing;
 
-use super::{Event, live::Endpoint, outbox::Departure};
+use super::{live::Endpoint, outbox::Departure, window::Kept};
 use crate::{close::CloseReason, relay::Side};
 
 impl Endpoint {
@@ -18,7 +18,14 @@ impl Endpoint {
         if let Some(body) = self.uncounted(now) {
             return self.seal_uncounted(body);
         }
-        if !self.phase.may_send() || self.closed().is_some() || !self.window.has_room() {
+        if !self.phase.may_send() || self.closed().is_some() {
+            return None;
+        }
+        // What was sealed in an epoch that is over goes first, in its order.
+        if let Some(kept) = self.window.again() {
+            return self.seal(kept.correlation, kept.flags, &kept.plaintext);
+        }
+        if !self.window.has_room() {
             return None;
         }
         let departure = self.outbox.next()?;
@@ -36,18 +43,7 @@ impl Endpoint {
         if let Some(received) = self.receipts.take_due(now) {
             return Some(Body::Ack(wire::Ack { received }));
         }
-        if let Some(nonce) = self.echo.to_answer.take() {
-            return Some(Body::Pong(wire::Pong { nonce }));
-        }
-        std::mem::take(&mut self.echo.to_ask).then(|| self.ask(now))
-    }
-
-    fn ask(&mut self, now: Instant) -> Body {
-        self.echo.nonce += 1;
-        self.echo.asked = Some((self.echo.nonce, now));
-        Body::Ping(wire::Ping {
-            nonce: self.echo.nonce,
-        })
+        self.echo.next(now)
     }
 
     pub(super) fn seal_uncounted(&mut self, body: Body) -> Option<Frame> {
@@ -64,7 +60,11 @@ impl Endpoint {
             answered,
         } = departure;
         let frame = self.seal(correlation, flags, &plaintext)?;
-        self.window.sent(plaintext.len());
+        self.window.keep(Kept {
+            correlation,
+            flags,
+            plaintext,
+        });
         if let (Side::Worker, Some(id)) = (self.side, answered) {
             self.calls.end(id);
         }
@@ -73,11 +73,11 @@ impl Endpoint {
     }
 
     fn seal(&mut self, correlation: u64, flags: u8, plaintext: &[u8]) -> Option<Frame> {
-        let keys = self.keys.as_mut()?;
+        let newest = self.epochs.as_mut()?.newest_mut();
+        let (keys, epoch) = (&mut newest.keys, newest.number);
         let sealed = keys
             .sealer
             .seal(&associated_data(correlation, flags), plaintext);
-        let tired = keys.sealer.wants_renewal() || keys.opener.wants_renewal();
         let ciphertext = match sealed {
             Ok(ciphertext) => ciphertext,
             Err(crypto::Error::PlaintextTooLong) => {
@@ -89,23 +89,14 @@ impl Endpoint {
                 return None;
             }
         };
-        if tired {
-            self.want_renewal();
-        }
-        let Self { parties, epoch, .. } = self;
+        self.renew_when_tired();
         Some(Frame::new(
-            parties.channel,
-            *epoch,
+            self.parties.channel,
+            epoch,
             correlation,
             flags,
             &ciphertext,
         ))
-    }
-
-    pub(super) fn want_renewal(&mut self) {
-        if self.renewal.take().is_some() {
-            self.events.push_back(Event::RenewalDue);
-        }
     }
 }
 

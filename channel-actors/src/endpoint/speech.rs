@@ -110,12 +110,17 @@ impl Endpoint {
     /// # Errors
     ///
     /// [`SendError::NoRoom`] when credit does not cover all of it: wait for
-    /// [`Event::StreamRoom`](super::Event::StreamRoom).
+    /// [`Event::StreamRoom`](super::Event::StreamRoom). [`SendError::Behind`] when it does not, and
+    /// the channel has no path: nobody waits for one, so the stream ends.
     pub fn stream_send(&mut self, id: u64, data: Bytes) -> Result<(), SendError> {
         if data.len() > self.limits.stream_message {
             return Err(SendError::TooLarge);
         }
         if self.room(id)? < data.len() {
+            if self.detached_until.is_some() && !self.streams.covers(id, data.len()) {
+                self.fall_behind(id);
+                return Err(SendError::Behind);
+            }
             self.streams.want_room(id);
             return Err(SendError::NoRoom);
         }
@@ -158,6 +163,16 @@ impl Endpoint {
         Ok(())
     }
 
+    /// The application redraws on a new stream.
+    fn fall_behind(&mut self, id: u64) {
+        let error = wire::RpcError {
+            code: ABORTED,
+            message: "behind".to_owned(),
+        };
+        // It is open: it had room, or none.
+        let _ = self.stream_end(id, Some(error));
+    }
+
     /// The application has used `bytes` of a stream: the other side gets credit for them.
     pub fn stream_consumed(&mut self, id: u64, bytes: usize) {
         if let Some(total) = self.streams.consumed(id, bytes) {
@@ -169,7 +184,7 @@ impl Endpoint {
     /// Asks the other end for a sign of life; it shows as `Pong`. One at a time: a second one
     /// replaces the first.
     pub const fn ping(&mut self) {
-        self.echo.to_ask = true;
+        self.echo.want();
     }
 
     fn room(&self, id: u64) -> Result<usize, SendError> {
@@ -200,3 +215,6 @@ impl Endpoint {
         }
     }
 }
+
+/// Of gRPC: worth trying again from the start.
+const ABORTED: u32 = 10;

@@ -105,6 +105,11 @@ impl Streams {
         Some(left.min(self.message))
     }
 
+    /// Whether credit holds a message of so many bytes.
+    pub(super) fn covers(&self, id: u64, bytes: usize) -> bool {
+        self.room(id).is_some_and(|room| bytes <= room)
+    }
+
     pub(super) fn sent(&mut self, id: u64, bytes: usize) {
         if let Some(stream) = self.open.get_mut(&id) {
             stream.sent = (stream.sent + bytes as u64).min(stream.may_send);

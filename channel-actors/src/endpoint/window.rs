@@ -9,15 +9,27 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
+
 use crate::limits::{Limits, PLAINTEXT_MAX};
 
-/// The sender's side.
-#[derive(Debug)]
+/// A frame before it is sealed.
+#[derive(Clone)]
+pub(super) struct Kept {
+    pub(super) correlation: u64,
+    pub(super) flags: u8,
+    /// Wiped when it is dropped, and all that it keeps in memory.
+    pub(super) plaintext: Bytes,
+}
+
+/// The sender's side: frames stay until they are acknowledged, because a renewal seals them anew.
 pub(super) struct Window {
     frames_max: usize,
     bytes_max: usize,
     acknowledged: u64,
-    unacknowledged: VecDeque<usize>,
+    kept: VecDeque<Kept>,
+    /// So many of the kept frames have been sealed in this epoch.
+    sealed: usize,
     bytes: usize,
 }
 
@@ -27,23 +39,40 @@ impl Window {
             frames_max: limits.window_frames,
             bytes_max: limits.window_bytes,
             acknowledged: 0,
-            unacknowledged: VecDeque::new(),
+            kept: VecDeque::new(),
+            sealed: 0,
             bytes: 0,
         }
     }
 
     /// Whether a full frame more fits.
     pub(super) fn has_room(&self) -> bool {
-        self.unacknowledged.len() < self.frames_max
+        self.kept.len() < self.frames_max
             && self.bytes + PLAINTEXT_MAX <= self.bytes_max.max(PLAINTEXT_MAX)
     }
 
-    pub(super) fn sent(&mut self, bytes: usize) {
-        self.unacknowledged.push_back(bytes);
-        self.bytes += bytes;
+    /// A frame that was sealed for the first time, after all that are kept.
+    pub(super) fn keep(&mut self, frame: Kept) {
+        self.bytes += frame.plaintext.len();
+        self.kept.push_back(frame);
+        self.sealed += 1;
     }
 
-    /// Takes an acknowledgement; false when it names what was never sent, or less than before.
+    /// A new epoch: nothing that is kept has been sealed in it.
+    pub(super) const fn rewind(&mut self) {
+        self.sealed = 0;
+    }
+
+    /// The next of the kept frames to seal in this epoch, in the order in which they were sealed
+    /// first.
+    pub(super) fn again(&mut self) -> Option<Kept> {
+        let frame = self.kept.get(self.sealed)?.clone();
+        self.sealed += 1;
+        Some(frame)
+    }
+
+    /// Takes an acknowledgement; false, and nothing changes, when it names what was never sent in
+    /// this epoch, or less than before.
     pub(super) fn acknowledge(&mut self, received: u64) -> bool {
         let Some(fresh) = received.checked_sub(self.acknowledged) else {
             return false;
@@ -51,12 +80,21 @@ impl Window {
         let Ok(fresh) = usize::try_from(fresh) else {
             return false;
         };
-        if fresh > self.unacknowledged.len() {
+        if fresh > self.sealed {
             return false;
         }
-        self.bytes -= self.unacknowledged.drain(..fresh).sum::<usize>();
+        let gone = self.kept.drain(..fresh);
+        self.bytes -= gone.map(|frame| frame.plaintext.len()).sum::<usize>();
+        self.sealed -= fresh;
         self.acknowledged = received;
         true
+    }
+
+    /// The channel is closed: nothing goes again.
+    pub(super) fn clear(&mut self) {
+        self.kept = VecDeque::new();
+        self.sealed = 0;
+        self.bytes = 0;
     }
 }
 
@@ -99,10 +137,20 @@ impl Receipts {
         if !(many || large || old) {
             return None;
         }
+        self.told();
+        Some(self.received)
+    }
+
+    /// Counted frames opened since the channel opened, whatever the epoch.
+    pub(super) const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// The other end is told the number now: by an Ack, or by a renewal.
+    pub(super) const fn told(&mut self) {
         self.acknowledged = self.received;
         self.bytes = 0;
         self.first = None;
-        Some(self.received)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -114,6 +162,14 @@ impl Receipts {
 mod tests {
     #![expect(clippy::disallowed_methods, reason = "a test may ask what time it is")]
     use super::*;
+
+    fn frame(bytes: usize) -> Kept {
+        Kept {
+            correlation: 0,
+            flags: 0,
+            plaintext: Bytes::from(vec![0; bytes]),
+        }
+    }
 
     #[test]
     fn an_acknowledgement_is_due_after_64_frames_256_kib_or_a_second() {
@@ -136,12 +192,12 @@ mod tests {
     #[test]
     fn the_window_holds_4096_frames_or_4_mib() {
         let mut window = Window::new(&Limits::default());
-        (0..4_096).for_each(|_| window.sent(1));
+        (0..4_096).for_each(|_| window.keep(frame(1)));
         assert!(!window.has_room());
         assert!(window.acknowledge(1) && window.has_room());
         let mut window = Window::new(&Limits::default());
         while window.has_room() {
-            window.sent(PLAINTEXT_MAX);
+            window.keep(frame(PLAINTEXT_MAX));
         }
         assert!(window.bytes <= 4 * 1024 * 1024 && window.bytes > 4 * 1024 * 1024 - 65_536);
     }
@@ -149,11 +205,25 @@ mod tests {
     #[test]
     fn what_was_not_sent_cannot_be_acknowledged_nor_anything_twice_less() {
         let mut window = Window::new(&Limits::default());
-        (0..3).for_each(|_| window.sent(10));
+        (0..3).for_each(|_| window.keep(frame(10)));
         assert!(!window.acknowledge(4));
         assert!(!window.acknowledge(u64::MAX));
         assert!(window.acknowledge(2) && window.acknowledge(2));
         assert!(!window.acknowledge(1));
         assert_eq!(window.bytes, 10);
+    }
+
+    #[test]
+    fn in_a_new_epoch_what_is_kept_goes_again_in_its_order_and_only_that_can_be_acknowledged() {
+        let mut window = Window::new(&Limits::default());
+        (1..=3).for_each(|bytes| window.keep(frame(bytes)));
+        assert!(window.acknowledge(1) && window.again().is_none());
+        window.rewind();
+        assert!(!window.acknowledge(2), "not yet sealed in this epoch");
+        assert_eq!(window.again().map(|frame| frame.plaintext.len()), Some(2));
+        assert!(window.acknowledge(2) && !window.acknowledge(3));
+        assert_eq!(window.again().map(|frame| frame.plaintext.len()), Some(3));
+        assert!(window.again().is_none() && window.acknowledge(3));
+        assert_eq!(window.bytes, 0);
     }
 }

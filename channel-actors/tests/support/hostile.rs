@@ -63,9 +63,9 @@ impl Hostile {
         hostile.say(Body::Claim(claim));
         assert!(matches!(
             hostile.worker.poll_event(),
-            Some(Event::Claimed(_))
+            Some(Event::Claimed { .. })
         ));
-        hostile.worker.accept_claim(None, hostile.now);
+        hostile.worker.accept_claim(0, None, hostile.now);
         assert!(matches!(
             hostile.worker.poll_event(),
             Some(Event::Established { .. })

@@ -12,9 +12,11 @@ use channel_actors::{
         AcceptParts, Call, Endpoint, Event, Initiator, OpenParts, Responder, SendError,
         access::Roles,
     },
+    refusal::refused_renewal,
     relay::{Relay, Side, Verdict},
 };
 use crypto::Mode;
+use rand::rngs::StdRng;
 use schema::{
     frame::{Frame, Outer},
     ids::{ChannelId, WorkspaceId},
@@ -37,6 +39,7 @@ pub(crate) struct Wire {
     /// Frames that passed, by sender.
     pub(crate) passed: Vec<(Side, usize)>,
     pub(crate) judge: Judge,
+    pub(crate) rng: StdRng,
 }
 
 /// What the Worker says to a claim.
@@ -126,6 +129,7 @@ impl Wire {
             hook: Box::new(|_, frame| vec![frame]),
             passed: Vec::new(),
             judge: setup.judge,
+            rng: rng(seed + 3),
         }
     }
 
@@ -225,14 +229,53 @@ impl Wire {
     fn carry(&mut self, from: Side, outer: Outer) {
         match outer {
             Outer::Frame(frame) => self.carry_frame(from, frame),
-            Outer::Control(body) => {
-                match from {
-                    Side::Client => self.worker.receive_control(&body),
-                    Side::Worker => self.client.receive_control(&body),
+            Outer::Control(body) => self.carry_control(from, &body),
+        }
+    }
+
+    fn carry_control(&mut self, from: Side, body: &Body) {
+        match (from, body) {
+            (Side::Client, Body::Renew(renew)) => {
+                self.relay.renewal_asked();
+                let answer = self.answer(renew);
+                self.carry_control(Side::Worker, &answer);
+            }
+            (Side::Client, body) => self.worker.receive_control(body, &mut self.rng, self.now),
+            (Side::Worker, body) => {
+                if let Body::Renewed(renewed) = body {
+                    let passed = self.relay.renewed(renewed.serial, renewed.noise.len());
+                    assert_eq!(passed, Ok(()));
                 }
-                self.relay.close();
+                self.client.receive_control(body, &mut self.rng, self.now);
             }
         }
+        if let Body::Close(close) = body
+            && self.relay.heeds_close(close.epoch)
+        {
+            self.relay.close();
+        }
+    }
+
+    /// What a Worker says to a Renew.
+    pub(crate) fn answer(&mut self, renew: &wire::Renew) -> Body {
+        let answered = self
+            .worker
+            .answer_renewal(identity(), renew, &mut self.rng, self.now);
+        answered.unwrap_or_else(|reason| {
+            refused_renewal(self.worker.channel(), reason.into(), renew.serial)
+        })
+    }
+
+    /// Both ends hear that the path is lost, and have a new one.
+    pub(crate) fn cut_and_renew(&mut self) {
+        self.client.detach(self.now);
+        self.worker.detach(self.now);
+        self.renew();
+    }
+
+    pub(crate) fn renew(&mut self) {
+        assert_eq!(self.client.renew(&mut self.rng, self.now), Ok(()));
+        self.run();
     }
 
     fn carry_frame(&mut self, from: Side, frame: Frame) {
@@ -252,10 +295,10 @@ impl Wire {
             self.client_events.push(event);
         }
         while let Some(event) = self.worker.poll_event() {
-            if let Event::Claimed(_) = event {
+            if let Event::Claimed { epoch, .. } = event {
                 match &self.judge {
-                    Judge::Accept(cap) => self.worker.accept_claim(cap.clone(), self.now),
-                    Judge::Reject(fingerprint) => self.worker.reject_device(fingerprint),
+                    Judge::Accept(cap) => self.worker.accept_claim(epoch, cap.clone(), self.now),
+                    Judge::Reject(fingerprint) => self.worker.reject_device(epoch, fingerprint),
                     Judge::Later => {}
                 }
             }
