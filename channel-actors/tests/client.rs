@@ -10,7 +10,7 @@ use std::{
     convert::Infallible,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -106,7 +106,7 @@ fn connected(manner: Manner, mode: Mode) -> Near {
         Box::pin(incoming),
         Box::pin(outgoing.sink_map_err(|_| ())),
         limits,
-        Box::new(rng(77)),
+        Box::new(rng(fresh_seed())),
     );
     Near {
         session,
@@ -114,6 +114,12 @@ fn connected(manner: Manner, mode: Mode) -> Near {
         closed,
         far,
     }
+}
+
+/// Two channels with the same randomness would have the same keys.
+fn fresh_seed() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(77);
+    LAST.fetch_add(1, Ordering::SeqCst)
 }
 
 impl Far {
@@ -163,7 +169,9 @@ impl Far {
             let refused = refusal::refused(id, RefusalReason::Handshake.into());
             return self.say(Outer::Control(refused)).await;
         };
-        let signed = job.run(identity(), &mut rng(5)).expect("it can be signed");
+        let signed = job
+            .run(identity(), &mut rng(fresh_seed()))
+            .expect("it can be signed");
         let (endpoint, opened) = responder.reply(signed, support::wire::start());
         self.endpoint = Some(endpoint);
         self.say(Outer::Control(opened)).await;

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    CallError,
+    CallError, Connection,
     session::Order,
     stream::{StreamReceiver, StreamSender},
 };
@@ -39,6 +39,7 @@ pub(super) struct Way {
     /// For drops, which cannot wait. At most one for each handle, so it is bounded by them.
     pub(super) farewells: mpsc::UnboundedSender<Farewell>,
     pub(super) closed: watch::Receiver<Option<CloseReason>>,
+    pub(super) connection: watch::Receiver<Connection>,
 }
 
 /// A handle was dropped.
@@ -132,6 +133,13 @@ impl Channel {
         timeout(patience, asked)
             .await
             .unwrap_or(Err(CallError::Timeout))
+    }
+
+    /// Whether it is connected now. Its streams and calls do not notice when it is not: what they
+    /// want waits.
+    #[must_use]
+    pub fn connection(&self) -> watch::Receiver<Connection> {
+        self.way.connection.clone()
     }
 
     /// Waits for the end of the channel, and says why.

@@ -1,19 +1,39 @@
 //! The Rust client over any transport: for the command line, the load test, and tests.
 //!
-//! One [`Session`] is one connection to a Hub and one task that owns it; it carries any number of
-//! channels. The transport is a stream and a sink of outer messages, whatever is below them. Every
-//! wait has an end: opening, each call, each write.
+//! One [`Session`] is one way to a Hub and one task that owns it; it carries any number of channels.
+//! The transport is a stream and a sink of outer messages, whatever is below them. When it is lost
+//! the session dials again and renews every channel, whose streams and calls notice nothing of it.
+//! Every wait has an end: opening, each call, each write, each dialling; a channel that finds no
+//! path for five minutes is over.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `session`, `channel`, `stream` | the handles, which speak to the task in orders |
+//! | `task` | the task: a life with a transport, a life without |
+//! | `opening`, `slot`, `hearing`, `flow` | one channel in it: its begin, its orders, what its endpoint tells, its streams |
+//! | `transport` | what carries, and what dials |
+//! | `back_off`, `pulse` | BRAINS: when to try again; whether anybody is there |
 
+mod back_off;
 mod channel;
+mod flow;
+mod hearing;
+mod opening;
+mod pulse;
 mod session;
 mod slot;
 mod stream;
 mod task;
+mod transport;
 mod trust;
+
+use std::time::Instant;
 
 pub use channel::{Channel, Pending};
 pub use session::{ConnectParts, Connected, Session};
 pub use stream::{Received, StreamReceiver, StreamSender};
+pub use task::DIAL_TIMEOUT;
+pub use transport::{Dial, DialError, Signal, Transport};
 pub use trust::{PinQuestion, RejectChanges, TrustDecision};
 
 use schema::wire::RpcError;
@@ -23,6 +43,18 @@ use crate::{
     endpoint::{Failure, OpenError, SendError},
     refusal::Refusal,
 };
+
+/// Whether there is a path between a channel and its Worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// There is.
+    Connected,
+    /// There is none; one is looked for.
+    Reconnecting {
+        /// When the last one was lost.
+        since: Instant,
+    },
+}
 
 /// Why there is no channel.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

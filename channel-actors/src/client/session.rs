@@ -17,11 +17,15 @@ use tokio::{
 };
 
 use super::{
-    CallError, ConnectError, Received, TrustDecision, channel::Channel, slot::ConnectAnswer, task,
+    CallError, ConnectError, Dial, Received, Transport, TrustDecision, channel::Channel,
+    flow::Turn, slot::ConnectAnswer, task,
 };
 use crate::{endpoint::SendError, limits::Limits};
 
 /// A connection to a Hub. Dropping it, and all channels, ends it.
+///
+/// One that [`lasts`](Self::lasting) dials again when its transport is lost, for as long as it has
+/// a channel that can be carried on; the channels go on where they were.
 pub struct Session {
     orders: mpsc::Sender<Order>,
     task: JoinHandle<()>,
@@ -80,6 +84,7 @@ pub(super) enum Order {
         channel: ChannelId,
         id: u64,
         data: Bytes,
+        turn: Turn,
         done: oneshot::Sender<Result<(), SendError>>,
     },
     EndStream {
@@ -102,11 +107,8 @@ pub(super) enum Order {
 }
 
 impl Session {
-    /// Takes a transport of outer messages and starts the task that owns it.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the session owns its task and ends it"
-    )]
+    /// Takes a transport of outer messages and starts the task that owns it. The channels end with
+    /// the transport.
     pub fn start<T, S, E>(
         incoming: T,
         outgoing: S,
@@ -114,21 +116,45 @@ impl Session {
         rng: Box<dyn CryptoRng + Send>,
     ) -> Self
     where
-        T: Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
-        S: Sink<Bytes> + Send + Unpin + 'static,
-        E: Send + 'static,
+        T: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        S: Sink<Bytes, Error: Send> + Send + 'static,
     {
-        let (orders, ordered) = mpsc::channel(ORDERS);
-        let running = task::run(
-            incoming,
-            outgoing,
+        Self::run(
+            Transport::of_messages(incoming, outgoing),
+            None,
             limits,
             rng,
-            (orders.downgrade(), ordered),
-        );
+        )
+    }
+
+    /// Takes a transport, and what makes the next one whenever it is lost.
+    pub fn lasting(
+        transport: Transport,
+        dial: impl Dial,
+        limits: Arc<Limits>,
+        rng: Box<dyn CryptoRng + Send>,
+    ) -> Self {
+        Self::run(transport, Some(Box::new(dial)), limits, rng)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the session owns its task and ends it"
+    )]
+    fn run(
+        transport: Transport,
+        dial: Option<Box<dyn Dial>>,
+        limits: Arc<Limits>,
+        rng: Box<dyn CryptoRng + Send>,
+    ) -> Self {
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        let ways = task::Ways {
+            orders: orders.downgrade(),
+            ordered,
+        };
         Self {
             orders,
-            task: tokio::spawn(running),
+            task: tokio::spawn(task::run(transport, dial, limits, rng, ways)),
         }
     }
 
@@ -150,7 +176,7 @@ impl Session {
         answered.await.unwrap_or(Err(ConnectError::Disconnected))
     }
 
-    /// Whether the connection is gone.
+    /// Whether the connection is gone for good.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.task.is_finished()

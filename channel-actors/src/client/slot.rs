@@ -1,4 +1,5 @@
-//! One channel in the session's task: its endpoint, and who waits for what.
+//! One channel in the session's task: its endpoint, and who waits for what. What the endpoint tells
+//! is heard in `hearing`.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -7,17 +8,20 @@ use std::{
 
 use bytes::Bytes;
 use crypto::Pin;
+use rand_core::CryptoRng;
 use schema::{frame::Outer, wire::control::Body};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use super::{
-    CallError, ConnectError, Received,
-    channel::{Channel, Way},
+    CallError, ConnectError, Connection,
+    back_off::BackOff,
+    channel::Way,
+    flow::Flow,
     session::{Connected, Order},
 };
 use crate::{
     close::{self, CloseReason},
-    endpoint::{Call, Endpoint, Event, Initiator, SendError},
+    endpoint::{Call, Endpoint, Initiator, SendError},
     refusal::{Refusal, RefusalReason},
 };
 
@@ -26,11 +30,43 @@ pub(super) type ConnectAnswer = oneshot::Sender<Result<Connected, ConnectError>>
 /// A channel that is being opened, or is open.
 pub(super) struct Slot {
     pub(super) state: State,
-    connecting: Option<Connecting>,
-    closed: watch::Sender<Option<CloseReason>>,
-    calls: BTreeMap<u64, oneshot::Sender<Result<Bytes, CallError>>>,
-    streams: BTreeMap<u64, Stream>,
-    pings: VecDeque<oneshot::Sender<Duration>>,
+    pub(super) connecting: Option<Connecting>,
+    pub(super) watched: Watched,
+    pub(super) calls: BTreeMap<u64, oneshot::Sender<Result<Bytes, CallError>>>,
+    pub(super) streams: BTreeMap<u64, Flow>,
+    pub(super) pings: VecDeque<oneshot::Sender<Duration>>,
+    pub(super) renewal: Renewal,
+    /// The largest message of a stream.
+    largest: usize,
+}
+
+/// What the user of a channel can watch.
+pub(super) struct Watched {
+    pub(super) closed: watch::Sender<Option<CloseReason>>,
+    pub(super) connection: watch::Sender<Connection>,
+}
+
+/// When a channel is to be renewed.
+pub(super) struct Renewal {
+    pub(super) back_off: BackOff,
+    /// Only while there is a path: without one nothing can be renewed.
+    pub(super) at: Option<Instant>,
+}
+
+/// What a slot may use of the session's task.
+pub(super) struct Around<'a> {
+    pub(super) now: Instant,
+    pub(super) rng: &'a mut dyn CryptoRng,
+    /// Whether there is a transport.
+    pub(super) has_path: bool,
+}
+
+impl Around<'_> {
+    /// From [0, 1): 53 bits.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are what an f64 holds")]
+    pub(super) fn luck(&mut self) -> f64 {
+        (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
 }
 
 pub(super) enum State {
@@ -45,22 +81,22 @@ pub(super) struct Connecting {
     pub(super) answer: ConnectAnswer,
 }
 
-struct Stream {
-    deliver: mpsc::UnboundedSender<Received>,
-    /// A sender waits for each, so there is one for each sending task.
-    unsent: VecDeque<(Bytes, oneshot::Sender<Result<(), SendError>>)>,
-}
-
 impl Slot {
     pub(super) const fn opening(
         initiator: Box<Initiator>,
         connecting: Connecting,
-        closed: watch::Sender<Option<CloseReason>>,
+        watched: Watched,
+        largest: usize,
     ) -> Self {
         Self {
             state: State::Opening(initiator),
             connecting: Some(connecting),
-            closed,
+            watched,
+            renewal: Renewal {
+                back_off: BackOff::new(),
+                at: None,
+            },
+            largest,
             calls: BTreeMap::new(),
             streams: BTreeMap::new(),
             pings: VecDeque::new(),
@@ -70,7 +106,10 @@ impl Slot {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Opening(initiator) => Some(initiator.deadline()),
-            State::Live(endpoint) => endpoint.deadline(),
+            State::Live(endpoint) => {
+                let times = [endpoint.deadline(), self.renewal.at];
+                times.into_iter().flatten().min()
+            }
             State::Over => None,
         }
     }
@@ -88,16 +127,11 @@ impl Slot {
     }
 
     /// The Hub or the Worker said something about the channel. What to answer, if anything.
-    pub(super) fn control(
-        &mut self,
-        body: &Body,
-        rng: &mut dyn rand_core::CryptoRng,
-        now: Instant,
-    ) -> Option<Body> {
+    pub(super) fn control(&mut self, body: &Body, around: &mut Around<'_>) -> Option<Body> {
         match (std::mem::replace(&mut self.state, State::Over), body) {
             (State::Opening(initiator), Body::Opened(opened)) => {
                 let channel = initiator.channel();
-                match initiator.opened(opened, rng, now) {
+                match initiator.opened(opened, around.rng, around.now) {
                     Ok(endpoint) => self.state = State::Live(Box::new(endpoint)),
                     Err(error) => {
                         self.refuse(error.into());
@@ -120,7 +154,7 @@ impl Slot {
                 self.refuse(ConnectError::Closed(reason));
             }
             (State::Live(mut endpoint), body) => {
-                endpoint.receive_control(body);
+                endpoint.receive_control(body, around.rng, around.now);
                 self.state = State::Live(endpoint);
             }
             (other, _) => self.state = other,
@@ -152,12 +186,9 @@ impl Slot {
                 match endpoint.request(call) {
                     Ok(id) => {
                         self.calls.insert(id, answer);
-                        let stream = |deliver| Stream {
-                            deliver,
-                            unsent: VecDeque::new(),
-                        };
+                        let flow = |deliver| Flow::new(deliver, self.largest);
                         self.streams
-                            .extend(deliver.map(|deliver| (id, stream(deliver))));
+                            .extend(deliver.map(|deliver| (id, flow(deliver))));
                         if begun.send(Ok(id)).is_err() {
                             self.cancel(id);
                         }
@@ -167,10 +198,16 @@ impl Slot {
                     }
                 }
             }
-            Order::Send { id, data, done, .. } => {
-                if let Some(stream) = self.streams.get_mut(&id) {
-                    stream.unsent.push_back((data, done));
-                    stream.flush(id, endpoint);
+            Order::Send {
+                id,
+                data,
+                turn,
+                done,
+                ..
+            } => {
+                if let Some(flow) = self.streams.get_mut(&id) {
+                    flow.push(data, turn, done);
+                    self.flush();
                 } else {
                     let _ = done.send(Err(SendError::Unknown));
                 }
@@ -178,7 +215,11 @@ impl Slot {
             Order::EndStream {
                 id, error, done, ..
             } => {
-                let _ = done.send(endpoint.stream_end(id, error));
+                let ended = endpoint.stream_end(id, error);
+                if let (Ok(()), Some(flow)) = (ended, self.streams.get_mut(&id)) {
+                    flow.clear();
+                }
+                let _ = done.send(ended);
             }
             Order::Consumed { id, bytes, .. } => endpoint.stream_consumed(id, bytes),
             Order::Ping { answer, .. } => {
@@ -205,17 +246,55 @@ impl Slot {
         }
     }
 
-    /// The connection is gone.
-    pub(super) fn lost(&mut self) {
-        if let Some(endpoint) = self.endpoint() {
-            endpoint.lost();
+    /// The transport is gone. An accepted channel waits for the next one, another is over.
+    pub(super) fn detach(&mut self, around: &mut Around<'_>) {
+        self.renewal.at = None;
+        match &mut self.state {
+            State::Opening(_) => {
+                self.state = State::Over;
+                self.refuse(ConnectError::Disconnected);
+            }
+            State::Live(endpoint) => {
+                endpoint.detach(around.now);
+                self.hear(around);
+            }
+            State::Over => {}
         }
-        self.events();
+        self.bury();
+    }
+
+    /// There is a transport again.
+    pub(super) fn attach(&mut self, around: &mut Around<'_>) {
+        if self
+            .endpoint()
+            .is_some_and(|endpoint| endpoint.is_detached())
+        {
+            self.renew(around);
+        }
+    }
+
+    /// Ends it for good, with nobody to tell but its user.
+    pub(super) fn end(&mut self, reason: CloseReason, around: &mut Around<'_>) {
+        if let Some(endpoint) = self.endpoint() {
+            endpoint.close(reason);
+        }
+        self.hear(around);
         self.refuse(ConnectError::Disconnected);
         self.state = State::Over;
     }
 
-    pub(super) fn expire(&mut self, now: Instant) {
+    /// A channel that ended where nothing more can be sent is over.
+    pub(super) fn bury(&mut self) {
+        if self
+            .endpoint()
+            .is_some_and(|endpoint| endpoint.closed().is_some())
+        {
+            self.state = State::Over;
+        }
+    }
+
+    pub(super) fn expire(&mut self, around: &mut Around<'_>) {
+        let now = around.now;
         match &mut self.state {
             State::Opening(initiator) if initiator.deadline() <= now => {
                 self.state = State::Over;
@@ -226,118 +305,37 @@ impl Slot {
             }
             State::Opening(_) | State::Live(_) | State::Over => {}
         }
+        if self.renewal.at.is_some_and(|at| at <= now) {
+            self.renew(around);
+        }
     }
 
     /// The next message to send. A closed channel is over once its last word is out.
-    pub(super) fn outgoing(&mut self, now: Instant) -> Option<Outer> {
-        let State::Live(endpoint) = &mut self.state else {
-            return None;
-        };
-        let outer = endpoint.poll_outgoing(now);
-        if outer.is_none() && endpoint.closed().is_some() {
-            self.events();
-            self.state = State::Over;
+    pub(super) fn outgoing(&mut self, around: &mut Around<'_>) -> Option<Outer> {
+        let outer = self.endpoint()?.poll_outgoing(around.now);
+        if outer.is_none() {
+            self.hear(around);
+            self.bury();
         }
         outer
     }
 
-    /// Hands out what has happened.
-    pub(super) fn events(&mut self) {
-        while let Some(event) = self.endpoint().and_then(Endpoint::poll_event) {
-            self.event(event);
+    /// Asks for a new epoch. If nothing is heard of it, it is asked for again.
+    pub(super) fn renew(&mut self, around: &mut Around<'_>) {
+        self.renewal.at = None;
+        if !around.has_path {
+            return;
         }
-    }
-
-    fn event(&mut self, event: Event) {
-        match event {
-            Event::Established { workspaces } => {
-                if let Some(Connecting { way, pin, answer }) = self.connecting.take() {
-                    let channel = Channel::new(way, workspaces);
-                    // Who does not wait any more drops the channel, and that closes it.
-                    let _ = answer.send(Ok(Connected { channel, pin }));
-                }
-            }
-            Event::Response { id, result } => {
-                if let Err(error) = &result {
-                    self.deliver(id, Received::End(Some(error.clone())));
-                    self.streams.remove(&id);
-                }
-                if let Some(answer) = self.calls.remove(&id) {
-                    let _ = answer.send(result.map_err(CallError::Worker));
-                }
-            }
-            Event::StreamData { id, data } => self.deliver(id, Received::Data(data)),
-            Event::StreamEnd { id, error } => {
-                let failed = error.is_some();
-                self.deliver(id, Received::End(error));
-                if failed {
-                    self.streams.remove(&id);
-                }
-            }
-            Event::StreamRoom { id, .. } => {
-                if let (State::Live(endpoint), Some(stream)) =
-                    (&mut self.state, self.streams.get_mut(&id))
-                {
-                    stream.flush(id, endpoint);
-                }
-            }
-            Event::Pong { rtt } => {
-                for answer in self.pings.drain(..) {
-                    let _ = answer.send(rtt);
-                }
-            }
-            Event::Closed { reason, failure } => {
-                self.closed.send_replace(Some(reason));
-                let error = failure.map_or(ConnectError::Closed(reason), ConnectError::Failed);
-                self.refuse(error);
-            }
-            // A channel lives for 70 minutes without a renewal; whoever uses one for longer opens
-            // the next in time. The others are the Worker's.
-            Event::RenewalDue
-            | Event::Claimed(_)
-            | Event::Request { .. }
-            | Event::Cancelled { .. } => {}
-        }
-    }
-
-    fn deliver(&self, id: u64, item: Received) {
-        if let Some(stream) = self.streams.get(&id) {
-            // Who does not listen any more has cancelled, or will.
-            let _ = stream.deliver.send(item);
-        }
-    }
-
-    /// It did not open, or is open no more: whoever waits is told, by the end of the watch at the
-    /// latest.
-    fn refuse(&mut self, error: ConnectError) {
-        if let Some(connecting) = self.connecting.take() {
-            let _ = connecting.answer.send(Err(error));
-        }
-        let reason = CloseReason::ConnectionLost;
-        self.closed
-            .send_if_modified(|closed| closed.replace(closed.unwrap_or(reason)).is_none());
-        for (_, answer) in std::mem::take(&mut self.calls) {
-            let reason = self.closed.borrow().unwrap_or(reason);
-            let _ = answer.send(Err(CallError::Closed(reason)));
-        }
-        self.streams.clear();
-        self.pings.clear();
-    }
-}
-
-impl Stream {
-    /// Sends what there is room for, in order.
-    fn flush(&mut self, id: u64, endpoint: &mut Endpoint) {
-        while let Some((data, done)) = self.unsent.pop_front() {
-            match endpoint.stream_send(id, data.clone()) {
-                Err(SendError::NoRoom) => {
-                    self.unsent.push_front((data, done));
-                    return;
-                }
-                settled => {
-                    let _ = done.send(settled);
-                }
-            }
+        let renewed = self
+            .endpoint()
+            .map(|endpoint| endpoint.renew(around.rng, around.now));
+        match renewed {
+            Some(Ok(())) => self.renewal.at = Some(around.now + RENEW_AGAIN),
+            Some(Err(error)) => tracing::debug!(%error, "the channel cannot be renewed"),
+            None => {}
         }
     }
 }
+
+/// Longer than the 30 s in which `Renewed` has to come and the time for a claim together.
+const RENEW_AGAIN: Duration = Duration::from_secs(50);

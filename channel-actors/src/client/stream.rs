@@ -6,7 +6,7 @@ use bytes::Bytes;
 use schema::wire::RpcError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CallError, channel::OpenCall, session::Order};
+use super::{CallError, channel::OpenCall, flow::Turn, session::Order};
 use crate::endpoint::SendError;
 
 /// Sends on a stream.
@@ -38,6 +38,30 @@ impl StreamSender {
     ///
     /// The stream or the channel is over.
     pub async fn send(&self, data: Bytes) -> Result<(), CallError> {
+        self.send_in_turn(data, Turn::InOrder { leaving: 0 }).await
+    }
+
+    /// As [`send`](Self::send), but leaves so many bytes of credit unused, for
+    /// [`send_first`](Self::send_first). A message that fills a whole one leaves nothing.
+    ///
+    /// # Errors
+    ///
+    /// The stream or the channel is over.
+    pub async fn send_leaving(&self, data: Bytes, leaving: usize) -> Result<(), CallError> {
+        self.send_in_turn(data, Turn::InOrder { leaving }).await
+    }
+
+    /// Sends before all that waits for credit, and without waiting for it where others have left
+    /// some.
+    ///
+    /// # Errors
+    ///
+    /// The stream or the channel is over.
+    pub async fn send_first(&self, data: Bytes) -> Result<(), CallError> {
+        self.send_in_turn(data, Turn::First).await
+    }
+
+    async fn send_in_turn(&self, data: Bytes, turn: Turn) -> Result<(), CallError> {
         let (done, sent) = oneshot::channel();
         let (channel, id) = (self.call.way.channel, self.call.id);
         self.call
@@ -46,6 +70,7 @@ impl StreamSender {
                 channel,
                 id,
                 data,
+                turn,
                 done,
             })
             .await?;

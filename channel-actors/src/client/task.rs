@@ -1,4 +1,4 @@
-//! The task that owns a connection.
+//! The task that owns the way to a Hub: a life with a transport, a life without, in turns.
 //!
 //! Frames are sealed only when the writer has a place for them, so that sealing and queueing stay
 //! one step; and the writer runs beside the reader, so that a Hub which cannot write to us because
@@ -6,119 +6,261 @@
 
 use std::{
     collections::BTreeMap,
+    pin::{Pin, pin},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use crypto::{Pin, PinVerdict};
-use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
+use futures_util::{SinkExt as _, StreamExt as _};
 use rand_core::CryptoRng;
 use schema::{frame::Outer, ids::ChannelId, wire::control::Body};
 use tokio::{
-    sync::{mpsc, watch},
-    time::{sleep_until, timeout},
+    sync::mpsc,
+    time::{sleep, sleep_until, timeout},
 };
 
 use super::{
-    ConnectError, ConnectParts, PinQuestion,
-    channel::{Farewell, Way},
+    ConnectError, Dial, DialError, Signal, Transport,
+    back_off::BackOff,
+    channel::Farewell,
+    pulse::{Pulse, Silence},
     session::Order,
-    slot::{ConnectAnswer, Connecting, Slot},
+    slot::{Around, Slot},
+    transport::Outgoing,
 };
 use crate::{
     close::{self, CloseReason},
-    endpoint::{Initiator, OpenParts},
     limits::Limits,
 };
 
-struct Task {
-    slots: BTreeMap<ChannelId, Slot>,
-    limits: Arc<Limits>,
-    rng: Box<dyn CryptoRng + Send>,
+/// What the task owns.
+pub(super) struct Task {
+    pub(super) slots: BTreeMap<ChannelId, Slot>,
+    pub(super) limits: Arc<Limits>,
+    pub(super) rng: Box<dyn CryptoRng + Send>,
     /// Control messages that belong to no endpoint.
-    control: Vec<Body>,
-    orders: mpsc::WeakSender<Order>,
-    farewells: mpsc::UnboundedSender<Farewell>,
+    pub(super) control: Vec<Body>,
+    pub(super) orders: mpsc::WeakSender<Order>,
+    pub(super) farewells: mpsc::UnboundedSender<Farewell>,
+    has_path: bool,
+    /// For dialling.
+    back_off: BackOff,
 }
 
-/// Reads, writes and carries orders out until the connection or the last handle is gone.
-pub(super) async fn run<T, S, E>(
-    incoming: T,
-    outgoing: S,
+/// How the handles reach the task.
+pub(super) struct Ways {
+    pub(super) orders: mpsc::WeakSender<Order>,
+    pub(super) ordered: mpsc::Receiver<Order>,
+}
+
+/// What comes from the handles.
+struct Inbox {
+    orders: mpsc::Receiver<Order>,
+    farewells: mpsc::UnboundedReceiver<Farewell>,
+}
+
+/// Why a life with a transport is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Every handle is gone, or the session's user has ended it.
+    Ended,
+    /// The transport is lost.
+    Lost,
+}
+
+/// Reads, writes and carries orders out until the last handle is gone, or nothing is left that
+/// could be carried on.
+pub(super) async fn run(
+    first: Transport,
+    mut dial: Option<Box<dyn Dial>>,
     limits: Arc<Limits>,
     rng: Box<dyn CryptoRng + Send>,
-    (orders, ordered): (mpsc::WeakSender<Order>, mpsc::Receiver<Order>),
-) where
-    T: Stream<Item = Result<Bytes, E>> + Unpin,
-    S: Sink<Bytes> + Unpin,
-{
+    ways: Ways,
+) {
     let (farewells, left) = mpsc::unbounded_channel();
-    let (queue, queued) = mpsc::channel(WRITES);
-    let (slots, control) = (BTreeMap::new(), Vec::new());
-    let task = Task {
-        slots,
+    let mut inbox = Inbox {
+        orders: ways.ordered,
+        farewells: left,
+    };
+    let mut task = Task {
+        slots: BTreeMap::new(),
         limits,
         rng,
-        control,
-        orders,
+        control: Vec::new(),
+        orders: ways.orders,
         farewells,
+        has_path: false,
+        back_off: BackOff::new(),
     };
-    tokio::join!(
-        task.run(incoming, ordered, left, queue),
-        write(queued, outgoing)
-    );
+    let mut transport = first;
+    let last_word = loop {
+        task.attach();
+        let left = task.with(transport, &mut inbox).await;
+        task.detach();
+        let (Left::Lost, Some(dial)) = (left, &mut dial) else {
+            break CloseReason::ConnectionLost;
+        };
+        match task.without(&mut **dial, &mut inbox).await {
+            Ok(next) => transport = next,
+            Err(reason) => break reason,
+        }
+    };
+    task.each(|slot, around| slot.end(last_word, around));
 }
 
 impl Task {
-    async fn run<T, E>(
-        mut self,
-        mut incoming: T,
-        mut orders: mpsc::Receiver<Order>,
-        mut farewells: mpsc::UnboundedReceiver<Farewell>,
-        queue: mpsc::Sender<Bytes>,
-    ) where
-        T: Stream<Item = Result<Bytes, E>> + Unpin,
-    {
+    fn attach(&mut self) {
+        self.has_path = true;
+        self.back_off.up(now());
+        self.each(Slot::attach);
+    }
+
+    fn detach(&mut self) {
+        self.has_path = false;
+        self.control.clear();
+        self.each(Slot::detach);
+        self.sweep();
+    }
+
+    /// A life with a transport.
+    async fn with(&mut self, transport: Transport, inbox: &mut Inbox) -> Left {
+        let Transport {
+            mut incoming,
+            outgoing,
+            has_beats,
+        } = transport;
+        let (queue, queued) = mpsc::channel(WRITES);
+        let mut writer = pin!(write(queued, outgoing));
+        let mut pulse = has_beats.then(|| Pulse::new(now()));
         loop {
             let waits = self.fill(&queue);
-            self.slots.retain(|_, slot| !slot.is_over());
-            let deadline = self.deadline();
+            self.sweep();
+            let beat = pulse.as_ref().map(Pulse::deadline);
+            let deadline = self.deadline().into_iter().chain(beat).min();
             tokio::select! {
+                () = &mut writer => return Left::Lost,
                 permit = queue.reserve(), if waits => {
                     // The place is given back and taken by `fill`.
-                    let Ok(_) = permit else { break };
+                    let Ok(_) = permit else { return Left::Lost };
                 }
-                message = incoming.next() => {
-                    let Some(Ok(raw)) = message else { break };
-                    if !self.message(raw) {
-                        break;
+                signal = incoming.next() => {
+                    let Some(Ok(signal)) = signal else { return Left::Lost };
+                    if let Some(pulse) = &mut pulse {
+                        pulse.heard(now());
+                    }
+                    if !self.signal(signal) {
+                        return Left::Lost;
                     }
                 }
-                Some(farewell) = farewells.recv() => self.farewell(&farewell),
-                order = orders.recv() => match order {
-                    None | Some(Order::End) => {
-                        self.say_goodbye(&queue).await;
-                        break;
-                    }
+                Some(farewell) = inbox.farewells.recv() => self.farewell(&farewell),
+                order = inbox.orders.recv() => match order {
+                    None | Some(Order::End) => break,
                     Some(order) => self.order(order),
                 },
-                () = sleep_until(deadline.into()) => self.expire(),
+                () = until(deadline) => {
+                    self.expire();
+                    match pulse.as_mut().map_or(Silence::Fine, |pulse| pulse.judge(now())) {
+                        Silence::Fine => {}
+                        // A queue without a place has a writer that waits, for a bounded time.
+                        Silence::Ask => drop(queue.try_send(Signal::Beat)),
+                        Silence::Dead => return Left::Lost,
+                    }
+                }
             }
-            self.events();
+            self.each(Slot::hear);
         }
-        self.slots.values_mut().for_each(Slot::lost);
+        self.say_goodbye(queue, writer).await;
+        Left::Ended
+    }
+
+    /// A life without a transport, until there is one. It ends when no channel is left that could
+    /// be carried on.
+    async fn without(
+        &mut self,
+        dial: &mut dyn Dial,
+        inbox: &mut Inbox,
+    ) -> Result<Transport, CloseReason> {
+        loop {
+            let wait = self.wait();
+            let trying = async {
+                sleep(wait).await;
+                let dialled = timeout(DIAL_TIMEOUT, dial.dial()).await;
+                dialled.unwrap_or(Err(DialError::Unreachable))
+            };
+            match self.while_trying(trying, inbox).await {
+                Some(Ok(transport)) => return Ok(transport),
+                Some(Err(DialError::Unreachable)) => {}
+                Some(Err(DialError::Denied)) => return Err(CloseReason::Revoked),
+                None => return Err(CloseReason::ConnectionLost),
+            }
+        }
+    }
+
+    /// What came of a try; none when there is nothing left to try for.
+    async fn while_trying(
+        &mut self,
+        trying: impl Future<Output = Result<Transport, DialError>>,
+        inbox: &mut Inbox,
+    ) -> Option<Result<Transport, DialError>> {
+        let mut trying = pin!(trying);
+        while !self.slots.is_empty() {
+            let deadline = self.deadline();
+            tokio::select! {
+                tried = &mut trying => return Some(tried),
+                Some(farewell) = inbox.farewells.recv() => self.farewell(&farewell),
+                order = inbox.orders.recv() => match order {
+                    None | Some(Order::End) => return None,
+                    Some(order) => self.order(order),
+                },
+                () = until(deadline) => self.expire(),
+            }
+            self.each(Slot::hear);
+            self.each(|slot, _| slot.bury());
+            self.sweep();
+        }
+        None
+    }
+
+    fn wait(&mut self) -> Duration {
+        let around = Around {
+            now: now(),
+            rng: &mut *self.rng,
+            has_path: false,
+        };
+        self.back_off.down(around.now, { around }.luck())
+    }
+
+    /// Lets every channel do something.
+    fn each(&mut self, act: impl Fn(&mut Slot, &mut Around<'_>)) {
+        let mut around = Around {
+            now: now(),
+            rng: &mut *self.rng,
+            has_path: self.has_path,
+        };
+        for slot in self.slots.values_mut() {
+            act(slot, &mut around);
+        }
+    }
+
+    fn sweep(&mut self) {
+        self.slots.retain(|_, slot| !slot.is_over());
     }
 
     /// Seals and queues as long as there is place; true when something may be left.
-    fn fill(&mut self, queue: &mpsc::Sender<Bytes>) -> bool {
+    fn fill(&mut self, queue: &mpsc::Sender<Signal>) -> bool {
         for body in std::mem::take(&mut self.control) {
             let Ok(permit) = queue.try_reserve() else {
                 self.control.push(body);
                 continue;
             };
-            permit.send(Outer::Control(body).encode());
+            permit.send(Signal::Message(Outer::Control(body).encode()));
         }
+        let mut around = Around {
+            now: now(),
+            rng: &mut *self.rng,
+            has_path: self.has_path,
+        };
         let mut more = !self.control.is_empty();
         // Channels take turns frame by frame.
         let mut busy: Vec<ChannelId> = self.slots.keys().copied().collect();
@@ -131,18 +273,25 @@ impl Task {
                     more = true;
                     return false;
                 };
-                match slot.outgoing(now()) {
-                    Some(outer) => permit.send(outer.encode()),
+                match slot.outgoing(&mut around) {
+                    Some(outer) => permit.send(Signal::Message(outer.encode())),
                     None => return false,
                 }
                 true
             });
         }
-        self.events();
+        self.each(Slot::hear);
         more
     }
 
-    /// Takes one outer message; false when it cannot be read.
+    /// Takes what came; false when the transport is of no more use.
+    fn signal(&mut self, signal: Signal) -> bool {
+        match signal {
+            Signal::Message(raw) => self.message(raw),
+            Signal::Beat => true,
+        }
+    }
+
     fn message(&mut self, raw: Bytes) -> bool {
         match Outer::parse(raw) {
             Ok(Outer::Frame(frame)) => {
@@ -152,20 +301,37 @@ impl Task {
                 }
                 true
             }
-            Ok(Outer::Control(Body::Goodbye(_))) | Err(_) => false,
+            Ok(Outer::Control(Body::Goodbye(goodbye))) => {
+                let after = Duration::from_millis(goodbye.reconnect_after_ms.into());
+                self.back_off.told(after);
+                false
+            }
+            Err(_) => false,
             Ok(Outer::Control(body)) => {
-                let slot = channel_of(&body).and_then(|id| self.slots.get_mut(&id));
-                if let Some(slot) = slot {
-                    let answer = slot.control(&body, &mut *self.rng, now());
-                    self.control.extend(answer);
-                }
+                self.control(&body);
                 true
             }
         }
     }
 
+    fn control(&mut self, body: &Body) {
+        let mut around = Around {
+            now: now(),
+            rng: &mut *self.rng,
+            has_path: self.has_path,
+        };
+        let slot = channel_of(body).and_then(|id| self.slots.get_mut(&id));
+        let answer = slot.and_then(|slot| slot.control(body, &mut around));
+        self.control.extend(answer);
+    }
+
     fn order(&mut self, order: Order) {
         let channel = match order {
+            Order::Connect { answer, .. } if !self.has_path => {
+                // Who asked may have gone.
+                let _ = answer.send(Err(ConnectError::Disconnected));
+                return;
+            }
             Order::Connect { parts, answer } => return self.connect(*parts, answer),
             Order::End => return,
             Order::Call { channel, .. }
@@ -178,55 +344,6 @@ impl Task {
         if let Some(slot) = self.slots.get_mut(&channel) {
             slot.order(order);
         }
-    }
-
-    fn connect(&mut self, parts: ConnectParts, answer: ConnectAnswer) {
-        let opened = self.open(parts);
-        match opened {
-            Ok((initiator, pin)) => self.insert(initiator, pin, answer),
-            // Who asked may have gone.
-            Err(error) => {
-                let _ = answer.send(Err(error));
-            }
-        }
-    }
-
-    fn open(&mut self, parts: ConnectParts) -> Result<(Box<Initiator>, Option<Pin>), ConnectError> {
-        let pin = judged(&parts)?;
-        if self.slots.contains_key(&parts.channel) {
-            return Err(ConnectError::Taken);
-        }
-        let open = OpenParts {
-            mode: parts.mode,
-            worker_key: &parts.worker_key,
-            channel: parts.channel,
-            worker: parts.worker,
-            user: parts.user,
-            device: parts.device,
-            certificates: parts.certificates,
-            workspaces: parts.workspaces,
-            limits: self.limits.clone(),
-        };
-        let (initiator, body) = Initiator::open(open, &mut *self.rng, now())?;
-        self.control.push(body);
-        Ok((Box::new(initiator), pin))
-    }
-
-    fn insert(&mut self, initiator: Box<Initiator>, pin: Option<Pin>, answer: ConnectAnswer) {
-        let Some(orders) = self.orders.upgrade() else {
-            return;
-        };
-        let farewells = self.farewells.clone();
-        let channel = initiator.channel();
-        let (closed, watched) = watch::channel(None);
-        let way = Way {
-            channel,
-            orders,
-            farewells,
-            closed: watched,
-        };
-        let slot = Slot::opening(initiator, Connecting { way, pin, answer }, closed);
-        self.slots.insert(channel, slot);
     }
 
     fn farewell(&mut self, farewell: &Farewell) {
@@ -244,14 +361,13 @@ impl Task {
         }
     }
 
-    fn deadline(&self) -> Instant {
-        let next = self.slots.values().filter_map(Slot::deadline).min();
-        next.unwrap_or_else(|| now() + IDLE)
+    fn deadline(&self) -> Option<Instant> {
+        self.slots.values().filter_map(Slot::deadline).min()
     }
 
     fn expire(&mut self) {
-        for (channel, slot) in &mut self.slots {
-            slot.expire(now());
+        self.each(|slot, around| slot.expire(around));
+        for (channel, slot) in &self.slots {
             if slot.is_over() {
                 let given_up = close::close(*channel, 0, CloseReason::ClosedByClient);
                 self.control.push(given_up);
@@ -259,39 +375,21 @@ impl Task {
         }
     }
 
-    fn events(&mut self) {
-        self.slots.values_mut().for_each(Slot::events);
-    }
-
     /// Closes every channel, and waits for the writer as long as it takes anything.
-    async fn say_goodbye(&mut self, queue: &mpsc::Sender<Bytes>) {
-        self.slots.values_mut().for_each(Slot::close);
-        while self.fill(queue) {
-            let place = timeout(WRITE_TIMEOUT, queue.reserve()).await;
-            let Ok(Ok(_)) = place else { return };
-        }
+    async fn say_goodbye(
+        &mut self,
+        queue: mpsc::Sender<Signal>,
+        writer: Pin<&mut impl Future<Output = ()>>,
+    ) {
+        self.each(|slot, _| slot.close());
+        let saying = async move {
+            while self.fill(&queue) {
+                let place = timeout(WRITE_TIMEOUT, queue.reserve()).await;
+                let Ok(Ok(_)) = place else { return };
+            }
+        };
+        tokio::join!(saying, writer);
     }
-}
-
-/// The pin to store, if it may go on.
-fn judged(parts: &ConnectParts) -> Result<Option<Pin>, ConnectError> {
-    let key = parts.worker_key.as_bytes();
-    let verdict = crypto::judge(parts.pinned.as_ref(), key, parts.mode);
-    let question = PinQuestion {
-        worker: &parts.worker,
-        verdict,
-        pinned: parts.pinned.as_ref(),
-        offered_key: key,
-        offered_mode: parts.mode,
-    };
-    if verdict.stops() && !parts.trust.accepts(&question) {
-        return Err(ConnectError::NotTrusted(verdict));
-    }
-    let pin = || Pin {
-        public_key: key.to_vec(),
-        mode: parts.mode,
-    };
-    Ok((verdict != PinVerdict::Match).then(pin))
 }
 
 fn channel_of(body: &Body) -> Option<ChannelId> {
@@ -311,12 +409,9 @@ fn channel_of(body: &Body) -> Option<ChannelId> {
 }
 
 /// Writes until there is nothing more to write, or the other side takes nothing.
-async fn write<S>(mut queued: mpsc::Receiver<Bytes>, mut outgoing: S)
-where
-    S: Sink<Bytes> + Unpin,
-{
-    while let Some(raw) = queued.recv().await {
-        let written = timeout(WRITE_TIMEOUT, outgoing.send(raw)).await;
+async fn write(mut queued: mpsc::Receiver<Signal>, mut outgoing: Outgoing) {
+    while let Some(signal) = queued.recv().await {
+        let written = timeout(WRITE_TIMEOUT, outgoing.send(signal)).await;
         if !matches!(written, Ok(Ok(()))) {
             return;
         }
@@ -325,17 +420,24 @@ where
     let _ = timeout(WRITE_TIMEOUT, outgoing.close()).await;
 }
 
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "a shell reads the clock for its brains"
 )]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// Longest try to get a transport.
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Sealed messages that may wait for the transport: 16 of 64 KiB.
 const WRITES: usize = 16;
 /// A transport that takes nothing for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the task sleeps when nothing is due.
-const IDLE: Duration = Duration::from_secs(3_600);
