@@ -6,14 +6,13 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use bytes::Bytes;
 use channel_actors::{
+    CloseReason,
     client::{CallError, Channel, ConnectError, ConnectParts, RejectChanges, Session},
     endpoint::Failure,
     limits::Limits,
 };
 use crypto::{Mode, Pin, PinVerdict, PublicKey};
-use futures_util::{SinkExt as _, StreamExt as _, TryStreamExt as _, future};
 use rand::{Rng as _, SeedableRng as _};
 use schema::{
     ids::{ChannelId, UserId, WorkerId},
@@ -22,14 +21,14 @@ use schema::{
         ListWorkersRequest, ListWorkersResponse, WhoAmIRequest, WhoAmIResponse,
     },
 };
-use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{
     device,
     folder::Folder,
-    hub::{Hub, RelaySocket},
+    hub::Hub,
     pins::{Entry, Pins},
     registrations,
+    relay::{self, Redial},
 };
 
 /// What the Hub says of a Worker, which is believed only as far as the pin allows.
@@ -187,7 +186,12 @@ async fn connect(
     pinned: Option<Pin>,
     me: &WhoAmIResponse,
 ) -> anyhow::Result<Open> {
-    let session = session(hub.relay().await?);
+    let session = Session::lasting(
+        relay::transport(hub.relay().await?),
+        Redial(hub.clone()),
+        Arc::new(Limits::default()),
+        Box::new(rand::rngs::StdRng::from_rng(&mut rand::rng())),
+    );
     let mut channel = [0; 16];
     rand::rng().fill_bytes(&mut channel);
     let parts = ConnectParts {
@@ -213,30 +217,6 @@ async fn connect(
     })
 }
 
-/// The relay's socket as a transport: binary messages in, binary messages out.
-fn session(socket: RelaySocket) -> Session {
-    let (sink, stream) = socket.split();
-    let outgoing = sink
-        .with(|bytes: Bytes| future::ready(Ok::<_, tungstenite::Error>(Message::Binary(bytes))));
-    let incoming = stream.try_filter_map(|message| {
-        future::ready(Ok(match message {
-            Message::Binary(bytes) => Some(bytes),
-            // Pings are answered by the library; text has no meaning here.
-            Message::Text(_)
-            | Message::Ping(_)
-            | Message::Pong(_)
-            | Message::Close(_)
-            | Message::Frame(_) => None,
-        }))
-    });
-    Session::start(
-        incoming,
-        outgoing,
-        Arc::new(Limits::default()),
-        Box::new(rand::rngs::StdRng::from_rng(&mut rand::rng())),
-    )
-}
-
 fn explain(error: &ConnectError) -> anyhow::Error {
     if let ConnectError::Failed(Failure::DeviceNotTrusted { fingerprint }) = error {
         return anyhow::anyhow!(
@@ -259,10 +239,27 @@ pub(crate) fn worker_said(error: CallError) -> anyhow::Error {
         CallError::Worker(said) if !said.message.is_empty() => {
             anyhow::anyhow!("{}", plain(&said.message))
         }
-        CallError::Worker(_) | CallError::Send(_) | CallError::Closed(_) | CallError::Timeout => {
+        CallError::Closed(reason) => ended(reason),
+        CallError::Worker(_) | CallError::Send(_) | CallError::Timeout => {
             anyhow::anyhow!("{error}")
         }
     }
+}
+
+/// Why there is no channel any more, for a person.
+fn ended(reason: CloseReason) -> anyhow::Error {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most are best told by their name"
+    )]
+    let said = match reason {
+        CloseReason::DetachedTooLong => "the connection was lost for too long",
+        CloseReason::Revoked => "the login or the access to the Worker was taken away",
+        CloseReason::ClosedByWorker => "the Worker has stopped",
+        CloseReason::WorkerOffline => "the Worker has gone offline",
+        _ => return anyhow::anyhow!("the channel was closed: {}", reason.label()),
+    };
+    anyhow::anyhow!("{said} ({})", reason.label())
 }
 
 /// Text from elsewhere on our terminal: nothing in it may move the cursor.

@@ -1,6 +1,6 @@
 //! What the command line asks of a Hub: Connect unary calls in protobuf, and the relay's WebSocket.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{client::IntoClientRequest as _, protocol::WebSocketConfig},
+    tungstenite::{self, client::IntoClientRequest as _, protocol::WebSocketConfig},
 };
 use zeroize::Zeroizing;
 
@@ -19,10 +19,19 @@ use super::{
     dial::{Pipe, dial},
 };
 
-/// One Hub and the credential that is shown to it.
+/// One Hub and the credential that is shown to it, of which there is one copy.
+#[derive(Clone)]
 pub(crate) struct Hub {
     address: Address,
-    access_token: Option<Zeroizing<String>>,
+    access_token: Option<Arc<Zeroizing<String>>>,
+}
+
+/// Why there is no relay.
+pub(crate) enum NoRelay {
+    /// The Hub does not take the credential.
+    Denied(anyhow::Error),
+    /// Anything else: it may be there the next time.
+    Absent(anyhow::Error),
 }
 
 /// The relay's socket.
@@ -40,7 +49,7 @@ impl Hub {
     pub(crate) fn new(address: Address, access_token: Option<Zeroizing<String>>) -> Self {
         Self {
             address,
-            access_token,
+            access_token: access_token.map(Arc::new),
         }
     }
 
@@ -110,8 +119,34 @@ impl Hub {
     }
 
     /// The relay's WebSocket, ready for outer messages.
-    pub(crate) async fn relay(&self) -> anyhow::Result<RelaySocket> {
-        let stream = dial(&self.address).await?;
+    ///
+    /// # Errors
+    ///
+    /// Tells a Hub that refuses from one that is not there.
+    pub(crate) async fn relay(&self) -> Result<RelaySocket, NoRelay> {
+        let request = self.upgrade().map_err(NoRelay::Absent)?;
+        let stream = dial(&self.address).await.map_err(NoRelay::Absent)?;
+        let mut config = WebSocketConfig::default();
+        config.max_message_size = Some(SOCKET_MESSAGE_MAX);
+        config.max_frame_size = Some(SOCKET_MESSAGE_MAX);
+        config.max_write_buffer_size = SOCKET_WRITE_MAX;
+        let upgraded = timeout(
+            CALL_TIMEOUT,
+            tokio_tungstenite::client_async_with_config(request, stream, Some(config)),
+        );
+        match upgraded.await {
+            Ok(Ok((socket, _))) => Ok(socket),
+            Ok(Err(tungstenite::Error::Http(answer))) => Err(self.no_relay(&answer)),
+            Ok(Err(error)) => Err(NoRelay::Absent(anyhow::anyhow!(
+                "the relay cannot be opened: {error}"
+            ))),
+            Err(_) => Err(NoRelay::Absent(anyhow::anyhow!(
+                "the Hub did not open the relay in time"
+            ))),
+        }
+    }
+
+    fn upgrade(&self) -> anyhow::Result<Request<()>> {
         let mut request =
             format!("ws://{}/ws/relay", self.address.authority()).into_client_request()?;
         let headers = request.headers_mut();
@@ -122,25 +157,25 @@ impl Hub {
         if let Some(token) = &self.access_token {
             headers.insert(header::AUTHORIZATION, bearer(token)?);
         }
-        let mut config = WebSocketConfig::default();
-        config.max_message_size = Some(SOCKET_MESSAGE_MAX);
-        config.max_frame_size = Some(SOCKET_MESSAGE_MAX);
-        config.max_write_buffer_size = SOCKET_WRITE_MAX;
-        let upgraded = timeout(
-            CALL_TIMEOUT,
-            tokio_tungstenite::client_async_with_config(request, stream, Some(config)),
-        );
-        match upgraded
-            .await
-            .context("the Hub did not open the relay in time")?
-        {
-            Ok((socket, _)) => Ok(socket),
-            Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(self.explain(
-                "relay",
-                answer.status(),
-                answer.body().as_deref().unwrap_or_default(),
-            )),
-            Err(error) => bail!("the relay cannot be opened: {error}"),
+        Ok(request)
+    }
+
+    fn no_relay(&self, answer: &http::Response<Option<Vec<u8>>>) -> NoRelay {
+        let status = answer.status();
+        let body = answer.body().as_deref().unwrap_or_default();
+        let said = self.explain("relay", status, body);
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            NoRelay::Denied(said)
+        } else {
+            NoRelay::Absent(said)
+        }
+    }
+}
+
+impl From<NoRelay> for anyhow::Error {
+    fn from(no_relay: NoRelay) -> Self {
+        match no_relay {
+            NoRelay::Denied(error) | NoRelay::Absent(error) => error,
         }
     }
 }

@@ -1,31 +1,24 @@
 //! A Worker's terminal on this one: what it shows is drawn, what is typed is sent.
 //!
-//! A lost connection is dialled again, with a back-off, until the person leaves: the Worker keeps
-//! the terminal, and its snapshot puts the screen back.
+//! A lost connection is the session's matter, and the stream goes on where it was; only a notice
+//! that was drawn is drawn over, with a snapshot. When the channel itself is over a new one is
+//! opened, with a back-off, until the person leaves: the Worker keeps the terminal.
 
 use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
-use bytes::Bytes;
 use channel_actors::client::{CallError, StreamReceiver, StreamSender};
 use prost::Message as _;
 use rand::RngExt as _;
-use schema::wire::{
-    TerminalAttach, TerminalEvent, TerminalInput, TerminalState, TerminalSummary, terminal_event,
-    terminal_input,
-};
-use tokio::{
-    io::AsyncReadExt as _,
-    signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
-    time::sleep,
-};
+use schema::wire::{TerminalAttach, TerminalEvent, TerminalState, TerminalSummary, terminal_event};
+use tokio::time::timeout;
 
 use super::{
     channel::{self, Open},
-    escape::Escape,
     folder::Folder,
     hub::Hub,
+    keyboard::{Keyboard, Left},
+    notice,
     tty::{self, Raw},
 };
 
@@ -35,7 +28,9 @@ enum End {
     Detached,
     /// Its program ended.
     Exited(TerminalSummary),
-    /// The connection is gone.
+    /// The screen is to be drawn anew, on the same channel.
+    Stale,
+    /// The channel is gone.
     Lost,
 }
 
@@ -43,8 +38,8 @@ enum End {
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 /// Longest wait before dialling again.
 const RETRY_MAX: Duration = Duration::from_secs(30);
-/// Reads of the keyboard that may wait for a connection.
-const TYPED_AHEAD: usize = 64;
+/// How long a stream that was ended may take to end.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// Shows a terminal until it ends or the person leaves.
 ///
@@ -64,17 +59,25 @@ pub(crate) async fn show(
     let mut sequence = 0;
     let mut wait = RETRY_FIRST;
     let end = loop {
-        if let Some(open) = open.take() {
-            match attached(&open, id, &mut sequence, &mut keyboard).await? {
+        if let Some(current) = open.take() {
+            match attached(&current, id, &mut sequence, &mut keyboard).await? {
+                End::Stale => {
+                    sequence = 0;
+                    open = Some(current);
+                    continue;
+                }
                 End::Lost => wait = RETRY_FIRST,
                 end @ (End::Detached | End::Exited(_)) => {
-                    open.close().await;
+                    current.close().await;
                     break end;
                 }
             }
         }
-        notice(wait)?;
-        if keyboard.detached_within(jittered(wait)).await {
+        notice::cover(&format!(
+            "connection lost, trying again in {:.0} s",
+            wait.as_secs_f64().max(1.0)
+        ));
+        if keyboard.left_within(jittered(wait)).await {
             break End::Detached;
         }
         wait = (wait * 2).min(RETRY_MAX);
@@ -103,7 +106,7 @@ fn farewell(end: End, id: &str) -> ExitCode {
         End::Exited(summary) => {
             ExitCode::from(u8::try_from(summary.exit_code & 0xFF).unwrap_or(255))
         }
-        End::Detached | End::Lost => {
+        End::Detached | End::Stale | End::Lost => {
             eprintln!("leapmux: detached; come back with 'leapmux remote terminal attach {id}'");
             ExitCode::SUCCESS
         }
@@ -114,15 +117,8 @@ fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(rand::rng().random_range(0.5..1.5))
 }
 
-fn notice(wait: Duration) -> anyhow::Result<()> {
-    let text = format!(
-        "\r\n\x1b[7m leapmux: connection lost, trying again in {:.0} s; ~. at the start of a line leaves \x1b[0m\r\n",
-        wait.as_secs_f64().max(1.0)
-    );
-    draw(text.as_bytes())
-}
-
-fn draw(bytes: &[u8]) -> anyhow::Result<()> {
+/// Writes to this terminal, now.
+pub(super) fn draw(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     out.write_all(bytes)
         .and_then(|()| out.flush())
@@ -146,25 +142,41 @@ async fn attached(
         .channel
         .stream("terminal.attach", asked.encode_to_vec().into(), None)
         .await;
-    let (pending, sender, receiver) = match stream {
+    let (pending, sender, mut receiver) = match stream {
         Ok(stream) => stream,
         Err(error) => return lost_or(error),
     };
     if let Err(error) = pending.answer().await {
         return lost_or(error);
     }
-    tokio::select! {
-        end = drawn(receiver, sequence) => end,
-        typed = keyboard.pass_on(&sender) => match typed {
-            Ok(()) => Ok(End::Detached),
-            Err(error) => lost_or(error),
-        },
+    let left = tokio::select! {
+        end = drawn(&mut receiver, sequence) => return end,
+        left = keyboard.pass_on(&open.channel, &sender) => left,
+    };
+    match left {
+        Ok(Left::Person) => Ok(End::Detached),
+        Ok(Left::Covered) => ended(&sender, receiver).await,
+        Err(error) => lost_or(error),
+    }
+}
+
+/// Ends the stream behind what was typed, which is all used once the Worker has ended it too.
+async fn ended(sender: &StreamSender, mut receiver: StreamReceiver) -> anyhow::Result<End> {
+    let ending = async {
+        sender.end().await?;
+        while receiver.next().await?.is_some() {}
+        Ok(())
+    };
+    match timeout(ENDING, ending).await {
+        Ok(Ok(())) | Err(_) => Ok(End::Stale),
+        Ok(Err(error)) => lost_or(error),
     }
 }
 
 /// What the Worker said is an error; anything else is a connection to be made again.
 fn lost_or(error: CallError) -> anyhow::Result<End> {
     match error {
+        CallError::Worker(ref said) if said.code == ABORTED => Ok(End::Stale),
         CallError::Worker(ref said) if said.code != UNAVAILABLE => Err(channel::worker_said(error)),
         CallError::Worker(_) | CallError::Send(_) | CallError::Closed(_) | CallError::Timeout => {
             Ok(End::Lost)
@@ -172,10 +184,12 @@ fn lost_or(error: CallError) -> anyhow::Result<End> {
     }
 }
 
+/// gRPC's ABORTED: the terminal went on without this stream, see docs/protocol.md, section 7.
+const ABORTED: u32 = 10;
 /// gRPC's UNAVAILABLE.
 const UNAVAILABLE: u32 = 14;
 
-async fn drawn(mut receiver: StreamReceiver, sequence: &mut u64) -> anyhow::Result<End> {
+async fn drawn(receiver: &mut StreamReceiver, sequence: &mut u64) -> anyhow::Result<End> {
     loop {
         let data = match receiver.next().await {
             Ok(Some(data)) => data,
@@ -198,78 +212,4 @@ async fn drawn(mut receiver: StreamReceiver, sequence: &mut u64) -> anyhow::Resu
             },
         }
     }
-}
-
-/// What is typed here, and this terminal's changes of size.
-struct Keyboard {
-    typed: mpsc::Receiver<Vec<u8>>,
-    resized: Signal,
-    escape: Escape,
-}
-
-impl Keyboard {
-    fn start() -> anyhow::Result<Self> {
-        let (sender, typed) = mpsc::channel(TYPED_AHEAD);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "standard input has one reader for the whole command"
-        )]
-        tokio::spawn(read(sender));
-        Ok(Self {
-            typed,
-            resized: signal(SignalKind::window_change())?,
-            escape: Escape::new(),
-        })
-    }
-
-    /// Sends until the person leaves.
-    async fn pass_on(&mut self, sender: &StreamSender) -> Result<(), CallError> {
-        loop {
-            tokio::select! {
-                typed = self.typed.recv() => {
-                    // Standard input at its end: nobody can type any more.
-                    let Some(typed) = typed else { return Ok(()) };
-                    let typed = self.escape.take(&typed);
-                    if !typed.data.is_empty() {
-                        send(sender, terminal_input::Body::Data(typed.data.into())).await?;
-                    }
-                    if typed.detach {
-                        return Ok(());
-                    }
-                }
-                _ = self.resized.recv() => send(sender, terminal_input::Body::Resize(tty::size())).await?,
-            }
-        }
-    }
-
-    /// Waits while there is no connection; what is typed then only counts if it says to leave.
-    async fn detached_within(&mut self, wait: Duration) -> bool {
-        let waited = sleep(wait);
-        tokio::pin!(waited);
-        loop {
-            tokio::select! {
-                () = &mut waited => return false,
-                typed = self.typed.recv() => match typed {
-                    None => return true,
-                    Some(typed) => if self.escape.take(&typed).detach { return true },
-                },
-            }
-        }
-    }
-}
-
-async fn read(sender: mpsc::Sender<Vec<u8>>) {
-    let mut input = tokio::io::stdin();
-    let mut chunk = vec![0; 4096];
-    while let Ok(count @ 1..) = input.read(&mut chunk).await {
-        let typed = chunk.get(..count).unwrap_or_default().to_vec();
-        if sender.send(typed).await.is_err() {
-            break;
-        }
-    }
-}
-
-async fn send(sender: &StreamSender, body: terminal_input::Body) -> Result<(), CallError> {
-    let input = TerminalInput { body: Some(body) };
-    sender.send(Bytes::from(input.encode_to_vec())).await
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use channel_actors::client::{Pending, StreamReceiver, StreamSender};
+use channel_actors::client::{CallError, Pending, StreamReceiver, StreamSender};
 use clap::Args;
 use prost::Message as _;
 use schema::wire::{ExecInput, ExecOutput, ExecStart, exec_input, exec_output};
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::Context;
-use crate::remote::channel;
+use crate::remote::{channel, notice::Notice};
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -42,6 +42,8 @@ fn variable(text: &str) -> Result<(String, String), String> {
 
 /// One read of standard input.
 const INPUT_CHUNK: usize = 64 * 1024;
+/// Credit that input leaves for signals: a hundred of them, which the Worker gives back at once.
+const SIGNAL_CREDIT: usize = 1024;
 
 pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<ExitCode> {
     let open = channel::open(&context.hub, &context.folder, options.worker_id.as_deref()).await?;
@@ -60,6 +62,7 @@ pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<E
         code = show(receiver, context.json) => code?,
         error = refused(pending) => return Err(error),
         code = feed(sender) => code,
+        never = Notice::new(&open.channel).tell() => match never {},
     };
     open.close().await;
     Ok(ExitCode::from(code))
@@ -106,17 +109,16 @@ async fn feed_input(sender: &StreamSender) -> anyhow::Result<()> {
         let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else {
             break;
         };
-        send(
-            sender,
-            exec_input::Body::Stdin(Bytes::copy_from_slice(read)),
-        )
-        .await?;
+        let input = encoded(exec_input::Body::Stdin(Bytes::copy_from_slice(read)));
+        sent(sender.send_leaving(input, SIGNAL_CREDIT).await)?;
     }
-    send(sender, exec_input::Body::StdinClosed(true)).await
+    let closed = encoded(exec_input::Body::StdinClosed(true));
+    sent(sender.send_leaving(closed, SIGNAL_CREDIT).await)
 }
 
-/// A signal waits for credit like input does. Who sends another one before it went out has waited
-/// long enough: the channel closes, and the Worker ends the command with it.
+/// A signal goes before all input that waits, with credit that input leaves for it; it waits only
+/// for a connection. Who sends another one before it went out has waited long enough: the channel
+/// closes, and the Worker ends the command with it.
 async fn feed_signals(sender: &StreamSender) -> anyhow::Result<u8> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -132,18 +134,18 @@ async fn feed_signals(sender: &StreamSender) -> anyhow::Result<u8> {
     loop {
         let number = next().await;
         tokio::select! {
-            sent = send(sender, exec_input::Body::Signal(number)) => sent?,
+            done = sender.send_first(encoded(exec_input::Body::Signal(number))) => sent(done)?,
             number = next() => return Ok(u8::try_from(128 + number)?),
         }
     }
 }
 
-async fn send(sender: &StreamSender, body: exec_input::Body) -> anyhow::Result<()> {
-    let input = ExecInput { body: Some(body) };
-    sender
-        .send(input.encode_to_vec().into())
-        .await
-        .map_err(channel::worker_said)
+fn encoded(body: exec_input::Body) -> Bytes {
+    ExecInput { body: Some(body) }.encode_to_vec().into()
+}
+
+fn sent(done: Result<(), CallError>) -> anyhow::Result<()> {
+    done.map_err(channel::worker_said)
 }
 
 /// Standard output and error of the command, as they come; ends with its exit code.

@@ -119,7 +119,13 @@ fn list(context: &Context, terminals: &[TerminalSummary]) -> anyhow::Result<()> 
     } else if terminals.is_empty() {
         say!("No terminal is open.");
     } else {
-        say!("{:<34}  {:<12}  {:<8}  TITLE", "TERMINAL", "STATE", "SIZE");
+        say!(
+            "{:<34}  {:<12}  {:<8}  {:>7}  TITLE",
+            "TERMINAL",
+            "STATE",
+            "SIZE",
+            "VIEWERS"
+        );
         terminals.iter().try_for_each(line)?;
     }
     Ok(())
@@ -134,8 +140,9 @@ fn line(terminal: &TerminalSummary) -> anyhow::Result<()> {
     };
     let size = format!("{}x{}", terminal.columns, terminal.rows);
     say!(
-        "{:<34}  {state:<12}  {size:<8}  {}",
+        "{:<34}  {state:<12}  {size:<8}  {:>7}  {}",
         terminal.terminal_id,
+        terminal.attached,
         plain(&terminal.title)
     );
     Ok(())

@@ -1,0 +1,210 @@
+//! What is typed at this terminal, and its changes of size, on their way to the Worker's.
+//!
+//! What is typed while there is no connection waits in order, up to a bound, and is sent once; the
+//! escape works all the while.
+
+use std::{future::pending, pin::pin, time::Duration};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use channel_actors::client::{CallError, Channel, StreamSender};
+use prost::Message as _;
+use schema::wire::{TerminalInput, terminal_input};
+use tokio::{
+    io::AsyncReadExt as _,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{Notify, mpsc},
+    time::{sleep, timeout},
+};
+
+use super::{
+    escape::Escape,
+    notice::{self, Notice},
+    tty,
+};
+
+/// Reads of the keyboard that wait for a connection. What is typed beyond is refused with a bell.
+const TYPED_AHEAD: usize = 64;
+/// How long what was typed before leaving has to go out.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Why nothing is passed on any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// The person leaves.
+    Person,
+    /// A notice covers the screen, and there is a connection to draw it anew.
+    Covered,
+}
+
+/// What is typed here.
+pub(crate) struct Keyboard {
+    taker: Taker,
+    resized: Signal,
+    queued: mpsc::Receiver<Vec<u8>>,
+}
+
+/// Takes what is typed, and hears when the person leaves.
+struct Taker {
+    typed: mpsc::Receiver<Vec<u8>>,
+    escape: Escape,
+    /// None once the person leaves.
+    queue: Option<mpsc::Sender<Vec<u8>>>,
+}
+
+impl Keyboard {
+    /// Starts to read standard input, for the whole command.
+    ///
+    /// # Errors
+    ///
+    /// Signals cannot be watched.
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let (sender, typed) = mpsc::channel(TYPED_AHEAD);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "standard input has one reader for the whole command"
+        )]
+        tokio::spawn(read(sender));
+        let (queue, queued) = mpsc::channel(TYPED_AHEAD);
+        Ok(Self {
+            taker: Taker {
+                typed,
+                escape: Escape::new(),
+                queue: Some(queue),
+            },
+            resized: signal(SignalKind::window_change()).context("the terminal's size")?,
+            queued,
+        })
+    }
+
+    /// Sends until the person leaves, or the screen is to be drawn anew. It stops between two
+    /// messages only, so each is sent once.
+    ///
+    /// # Errors
+    ///
+    /// The stream or the channel is over.
+    pub(crate) async fn pass_on(
+        &mut self,
+        channel: &Channel,
+        sender: &StreamSender,
+    ) -> Result<Left, CallError> {
+        let Self {
+            taker,
+            resized,
+            queued,
+        } = self;
+        let is_covered = Notify::new();
+        let covering = async {
+            Notice::new(channel).covered().await;
+            is_covered.notify_one();
+            pending::<()>().await;
+        };
+        let mut sending = pin!(async {
+            loop {
+                tokio::select! {
+                    () = is_covered.notified() => return Ok(Left::Covered),
+                    _ = resized.recv() => {
+                        send(sender, terminal_input::Body::Resize(tty::size())).await?;
+                    }
+                    typed = queued.recv() => match typed {
+                        Some(typed) => send(sender, terminal_input::Body::Data(typed.into())).await?,
+                        None => return Ok(Left::Person),
+                    },
+                }
+            }
+        });
+        let mut notice = Notice::new(channel);
+        tokio::select! {
+            left = &mut sending => return left,
+            () = taker.until_left(&mut notice) => {}
+            () = covering => {}
+        }
+        if !notice.is_reconnecting() {
+            // What was typed before `~.` still goes out; who leaves does not wait for a program
+            // that reads nothing.
+            let _ = timeout(LAST_WORDS, sending).await;
+        }
+        Ok(Left::Person)
+    }
+
+    /// Waits while there is no channel; true when the person leaves.
+    pub(crate) async fn left_within(&mut self, wait: Duration) -> bool {
+        tokio::select! {
+            () = sleep(wait) => false,
+            () = self.taker.until_left_alone() => true,
+        }
+    }
+}
+
+impl Taker {
+    /// Queues what is typed until the person leaves.
+    async fn until_left(&mut self, notice: &mut Notice) {
+        while let Some(queue) = &self.queue {
+            let (data, leaves) = next(&mut self.typed, &mut self.escape).await;
+            if !data.is_empty() {
+                place(queue, data, notice).await;
+            }
+            if leaves {
+                self.queue = None;
+            }
+        }
+    }
+
+    /// The same where nothing takes anything out of the queue.
+    async fn until_left_alone(&mut self) {
+        while let Some(queue) = &self.queue {
+            let (data, leaves) = next(&mut self.typed, &mut self.escape).await;
+            if !data.is_empty() && queue.try_send(data).is_err() {
+                notice::ring();
+            }
+            if leaves {
+                self.queue = None;
+            }
+        }
+    }
+}
+
+/// The next read, without its escapes, and whether the person leaves behind it.
+async fn next(typed: &mut mpsc::Receiver<Vec<u8>>, escape: &mut Escape) -> (Vec<u8>, bool) {
+    match typed.recv().await {
+        Some(read) => {
+            let typed = escape.take(&read);
+            (typed.data, typed.detach)
+        }
+        // Standard input at its end: nobody can type any more.
+        None => (Vec::new(), true),
+    }
+}
+
+/// Waits for a place where there is a connection that makes one.
+async fn place(queue: &mpsc::Sender<Vec<u8>>, data: Vec<u8>, notice: &mut Notice) {
+    while queue.capacity() == 0 {
+        if notice.is_reconnecting() {
+            notice::ring();
+            return;
+        }
+        tokio::select! {
+            _ = queue.reserve() => {}
+            () = notice.changed() => {}
+        }
+    }
+    if queue.try_send(data).is_err() {
+        notice::ring();
+    }
+}
+
+async fn read(sender: mpsc::Sender<Vec<u8>>) {
+    let mut input = tokio::io::stdin();
+    let mut chunk = vec![0; 4096];
+    while let Ok(count @ 1..) = input.read(&mut chunk).await {
+        let typed = chunk.get(..count).unwrap_or_default().to_vec();
+        if sender.send(typed).await.is_err() {
+            break;
+        }
+    }
+}
+
+async fn send(sender: &StreamSender, body: terminal_input::Body) -> Result<(), CallError> {
+    let input = TerminalInput { body: Some(body) };
+    sender.send(Bytes::from(input.encode_to_vec())).await
+}
