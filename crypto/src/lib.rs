@@ -39,6 +39,8 @@ mod noise_nk;
 mod pin;
 mod prologue;
 mod public_key;
+#[cfg(debug_assertions)]
+mod recorder;
 mod registration;
 mod signed;
 mod slh;

@@ -73,6 +73,8 @@ impl Sealer {
         if self.counter > HARD_LIMIT {
             return Err(Error::CounterExhausted);
         }
+        #[cfg(debug_assertions)]
+        crate::recorder::note(&**self.key, self.counter, associated_data, plaintext);
         let sealed = seal(&self.key, self.counter, associated_data, plaintext)?;
         self.counter += 1;
         Ok(sealed)
@@ -183,10 +185,25 @@ fn open(
     (*tag == [0; TAG_LEN]).then(|| Zeroizing::new(plaintext.to_vec()))
 }
 
-#[cfg(all(test, feature = "plaintext"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(debug_assertions)]
+    #[test]
+    fn a_copy_of_a_state_that_seals_something_else_is_found_out() {
+        let key = || Zeroizing::new([77; aead::KEY_LEN]);
+        let (mut sealer, mut copy) = (Sealer::new(key()), Sealer::new(key()));
+        for both in [&mut sealer, &mut copy] {
+            both.seal(b"", b"what was sealed before the copy")
+                .expect("seals");
+        }
+        sealer.seal(b"", b"what the one says then").expect("seals");
+        let second = std::panic::catch_unwind(move || copy.seal(b"", b"and the other").is_ok());
+        assert!(second.is_err(), "it was sealed");
+    }
+
+    #[cfg(feature = "plaintext")]
     #[test]
     fn frames_of_the_plaintext_build_can_be_read_by_anybody() {
         let key = || Zeroizing::new([1; aead::KEY_LEN]);

@@ -13,9 +13,7 @@ use schema::{
 
 use super::{
     Event, Failure,
-    access::Access,
     calls::{Begun, Known},
-    claim::{self, Expected},
     gate::{self, Phase, Shut},
     live::Endpoint,
     outbox::Kind,
@@ -24,9 +22,9 @@ use super::{
 };
 use crate::{close::CloseReason, relay::Side, tally::Place};
 
-type Heeded = Result<(), Shut>;
+pub(super) type Heeded = Result<(), Shut>;
 
-const BREACH: Shut = Shut::Close(CloseReason::ProtocolError);
+pub(super) const BREACH: Shut = Shut::Close(CloseReason::ProtocolError);
 
 impl Endpoint {
     /// Takes one frame of this channel. What is wrong with it shows as [`Event::Closed`]; what came
@@ -40,7 +38,7 @@ impl Endpoint {
             _ if frame.epoch() > newest => Err(BREACH),
             _ if frame.epoch() < newest => self.drop_late(),
             Phase::Renewing { .. } | Phase::Detached => self.drop_late(),
-            Phase::Judging { .. } => self.hold(frame),
+            Phase::Judging { .. } => self.hold_back(frame),
             Phase::AwaitingClaim { .. } | Phase::AwaitingAnswer { .. } | Phase::Open => {
                 self.open(&frame, now)
             }
@@ -73,54 +71,17 @@ impl Endpoint {
             control::Body::Refused(refused) if is_ours(&refused.channel_id) => {
                 self.heed_refused(refused, now);
             }
-            _ => {}
+            control::Body::Open(_)
+            | control::Body::Incoming(_)
+            | control::Body::Opened(_)
+            | control::Body::Refused(_)
+            | control::Body::Renew(_)
+            | control::Body::Renewed(_)
+            | control::Body::Close(_)
+            | control::Body::AccessChanged(_)
+            | control::Body::AccessAcknowledged(_)
+            | control::Body::Goodbye(_) => {}
         }
-    }
-
-    /// Worker: the device of the claim of this epoch is trusted. `cap` is what certificates grant
-    /// at most. It changes nothing when a newer epoch has begun meanwhile.
-    pub fn accept_claim(&mut self, epoch: u32, cap: Option<super::access::Roles>, now: Instant) {
-        if !self.is_judging(epoch) {
-            return;
-        }
-        if let Some(epochs) = &mut self.epochs {
-            epochs.promote();
-        }
-        self.access.claim(std::mem::take(&mut self.asked));
-        self.access.sign(cap);
-        let workspaces = self.access.effective();
-        let accepted = wire::ClaimAccepted {
-            workspaces: workspaces.clone(),
-        };
-        self.first = Some(Body::ClaimAccepted(accepted));
-        self.tell_attached(workspaces);
-        self.attach(now);
-        for frame in std::mem::take(&mut self.held) {
-            self.receive(frame, now);
-        }
-    }
-
-    /// Worker: the device of the claim of this epoch is not trusted. `fingerprint` is the one of
-    /// its key.
-    pub fn reject_device(&mut self, epoch: u32, fingerprint: &str) {
-        if self.is_judging(epoch) {
-            self.fail(&Failure::DeviceNotTrusted {
-                fingerprint: fingerprint.to_owned(),
-            });
-        }
-    }
-
-    fn is_judging(&self, epoch: u32) -> bool {
-        let judging = matches!(self.phase, Phase::Judging { .. });
-        judging && self.closed().is_none() && epoch == self.epoch()
-    }
-
-    fn tell_attached(&mut self, workspaces: Vec<wire::WorkspaceAccess>) {
-        self.events.push_back(if self.established {
-            Event::Attached
-        } else {
-            Event::Established { workspaces }
-        });
     }
 
     const fn drop_late(&mut self) -> Heeded {
@@ -139,18 +100,6 @@ impl Endpoint {
         } else {
             self.end(reason, None);
         }
-    }
-
-    /// Keeps a frame that came behind a claim which is being looked at.
-    fn hold(&mut self, frame: Frame) -> Heeded {
-        let held: usize = self.held.iter().map(|frame| frame.ciphertext().len()).sum();
-        let full = self.held.len() >= self.limits.queue_frames
-            || held + frame.ciphertext().len() > 2 * self.limits.window_bytes;
-        if full {
-            return Err(Shut::Close(CloseReason::TooSlow));
-        }
-        self.held.push_back(frame);
-        Ok(())
     }
 
     fn open(&mut self, frame: &Frame, now: Instant) -> Heeded {
@@ -198,29 +147,6 @@ impl Endpoint {
         }
     }
 
-    fn expect_claim(&mut self, place: Place, plaintext: Bytes, now: Instant) -> Heeded {
-        let not_verified = || Shut::Fail(Failure::UserIdNotVerified);
-        let Some(Body::Claim(claim)) = decode(plaintext).filter(|_| place == Place::Whole) else {
-            return Err(not_verified());
-        };
-        let newest = self.epochs.as_ref().ok_or(BREACH)?.newest();
-        let epoch = newest.number;
-        let expected = Expected {
-            mode: self.parties.mode,
-            hash: newest.keys.root.hash(),
-            worker: &self.parties.worker,
-            user: &self.parties.user,
-            certificates: self.limits.certificates,
-        };
-        let (device, workspaces) = claim::check(claim, &expected).map_err(Shut::Fail)?;
-        self.asked = workspaces;
-        self.phase = Phase::Judging {
-            until: now + self.limits.claim_timeout,
-        };
-        self.events.push_back(Event::Claimed { epoch, device });
-        Ok(())
-    }
-
     /// What the gate let through.
     fn heed(&mut self, body: Body, size: usize, now: Instant) -> Heeded {
         match body {
@@ -242,14 +168,6 @@ impl Endpoint {
             Body::Ack(_) => return Err(BREACH),
         }
         Ok(())
-    }
-
-    fn heed_acceptance(&mut self, accepted: wire::ClaimAccepted, now: Instant) {
-        let workspaces = accepted.workspaces;
-        self.access = Access::announced(&workspaces);
-        self.tell_attached(workspaces);
-        self.attach(now);
-        self.renew_when_tired();
     }
 
     fn heed_request(&mut self, request: wire::Request, size: usize) -> Heeded {
@@ -408,6 +326,6 @@ fn exhausted(message: &str) -> wire::RpcError {
 /// Of gRPC.
 const RESOURCE_EXHAUSTED: u32 = 8;
 
-fn decode(message: Bytes) -> Option<Body> {
+pub(super) fn decode(message: Bytes) -> Option<Body> {
     Inner::decode(message).ok()?.body
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`initiator`] | the client's half of an open, up to the claim |
 //! | [`responder`] | the Worker's half of an open, up to the claim |
-//! | [`live`] | [`Endpoint`]: either end of a channel that has keys; `arrivals` and `speech` are its input, `sealing` its output |
+//! | [`live`] | [`Endpoint`]: either end of a channel that has keys; `arrivals`, `judgement` and `speech` are its input, `sealing` its output |
 //! | `renewal` | new keys for a channel that exists; `renewals` is the client's half, `epoch` the keys |
 //! | `attachment` | whether there is a path, and what time does |
 //! | `gate` | what may be said before and after the claim is accepted |
@@ -35,6 +35,7 @@ mod epoch;
 mod event;
 mod gate;
 pub mod initiator;
+mod judgement;
 pub mod live;
 mod outbox;
 mod renewal;

@@ -5,7 +5,10 @@
 pub(crate) mod hostile;
 pub(crate) mod wire;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use crypto::{DeviceKey, Identity, Mode};
 use rand::{SeedableRng as _, rngs::StdRng};
@@ -14,8 +17,11 @@ use schema::{
     wire::{Incoming, Role, WorkspaceAccess},
 };
 
+/// Another row of numbers each time it is asked for: no two channels of a process have the same
+/// keys, and so none seals twice under one of them, which `crypto` watches in debug builds.
 pub(crate) fn rng(seed: u64) -> StdRng {
-    StdRng::seed_from_u64(seed)
+    static ROWS: AtomicU64 = AtomicU64::new(1);
+    StdRng::seed_from_u64(seed ^ ROWS.fetch_add(1, Ordering::Relaxed) << 32)
 }
 
 /// One Worker for all tests of a binary: its keys take a while to make.
