@@ -10,7 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::{
+    churn::ChurnOptions,
+    memory::MemoryOptions,
     payload::PAYLOAD_MIN,
+    restart::RestartOptions,
     schedule::Sizes,
     threshold::{Threshold, duration},
 };
@@ -33,6 +36,14 @@ pub(crate) enum Command {
     /// Send messages through channels to simulated Workers and back, at a rate that waits for
     /// nothing, and audit that each came back once and in order
     Echo(Box<EchoOptions>),
+    /// Connect, open, exchange and go, politely or not, many times, and show that the Hub ends as
+    /// it was
+    Churn(Box<ChurnOptions>),
+    /// Measure what one more idle session, link and channel holds of the Hub's memory
+    Memory(Box<MemoryOptions>),
+    /// Kill the Hub under live channels and start it again, while messages go on arriving, and
+    /// audit that each came back once and in order
+    Restart(Box<RestartOptions>),
     /// Compare with something cheaper
     Bench {
         #[command(subcommand)]
@@ -174,11 +185,11 @@ const PAYLOAD_MAX: usize = PLAINTEXT_MAX - 64;
 const RUN_MAX: Duration = Duration::from_secs(30 * 60);
 const _: () = assert!(PAYLOAD_MIN + TAG_LEN >= schema::frame::CIPHERTEXT_MIN);
 
-fn count(most: u64) -> clap::builder::RangedU64ValueParser {
+pub(crate) fn count(most: u64) -> clap::builder::RangedU64ValueParser {
     clap::value_parser!(u64).range(1..=most)
 }
 
-fn sizes(text: &str) -> Result<Sizes, String> {
+pub(crate) fn sizes(text: &str) -> Result<Sizes, String> {
     let how = || format!("FROM..TO, in {PAYLOAD_MIN}..{PAYLOAD_MAX}");
     let (low, high) = text.split_once("..").unwrap_or((text, text));
     let low = low.parse().map_err(|_| how())?;
@@ -187,7 +198,7 @@ fn sizes(text: &str) -> Result<Sizes, String> {
     fits.then_some(Sizes { low, high }).ok_or_else(how)
 }
 
-fn run_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn run_time(text: &str) -> Result<Duration, String> {
     let time = duration(text).map_err(|error| error.to_string())?;
     let fits = (Duration::from_millis(100)..=RUN_MAX).contains(&time);
     fits.then_some(time)

@@ -10,7 +10,8 @@
 //! | [`hub`] | the Hub under load: started, asked, scraped, and its cost |
 //! | [`worker`] | simulated Workers over the real link |
 //! | [`client`] | sessions and the channels on them |
-//! | [`echo`], [`mod@bench`] | the two scenarios |
+//! | [`conservation`] | brain: whether what came is here or went |
+//! | [`echo`], [`churn`], [`memory`], [`restart`], [`mod@bench`] | the scenarios |
 //!
 //! What it never does: it makes no load for anything but loopback, runs without an end, or ends a
 //! process that it did not start.
@@ -28,14 +29,20 @@ use crate::cli::{Bench, Cli, Command};
 
 mod audit;
 mod bench;
+mod churn;
 mod cli;
 mod client;
 mod clock;
+mod conservation;
 mod doctor;
 mod echo;
 mod hub;
+mod memory;
+mod pacer;
 mod payload;
 mod recorder;
+mod redial;
+mod restart;
 mod schedule;
 mod target;
 mod threshold;
@@ -69,6 +76,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Echo(options) => interruptible(echo::run(&options)),
+        Command::Churn(options) => interruptible(churn::run(&options)),
+        Command::Memory(options) => interruptible(memory::run(&options)),
+        Command::Restart(options) => interruptible(restart::run(&options)),
         Command::Bench {
             what: Bench::Relay(options),
         } => interruptible(bench::run(&options)),

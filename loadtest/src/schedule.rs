@@ -94,7 +94,7 @@ impl Dice {
     }
 
     /// 0 to just below `end`; 0 when there is nothing below. The bias is below 2^-40 here.
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.next() % end).unwrap_or_default()
     }

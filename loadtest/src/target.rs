@@ -13,7 +13,12 @@ use schema::{
 
 use crate::{
     cli::TargetOptions,
-    hub::{cost::Cost, door::Door, figures::Figures, process::OwnHub},
+    hub::{
+        cost::{Cost, Footprint},
+        door::Door,
+        figures::Figures,
+        process::{Blow, OwnHub},
+    },
 };
 
 /// The Hub, as far as a run needs it.
@@ -91,11 +96,39 @@ impl Target {
         Cost::of(self.process?).ok()
     }
 
+    /// Ends it, if it is our own.
+    ///
+    /// # Errors
+    ///
+    /// It is not ours, or does not end.
+    pub(crate) async fn strike(&mut self, blow: Blow) -> anyhow::Result<()> {
+        self.own.as_mut().context(NOT_OURS)?.strike(blow).await
+    }
+
+    /// Starts it again where it was.
+    ///
+    /// # Errors
+    ///
+    /// It is not ours, or does not start.
+    pub(crate) async fn start_again(&mut self) -> anyhow::Result<()> {
+        let own = self.own.as_mut().context(NOT_OURS)?;
+        own.start_again().await?;
+        self.process = Some(own.id());
+        Ok(())
+    }
+
+    /// What it holds now, if its process is known and lives.
+    pub(crate) fn footprint(&self) -> Option<Footprint> {
+        Footprint::of(self.process?).ok()
+    }
+
     /// What it says of itself, if its admin address is known and answers.
     pub(crate) async fn figures(&self) -> Option<Figures> {
         Figures::scrape(self.admin.as_ref()?).await.ok()
     }
 }
+
+const NOT_OURS: &str = "only a Hub of our own is ended";
 
 fn unreachable(error: anyhow::Error) -> anyhow::Error {
     // The kind outside, for the exit code; what happened inside, for people.

@@ -179,6 +179,57 @@ fn the_bench_compares_both_relays_in_turns() {
     }
 }
 
+/// The report of a scenario that has to pass.
+fn passed(arguments: &[&str]) -> Value {
+    let output = run(&[arguments, &["--json"]].concat());
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{out}\n{err}");
+    serde_json::from_str(&out).expect("one JSON object")
+}
+
+#[test]
+fn clients_that_come_and_go_leave_nothing_behind() {
+    // So few cycles say nothing of memory, but all of counts.
+    let report = passed(&[
+        "churn",
+        "--cycles",
+        "160",
+        "--plateaus",
+        "2",
+        "--cut-every",
+        "30",
+        "--tolerance",
+        "50",
+    ]);
+    let outcomes = ["gone", "cut_off", "failed"];
+    let [gone, cut_off, failed] = outcomes.map(|one| number(&report, &format!("/outcomes/{one}")));
+    assert_eq!((gone + cut_off, failed), (160.0, 0.0), "{report}");
+    assert!(number(&report, "/books/channels/came") >= 160.0, "{report}");
+    for kind in ["sessions", "channels"] {
+        let left = number(&report, &format!("/plateaus/1/connected/{kind}"));
+        assert_eq!(left, 0.0, "{kind} were left");
+    }
+}
+
+#[test]
+fn one_more_of_each_kind_has_a_slope() {
+    let small = ["--per-step", "40", "--real-per-step", "20", "--json"];
+    let steps = ["memory", "--steps", "3", "--of", "session,link,classic"];
+    let output = run(&[&steps[..], &small].concat());
+    // So few may well be too noisy to be valid.
+    assert!(
+        matches!(output.status.code(), Some(0 | 4)),
+        "{}",
+        text(&output.stderr)
+    );
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    for (row, count) in [(0, 160.0), (1, 32.0), (2, 80.0)] {
+        let last = number(&report, &format!("/rows/{row}/readings/2/count"));
+        assert_eq!(last, count, "{report}");
+        assert!(number(&report, &format!("/rows/{row}/slope/highest")) > 0.0);
+    }
+}
+
 /// A Hub that the test owns, to be killed by it.
 struct Hub {
     child: Child,

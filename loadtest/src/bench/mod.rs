@@ -25,7 +25,7 @@ use crate::{
     schedule::Dice,
     target::Target,
     verdict::Verdict,
-    worker::{Fleet, Registered},
+    worker::{Fleet, Loyalty, Registered},
 };
 
 mod plain;
@@ -81,7 +81,7 @@ impl Relays {
     async fn start(binary: Option<&Path>) -> anyhow::Result<Self> {
         let hub = Target::start(binary).await?;
         let registered = Fleet::register(&hub.door, 1, Crypto::Opaque).await?;
-        let fleet = Fleet::link(&hub.door, registered).await?;
+        let fleet = Fleet::link(&hub.door, registered, Loyalty::Once).await?;
         Ok(Self {
             hub,
             fleet,

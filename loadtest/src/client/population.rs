@@ -66,30 +66,44 @@ impl Connections {
 impl Population {
     /// Opens the channels of every session.
     pub(crate) async fn open(connections: Connections, whom: &Whom<'_>) -> (Self, Stage) {
+        Self::of(connections, whom.crypto).grow(whom).await
+    }
+
+    /// Sessions that have no channels yet.
+    pub(crate) fn of(connections: Connections, crypto: Crypto) -> Self {
+        let sessions = connections.0.into_iter();
+        Self {
+            sessions: sessions.map(|one| Session::new(one, crypto)).collect(),
+            channels: 0,
+        }
+    }
+
+    /// Opens so many more channels on every session.
+    pub(crate) async fn grow(self, whom: &Whom<'_>) -> (Self, Stage) {
         let device = Arc::new(DeviceKey::generate(&mut rand::rng()));
         let at_once = if whom.crypto.is_real() {
             HANDSHAKES_AT_ONCE
         } else {
             CONNECTS_AT_ONCE
         };
-        let count = connections.0.len();
-        let opening = connections
-            .0
+        let count = self.sessions.len();
+        let opening = self
+            .sessions
             .into_iter()
             .enumerate()
-            .map(|(index, socket)| {
+            .map(|(index, session)| {
                 let device = device.clone();
-                async move { equip(Session::new(socket, whom.crypto), index, whom, &device).await }
+                async move { equip(session, index, whom, &device).await }
             });
         let (sessions, stage) = staged(opening, count, at_once).await;
-        let channels = whom.channels;
-        let each = |sessions: usize| sessions * channels;
+        let more = whom.channels;
         let stage = Stage {
-            asked: each(stage.asked),
-            established: each(stage.established),
-            failed: each(stage.failed),
+            asked: stage.asked * more,
+            established: stage.established * more,
+            failed: stage.failed * more,
             ..stage
         };
+        let channels = self.channels + more;
         (Self { sessions, channels }, stage)
     }
 

@@ -10,6 +10,7 @@ use crate::{
     audit::Delivery,
     cli::EchoOptions,
     client::{Stage, lane::lock},
+    conservation::Conservation,
     hub::figures::Connected,
     verdict::{Health, Verdict},
 };
@@ -22,6 +23,8 @@ pub(super) struct Measured {
     pub(super) after: Option<Connected>,
     /// Whether the Hub let go of everything.
     pub(super) let_go: bool,
+    /// None of a Hub that others use, too.
+    pub(super) books: Option<Conservation>,
 }
 
 /// Judges it.
@@ -72,6 +75,7 @@ pub(super) fn judge(options: &EchoOptions, measured: Measured) -> anyhow::Result
         health,
         hub: measured.hub,
         after: measured.after,
+        books: measured.books,
     })
 }
 
@@ -123,5 +127,6 @@ fn faults(measured: &Measured, delivery: &Delivery) -> Vec<String> {
     if !measured.let_go {
         faults.push("the Hub did not let go of everything, or was gone".to_owned());
     }
+    faults.extend(measured.books.iter().flat_map(Conservation::faults));
     faults
 }

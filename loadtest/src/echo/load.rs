@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use super::pacer::{self, Paced};
 use crate::{
     cli::EchoOptions,
     client::{
@@ -14,6 +13,7 @@ use crate::{
     },
     clock::Clock,
     hub::cost::{self, Cost},
+    pacer::{self, Paced},
     payload::Payloads,
     recorder::Recorder,
     schedule::{Load, Schedule},

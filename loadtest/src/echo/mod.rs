@@ -10,10 +10,11 @@ use crate::{
     cli::EchoOptions,
     client::{Connections, Population, Stage, Whom},
     clock::Clock,
+    conservation::Conservation,
     hub::{cost::Cost, figures::Connected},
     target::Target,
     verdict::Verdict,
-    worker::{Fleet, Registered},
+    worker::{Fleet, Loyalty, Registered},
 };
 
 use self::{
@@ -23,7 +24,7 @@ use self::{
 
 mod judgement;
 mod load;
-mod pacer;
+
 mod report;
 
 /// Memory is looked at when the work of a step is over.
@@ -76,6 +77,8 @@ async fn measure(options: &EchoOptions) -> anyhow::Result<Report> {
     population.end().await;
     fleet.end().await;
     let after = wait_until_gone(&target, before).await;
+    let figures = target.figures().await.filter(|_| target.is_own());
+    let books = figures.as_ref().map(Conservation::of);
     let hub = HubCost::of(&costs, &stages, frames);
     let let_go = after.is_some() && after == before;
     // Others may come and go at a Hub that is not ours.
@@ -88,6 +91,7 @@ async fn measure(options: &EchoOptions) -> anyhow::Result<Report> {
             hub,
             after,
             let_go,
+            books,
         },
     )
 }
@@ -120,7 +124,7 @@ async fn gather(options: &EchoOptions, target: &Target) -> anyhow::Result<Gather
 
 async fn link(target: &Target, workers: Vec<Registered>) -> anyhow::Result<(Fleet, Stage)> {
     let (clock, count) = (Clock::start(), workers.len());
-    let fleet = Fleet::link(&target.door, workers).await?;
+    let fleet = Fleet::link(&target.door, workers, Loyalty::Once).await?;
     let seconds = clock.elapsed().as_secs_f64();
     Ok((
         fleet,

@@ -8,6 +8,7 @@ use crate::{
     audit::Delivery,
     cli::{Crypto, EchoOptions},
     client::Stage,
+    conservation::Conservation,
     hub::{cost::Cost, figures::Connected},
     recorder::Spectrum,
     verdict::{Health, Saturated, Verdict},
@@ -40,6 +41,8 @@ pub(crate) struct Report {
     pub(crate) hub: Option<HubCost>,
     /// What was connected when everything had gone.
     pub(crate) after: Option<Connected>,
+    /// Whether what came is here or went; none of a Hub that others use, too.
+    pub(crate) books: Option<Conservation>,
 }
 
 /// What was asked for.
@@ -160,6 +163,9 @@ impl fmt::Display for Report {
                 f,
                 "after      {sessions} sessions, {links} links, {channels} channels"
             )?;
+        }
+        if let Some(books) = &self.books {
+            write!(f, "{books}")?;
         }
         self.failures
             .iter()

@@ -7,6 +7,7 @@ use nix::{
     time::ClockId,
     unistd::{Pid, SysconfVar, sysconf},
 };
+use serde::Serialize;
 
 /// One reading.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,6 +39,35 @@ impl Cost {
         Ok(Self {
             cpu,
             rss_bytes: rss_bytes("self")?,
+        })
+    }
+}
+
+/// What a process holds at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Footprint {
+    /// Resident memory.
+    pub(crate) rss_bytes: u64,
+    /// Of it what no file is behind: heap and stacks.
+    pub(crate) anonymous_bytes: u64,
+    /// Open files and sockets.
+    pub(crate) files: u64,
+}
+
+impl Footprint {
+    /// Of another process of the same user.
+    ///
+    /// # Errors
+    ///
+    /// There is none of this id.
+    pub(crate) fn of(process: u32) -> anyhow::Result<Self> {
+        let status = status(&process.to_string())?;
+        let bytes = |field| bytes_of(&status, field).context("no memory in /proc's status");
+        let files = fs::read_dir(format!("/proc/{process}/fd")).context("its open files")?;
+        Ok(Self {
+            rss_bytes: bytes("VmRSS:")?,
+            anonymous_bytes: bytes("RssAnon:")?,
+            files: files.count() as u64,
         })
     }
 }
@@ -81,20 +111,18 @@ fn busy_ticks(stat: &str) -> Option<u64> {
 }
 
 fn rss_bytes(process: &str) -> anyhow::Result<u64> {
-    let path = format!("/proc/{process}/status");
-    let status = fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))?;
-    resident(&status).with_context(|| format!("{path} names no VmRSS"))
+    bytes_of(&status(process)?, "VmRSS:").context("no memory in /proc's status")
 }
 
-fn resident(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim()
-        .strip_suffix(" kB")?
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(1_024)
+fn status(process: &str) -> anyhow::Result<String> {
+    let path = format!("/proc/{process}/status");
+    fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))
+}
+
+fn bytes_of(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    let kibibytes = line.trim().strip_suffix(" kB")?;
+    kibibytes.parse::<u64>().ok()?.checked_mul(1_024)
 }
 
 #[cfg(test)]
@@ -104,10 +132,10 @@ mod tests {
     #[test]
     fn resident_memory_is_read_in_bytes() {
         assert_eq!(
-            resident("Name:\tx\nVmRSS:\t   12 kB\nThreads: 1\n"),
+            bytes_of("Name:\tx\nVmRSS:\t   12 kB\nThreads: 1\n", "VmRSS:"),
             Some(12_288)
         );
-        assert_eq!(resident("Name:\tx\n"), None);
+        assert_eq!(bytes_of("Name:\tx\n", "VmRSS:"), None);
     }
 
     #[test]
@@ -115,6 +143,17 @@ mod tests {
         let stat = "cpu  1 2 4 1000 2000 8 16 32 0 0\ncpu0 9 9 9 9 9 9 9 9 0 0\n";
         assert_eq!(busy_ticks(stat), Some(63));
         assert_eq!(busy_ticks("cpu  1 2\n"), None);
+    }
+
+    #[test]
+    fn an_open_file_counts() {
+        let before = Footprint::of(std::process::id()).expect("this process");
+        let files = [(); 40].map(|()| fs::File::open("/proc/stat").expect("a file"));
+        let after = Footprint::of(std::process::id()).expect("this process");
+        drop(files);
+        // Tests beside this one open and close some, too.
+        assert!(after.files >= before.files + 20, "{before:?} {after:?}");
+        assert!(after.anonymous_bytes <= after.rss_bytes);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A Hub of our own, in its own folder, on free ports of loopback. It ends with the run.
 
 use std::{
-    fs::{self, File},
+    fs::{self, OpenOptions},
     io::BufReader,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -10,10 +10,12 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use clap::ValueEnum;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde::Serialize;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -28,6 +30,37 @@ impl Owned {
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Kills it, as the system does when memory is short: it gets no word in.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be waited for.
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().context("it cannot be killed")?;
+        self.child.wait().context("it cannot be waited for")?;
+        Ok(())
+    }
+
+    /// Asks it to end, and waits.
+    ///
+    /// # Errors
+    ///
+    /// It has not ended in time.
+    pub(crate) async fn terminate(&mut self, patience: Duration) -> anyhow::Result<()> {
+        kill(
+            Pid::from_raw(self.child.id().cast_signed()),
+            Signal::SIGTERM,
+        )?;
+        let clock = Clock::start();
+        while !self.has_ended() {
+            if clock.elapsed() > patience {
+                bail!("it did not end in time");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     fn has_ended(&mut self) -> bool {
@@ -60,14 +93,28 @@ impl Drop for Owned {
 pub(crate) struct OwnHub {
     process: Owned,
     folder: TempDir,
+    binary: PathBuf,
     /// `http://127.0.0.1:PORT`
     pub(crate) url: String,
     /// The same, of health and metrics.
     pub(crate) admin_url: String,
 }
 
+/// How a Hub is made to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Blow {
+    /// SIGKILL: nobody is told.
+    Kill,
+    /// SIGTERM: it drains first.
+    Term,
+}
+
 /// Longest wait for a process to say that it is ready.
 const READY: Duration = Duration::from_secs(30);
+/// Longest drain.
+const DRAINED: Duration = Duration::from_secs(30);
+const ANYWHERE: [&str; 2] = ["127.0.0.1:0", "127.0.0.1:0"];
 
 impl OwnHub {
     /// Starts `binary`, with quotas that let one user be a whole population.
@@ -77,31 +124,40 @@ impl OwnHub {
     /// With the end of its log.
     pub(crate) async fn start(binary: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("a folder for the Hub")?;
-        let log = File::create(log_path(folder.path())).context("the Hub's log")?;
-        let mut command = Command::new(binary);
-        command
-            .arg("hub")
-            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
-            .args(["--log-level", "warn", "--data-dir"])
-            .arg(folder.path().join("data"))
-            .envs(QUOTAS)
-            .stderr(log);
-        let prefixes = ["Admin: ", "LeapMux is ready: "];
-        let started = start(command, &prefixes).await;
-        let (process, mut said) = started.map_err(|error| {
-            let log = fs::read_to_string(log_path(folder.path())).unwrap_or_default();
-            error.context(format!("{} hub: {}", binary.display(), log.trim()))
-        })?;
-        let [admin_url, url] = said.as_mut_slice() else {
-            bail!("the Hub did not say where")
-        };
-        let bare = |url: &mut String| url.trim_end_matches('/').to_owned();
+        let (process, url, admin_url) = launch(binary, folder.path(), ANYWHERE).await?;
+        let binary = binary.to_owned();
         Ok(Self {
-            url: bare(url),
-            admin_url: bare(admin_url),
             process,
             folder,
+            binary,
+            url,
+            admin_url,
         })
+    }
+
+    /// Ends it that way.
+    ///
+    /// # Errors
+    ///
+    /// It does not end.
+    pub(crate) async fn strike(&mut self, blow: Blow) -> anyhow::Result<()> {
+        match blow {
+            Blow::Kill => self.process.kill(),
+            Blow::Term => self.process.terminate(DRAINED).await,
+        }
+    }
+
+    /// Starts it again on the same folder and the same ports.
+    ///
+    /// # Errors
+    ///
+    /// With the end of its log.
+    pub(crate) async fn start_again(&mut self) -> anyhow::Result<()> {
+        let bare = |url: &str| url.trim_start_matches("http://").to_owned();
+        let (public, admin) = (bare(&self.url), bare(&self.admin_url));
+        let (process, _, _) = launch(&self.binary, self.folder.path(), [&public, &admin]).await?;
+        self.process = process;
+        Ok(())
     }
 
     /// Its process id.
@@ -113,6 +169,35 @@ impl OwnHub {
     pub(crate) fn access_token_file(&self) -> PathBuf {
         self.folder.path().join("data").join("access-token")
     }
+}
+
+/// Gives the process and where it says that it listens: the public address, and the admin's.
+async fn launch(
+    binary: &Path,
+    folder: &Path,
+    [public, admin]: [&str; 2],
+) -> anyhow::Result<(Owned, String, String)> {
+    let mut log = OpenOptions::new();
+    let log = log.create(true).append(true).open(log_path(folder));
+    let log = log.context("the Hub's log")?;
+    let mut command = Command::new(binary);
+    command
+        .arg("hub")
+        .args(["--listen", public, "--admin-listen", admin])
+        .args(["--log-level", "warn", "--data-dir"])
+        .arg(folder.join("data"))
+        .envs(QUOTAS)
+        .stderr(log);
+    let started = start(command, &["Admin: ", "LeapMux is ready: "]).await;
+    let (process, said) = started.map_err(|error| {
+        let log = fs::read_to_string(log_path(folder)).unwrap_or_default();
+        error.context(format!("{} hub: {}", binary.display(), log.trim()))
+    })?;
+    let [admin, public] = said.as_slice() else {
+        bail!("the Hub did not say where")
+    };
+    let bare = |url: &String| url.trim_end_matches('/').to_owned();
+    Ok((process, bare(public), bare(admin)))
 }
 
 fn log_path(folder: &Path) -> PathBuf {

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use bytes::Bytes;
+use anyhow::bail;
 use schema::{
     frame::Outer,
     wire::{
@@ -11,14 +10,14 @@ use schema::{
         worker_link_client::WorkerLinkClient,
     },
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Streaming, metadata::MetadataValue, transport::Endpoint};
 
 use super::{
-    junk::Junk,
+    ends::Ends,
     registration::{Registered, announced},
-    sealed::{Sealed, Signed},
+    sealed::Signed,
 };
 use crate::hub::door::Door;
 
@@ -28,13 +27,8 @@ pub(super) struct Link {
     saying: mpsc::Sender<FromWorker>,
     /// To a heartbeat, due before anything else.
     answer: Option<from_worker::Body>,
-    ends: Ends,
-}
-
-/// What is behind a link.
-enum Ends {
-    Junk(Junk),
-    Sealed(Box<Sealed>),
+    /// When to come back, once the Hub has said goodbye.
+    hint: Duration,
 }
 
 /// What happened at a link.
@@ -44,7 +38,8 @@ enum Input {
     Tick,
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest time in which the Hub takes nothing.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// Messages that may wait for the socket.
 const SAYINGS: usize = 256;
 /// A control message of 128 KiB and what is round it.
@@ -53,16 +48,12 @@ const MESSAGE_MAX: usize = 256 << 10;
 const WINDOW_BYTES: u32 = 1 << 20;
 /// How often endpoints are asked whether something is due.
 const TICK: Duration = Duration::from_millis(100);
+/// A Hub that is silent for so long is gone: it asks after five seconds of silence itself.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 impl Link {
     /// Dials and is welcomed.
-    pub(super) async fn open(door: &Door, worker: Registered) -> anyhow::Result<Self> {
-        timeout(PATIENCE, Self::greet(door, worker))
-            .await
-            .context("no welcome in time")?
-    }
-
-    async fn greet(door: &Door, worker: Registered) -> anyhow::Result<Self> {
+    pub(super) async fn open(door: &Door, worker: &Registered) -> anyhow::Result<Self> {
         let endpoint = Endpoint::from_shared(door.url())?
             .tcp_nodelay(true)
             .initial_stream_window_size(WINDOW_BYTES)
@@ -86,95 +77,71 @@ impl Link {
             Some(to_worker::Body::Welcome(_)) => {}
             Some(_) | None => bail!("a simulated Worker was not welcomed"),
         }
-        let ends = match worker.identity {
-            None => Ends::Junk(Junk::new()),
-            Some(identity) => Ends::Sealed(Box::new(Sealed::new(worker.id, identity, worker.mode))),
-        };
         Ok(Self {
             heard,
             saying,
             answer: None,
-            ends,
+            hint: Duration::ZERO,
         })
     }
 
-    /// Serves until the Hub ends the stream.
+    /// Serves until the stream ends. Says when the Hub wants it back; zero when it did not say.
     ///
     /// Saying may wait for the socket, and hearing waits with it. That is safe here: clients of a
     /// run bound what is under way to less than the Hub keeps for a Worker.
-    pub(super) async fn serve(mut self) {
+    pub(super) async fn serve(&mut self, ends: &mut Ends) -> Duration {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut out = Vec::new();
-        loop {
+        let (mut out, mut quiet) = (Vec::new(), Duration::ZERO);
+        while quiet < SILENCE_MAX {
             let input = tokio::select! {
                 heard = self.heard.message() => Input::Heard(heard.ok().flatten()),
-                signed = self.ends.signed() => Input::Signed(signed),
+                signed = ends.signed() => Input::Signed(signed),
                 _ = tick.tick() => Input::Tick,
             };
             match input {
-                Input::Heard(None) => return,
-                Input::Heard(Some(heard)) => self.heed(heard, &mut out),
-                Input::Signed(signed) => self.ends.answer(signed, &mut out),
-                Input::Tick => self.ends.tick(&mut out),
-            }
-            for body in self
-                .answer
-                .take()
-                .into_iter()
-                .chain(out.drain(..).map(relay))
-            {
-                if self.saying.send(message(body)).await.is_err() {
-                    return;
+                Input::Heard(None) => break,
+                Input::Heard(Some(heard)) => {
+                    quiet = Duration::ZERO;
+                    self.heed(heard, ends, &mut out);
+                }
+                Input::Signed(signed) => ends.answer(signed, &mut out),
+                Input::Tick => {
+                    quiet += TICK;
+                    ends.tick(&mut out);
                 }
             }
+            if !self.say(&mut out).await {
+                break;
+            }
         }
+        self.hint
     }
 
-    fn heed(&mut self, heard: ToWorker, out: &mut Vec<Outer>) {
+    /// False when the Hub takes nothing any more.
+    async fn say(&mut self, out: &mut Vec<Outer>) -> bool {
+        let answer = self.answer.take().into_iter();
+        for body in answer.chain(out.drain(..).map(relay)) {
+            let saying = self.saying.send_timeout(message(body), WRITE_PATIENCE);
+            if saying.await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn heed(&mut self, heard: ToWorker, ends: &mut Ends, out: &mut Vec<Outer>) {
         match heard.body {
-            Some(to_worker::Body::Relay(raw)) => self.ends.outer(raw, out),
+            Some(to_worker::Body::Relay(raw)) => ends.outer(raw, out),
             // Odd: a question.
             Some(to_worker::Body::Heartbeat(Heartbeat { nonce })) if nonce % 2 == 1 => {
                 let nonce = nonce.wrapping_add(1);
                 self.answer = Some(from_worker::Body::Heartbeat(Heartbeat { nonce }));
             }
-            Some(
-                to_worker::Body::Heartbeat(_)
-                | to_worker::Body::Welcome(_)
-                | to_worker::Body::Goodbye(_),
-            )
-            | None => {}
-        }
-    }
-}
-
-impl Ends {
-    /// A message that cannot be parsed is the Hub's fault and shows as a loss.
-    fn outer(&mut self, raw: Bytes, out: &mut Vec<Outer>) {
-        let Ok(outer) = Outer::parse(raw) else { return };
-        match self {
-            Self::Junk(junk) => out.extend(junk.outer(outer)),
-            Self::Sealed(sealed) => sealed.outer(outer, out),
-        }
-    }
-
-    async fn signed(&mut self) -> Signed {
-        match self {
-            Self::Junk(_) => std::future::pending().await,
-            Self::Sealed(sealed) => sealed.signed().await,
-        }
-    }
-
-    fn answer(&mut self, signed: Signed, out: &mut Vec<Outer>) {
-        if let Self::Sealed(sealed) = self {
-            sealed.answer(signed, out);
-        }
-    }
-
-    fn tick(&mut self, out: &mut Vec<Outer>) {
-        if let Self::Sealed(sealed) = self {
-            sealed.tick(out);
+            Some(to_worker::Body::Goodbye(goodbye)) => {
+                self.hint = Duration::from_millis(goodbye.reconnect_after_ms.into());
+            }
+            Some(to_worker::Body::Heartbeat(_) | to_worker::Body::Welcome(_)) | None => {}
         }
     }
 }

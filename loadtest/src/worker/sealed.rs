@@ -18,6 +18,7 @@ use schema::{
 };
 use tokio::task::JoinSet;
 
+use super::handshakes::Handshakes;
 use crate::clock;
 
 /// All channels of one simulated Worker.
@@ -26,6 +27,7 @@ pub(super) struct Sealed {
     identity: Arc<Identity>,
     mode: Mode,
     limits: Arc<Limits>,
+    handshakes: Arc<Handshakes>,
     signing: JoinSet<Signed>,
     pending: BTreeMap<ChannelId, Responder>,
     lines: BTreeMap<ChannelId, Line>,
@@ -47,12 +49,18 @@ struct Echo {
 }
 
 impl Sealed {
-    pub(super) fn new(worker: WorkerId, identity: Arc<Identity>, mode: Mode) -> Self {
+    pub(super) fn new(
+        worker: WorkerId,
+        identity: Arc<Identity>,
+        mode: Mode,
+        handshakes: Arc<Handshakes>,
+    ) -> Self {
         Self {
             worker,
             identity,
             mode,
             limits: Arc::new(Limits::default()),
+            handshakes,
             signing: JoinSet::new(),
             pending: BTreeMap::new(),
             lines: BTreeMap::new(),
@@ -70,7 +78,8 @@ impl Sealed {
             }
             Outer::Control(Body::Incoming(incoming)) => self.incoming(&incoming, out),
             Outer::Control(Body::Close(close)) => self.close(close, out),
-            // Access and renewals: runs are shorter than an hour.
+            Outer::Control(Body::Renew(renew)) => self.renew(&renew, out),
+            Outer::Control(Body::AccessChanged(changed)) => self.change_access(&changed, out),
             Outer::Control(_) => {}
         }
     }
@@ -95,6 +104,7 @@ impl Sealed {
         };
         match reply {
             Ok(reply) => {
+                self.handshakes.sign();
                 let (endpoint, opened) = responder.reply(reply, clock::now());
                 out.push(opened.into());
                 self.lines.insert(
@@ -124,6 +134,16 @@ impl Sealed {
         }
     }
 
+    /// The link is gone: what waits for a signature is, too, and channels wait to be attached again.
+    pub(super) fn lost(&mut self) {
+        self.pending.clear();
+        let channels: Vec<_> = self.lines.keys().copied().collect();
+        for channel in channels {
+            let nobody = &mut Vec::new();
+            self.with(channel, nobody, |line| line.endpoint.detach(clock::now()));
+        }
+    }
+
     fn incoming(&mut self, incoming: &wire::Incoming, out: &mut Vec<Outer>) {
         let parts = AcceptParts {
             identity: &self.identity,
@@ -149,11 +169,49 @@ impl Sealed {
         }
     }
 
+    /// Answered where it came in. A channel that is not known here is over.
+    fn renew(&mut self, renew: &wire::Renew, out: &mut Vec<Outer>) {
+        let Ok(channel) = ChannelId::try_from(&*renew.channel_id) else {
+            return;
+        };
+        let (identity, handshakes) = (self.identity.clone(), self.handshakes.clone());
+        let mut answer = Err(RefusalReason::Stale);
+        let nothing = &mut Vec::new();
+        self.with(channel, nothing, |line| {
+            let (rng, now) = (&mut rand::rng(), clock::now());
+            answer = line.endpoint.answer_renewal(&identity, renew, rng, now);
+        });
+        let body = answer.inspect(|_| handshakes.renew());
+        let body = body.unwrap_or_else(|reason| {
+            handshakes.refuse();
+            refusal::refused_renewal(channel, reason.into(), renew.serial)
+        });
+        out.push(body.into());
+        out.append(nothing);
+    }
+
+    fn change_access(&mut self, changed: &wire::AccessChanged, out: &mut Vec<Outer>) {
+        let Ok(channel) = ChannelId::try_from(&*changed.channel_id) else {
+            return;
+        };
+        self.with(channel, out, |line| {
+            line.endpoint.change_access(&changed.workspaces);
+        });
+        if changed.change > 0 && self.lines.contains_key(&channel) {
+            let acknowledged = wire::AccessAcknowledged {
+                channel_id: changed.channel_id.clone(),
+                change: changed.change,
+            };
+            out.push(Body::AccessAcknowledged(acknowledged).into());
+        }
+    }
+
     fn close(&mut self, close: wire::Close, out: &mut Vec<Outer>) {
         if let Ok(channel) = ChannelId::try_from(&*close.channel_id) {
             self.pending.remove(&channel);
             self.with(channel, out, |line| {
-                line.endpoint.receive_control(&Body::Close(close))
+                line.endpoint
+                    .receive_control(&Body::Close(close), &mut rand::rng(), clock::now());
             });
         }
     }
@@ -188,7 +246,9 @@ impl Line {
 
     fn heed(&mut self, event: Event) {
         match event {
-            Event::Claimed(_) => self.endpoint.accept_claim(None, clock::now()),
+            Event::Claimed { epoch, .. } => {
+                self.endpoint.accept_claim(epoch, None, clock::now());
+            }
             Event::Request {
                 id, opens_stream, ..
             } => {
@@ -210,6 +270,9 @@ impl Line {
             | Event::Response { .. }
             | Event::Pong { .. }
             | Event::RenewalDue
+            | Event::Detached
+            | Event::Attached
+            | Event::RenewalRefused { .. }
             | Event::Closed { .. } => {}
         }
     }

@@ -23,7 +23,7 @@ pub(crate) struct Paced {
 }
 
 /// Runs the schedule to its end. The queues are closed then, or when nobody waits any more.
-pub(super) async fn pace(
+pub(crate) async fn pace(
     clock: Clock,
     schedule: Schedule,
     queues: Vec<Sender<Arrival>>,
