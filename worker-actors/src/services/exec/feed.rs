@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, future::pending};
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use nix::sys::signal::Signal;
 use schema::wire::{self, RpcError, exec_input};
 use tokio::{io::AsyncWriteExt as _, process::ChildStdin};
@@ -30,13 +30,13 @@ struct Piece {
 }
 
 enum What {
-    Data(Bytes),
+    Data(BytesMut),
     Closed,
 }
 
 impl Ahead {
     fn may_read(&self) -> bool {
-        !self.ended && self.waiting.len() < PIECES
+        !self.ended
     }
 
     fn is_over(&self) -> bool {
@@ -63,6 +63,42 @@ impl Ahead {
         self.waiting.pop_front().map(|piece| piece.credit)
     }
 
+    /// Keeps input, small pieces in one: a client that sends byte by byte costs no more than its
+    /// bytes. What comes behind the end of the input is of no use; gives its credit.
+    fn put(&mut self, data: Bytes, credit: usize) -> usize {
+        match self
+            .waiting
+            .back_mut()
+            .map(|piece| (&mut piece.what, &mut piece.credit))
+        {
+            Some((What::Closed, _)) => return credit,
+            Some((What::Data(back), held)) if back.len() + data.len() <= PIECE_BYTES => {
+                back.extend_from_slice(&data);
+                *held += credit;
+            }
+            Some((What::Data(_), _)) | None => {
+                let what = What::Data(data.into());
+                self.waiting.push_back(Piece { what, credit });
+            }
+        }
+        0
+    }
+
+    fn close(&mut self, credit: usize) -> usize {
+        if matches!(
+            self.waiting.back(),
+            Some(Piece {
+                what: What::Closed,
+                ..
+            })
+        ) {
+            return credit;
+        }
+        let what = What::Closed;
+        self.waiting.push_back(Piece { what, credit });
+        0
+    }
+
     /// Takes a message of the client in. What does not wait is carried out at once; gives its
     /// credit.
     fn heed(
@@ -75,14 +111,10 @@ impl Ahead {
         let input: wire::ExecInput = decode(message)?;
         match input.body {
             Some(exec_input::Body::Stdin(data)) if !data.is_empty() => {
-                let what = What::Data(data);
-                self.waiting.push_back(Piece { what, credit });
-                return Ok(0);
+                return Ok(self.put(data, credit));
             }
             Some(exec_input::Body::StdinClosed(_)) => {
-                let what = What::Closed;
-                self.waiting.push_back(Piece { what, credit });
-                return Ok(0);
+                return Ok(self.close(credit));
             }
             Some(exec_input::Body::Signal(number)) => tree.signal(signal(number)?),
             Some(exec_input::Body::Resize(size)) => {
@@ -156,7 +188,7 @@ pub(super) async fn keyboard(
             },
             place = keyboard.reserve(), if !ahead.is_idle() => {
                 let typed = match ahead.front() {
-                    Some(What::Data(data)) => data.slice(..data.len().min(TYPED_BYTES)),
+                    Some(What::Data(data)) => typed(data),
                     Some(What::Closed) | None => Bytes::from_static(&[END_OF_TRANSMISSION]),
                 };
                 let bytes = typed.len();
@@ -169,10 +201,47 @@ pub(super) async fn keyboard(
     Ok(())
 }
 
+/// As much as goes to a terminal at a time.
+fn typed(data: &[u8]) -> Bytes {
+    let some = data.get(..TYPED_BYTES).unwrap_or(data);
+    Bytes::copy_from_slice(some)
+}
+
 fn signal(number: u32) -> Result<Signal, RpcError> {
     let number = i32::try_from(number).unwrap_or_default();
     Signal::try_from(number).map_err(|_| invalid("no such signal"))
 }
 
-/// Pieces that are read ahead: a client that sends byte by byte costs no more than its bytes.
-const PIECES: usize = 4096;
+/// Input that waits is joined up to this size: credit of 1 MiB makes at most 33 pieces.
+const PIECE_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_that_comes_byte_by_byte_is_few_pieces_and_gives_all_its_credit_back() {
+        let mut ahead = Ahead::default();
+        for at in 0..200_000u32 {
+            assert_eq!(ahead.put(Bytes::from(vec![at.to_le_bytes()[0]]), 5), 0);
+        }
+        assert!(
+            ahead.may_read() && ahead.waiting.len() <= 4,
+            "{}",
+            ahead.waiting.len()
+        );
+        assert_eq!(
+            ahead.close(2) + ahead.close(2) + ahead.put(Bytes::from_static(b"late"), 9),
+            11
+        );
+        let (mut bytes, mut credit) = (0usize, 0);
+        while let Some(What::Data(data)) = ahead.front() {
+            assert_eq!(data.first(), Some(&bytes.to_le_bytes()[0]));
+            let taken = data.len().min(1_000);
+            bytes += taken;
+            credit += ahead.taken(taken).unwrap_or_default();
+        }
+        assert_eq!((bytes, credit), (200_000, 1_000_000));
+        assert_eq!(ahead.taken(0), Some(2));
+    }
+}
