@@ -208,3 +208,73 @@ async fn send(sender: &StreamSender, body: terminal_input::Body) -> Result<(), C
     let input = TerminalInput { body: Some(body) };
     sender.send(Bytes::from(input.encode_to_vec())).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Desk {
+        keys: mpsc::Sender<Vec<u8>>,
+        taker: Taker,
+        queued: mpsc::Receiver<Vec<u8>>,
+    }
+
+    fn desk() -> Desk {
+        let (keys, typed) = mpsc::channel(200);
+        let (queue, queued) = mpsc::channel(TYPED_AHEAD);
+        let taker = Taker {
+            typed,
+            escape: Escape::new(),
+            queue: Some(queue),
+        };
+        Desk {
+            keys,
+            taker,
+            queued,
+        }
+    }
+
+    impl Desk {
+        fn types(&self, text: &str) {
+            self.keys.try_send(text.into()).expect("a place");
+        }
+
+        fn waiting(&mut self) -> Vec<String> {
+            let text = |read| String::from_utf8(read).expect("text");
+            std::iter::from_fn(|| self.queued.try_recv().ok())
+                .map(text)
+                .collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_typed_without_a_connection_waits_in_order_up_to_a_bound() {
+        let mut desk = desk();
+        for read in 0..100 {
+            desk.types(&format!("{read}\r"));
+        }
+        desk.types("~.");
+        desk.taker.until_left_alone().await;
+        let kept: Vec<_> = (0..TYPED_AHEAD).map(|read| format!("{read}\r")).collect();
+        assert_eq!(desk.waiting(), kept);
+    }
+
+    #[tokio::test]
+    async fn who_has_left_stays_gone() {
+        let mut desk = desk();
+        desk.types("ls\r~.rest");
+        desk.taker.until_left_alone().await;
+        desk.types("more");
+        desk.taker.until_left_alone().await;
+        assert_eq!(desk.waiting(), ["ls\r"]);
+        assert_eq!(desk.queued.recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn an_input_at_its_end_is_a_person_who_left() {
+        let mut desk = desk();
+        drop(std::mem::replace(&mut desk.keys, mpsc::channel(1).0));
+        desk.taker.until_left_alone().await;
+        assert!(desk.taker.queue.is_none());
+    }
+}
