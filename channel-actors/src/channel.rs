@@ -1,63 +1,56 @@
-//! ACTOR Channel: a relay, two kept recipients, a guard and one timer.
+//! ACTOR Channel: a relay, the ways to its two sides, a guard and one timer.
 //!
-//! It lives between two sockets and belongs to neither, so that no socket can stop what it does:
-//! limits, time and revocation hold also when a browser has stopped reading.
+//! It lives between sockets and belongs to none, so that no socket can stop what it does: limits,
+//! time and revocation hold also when a browser has stopped reading. Which of a client's sockets is
+//! the channel's own is decided here and nowhere else (`paths.rs`).
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use actix::{
     Actor, ActorContext as _, Addr, ArbiterHandle, AsyncContext as _, Context, Handler, Recipient,
     Running, SpawnHandle,
 };
-use schema::{
-    frame::Frame,
-    ids::ChannelId,
-    wire::{self, control::Body},
-};
+use schema::{frame::Frame, ids::ChannelId, wire::control::Body};
 
 use crate::{
     close::{self, CloseReason},
-    fence::{Fence, Lane, Passing},
-    figures::{self, Counted},
+    figures::{self, Counted, RenewalResult},
     guard::{Guard, Passed},
+    limits::Limits,
     messages::{
-        AnnounceAccess, Close, ControlToBrowser, ControlToWorker, FromBrowser, FromWorker,
-        MeetBrowser, MeetWorker, ToBrowser, ToWorker,
+        AnnounceAccess, Close, FromBrowser, FromWorker, MeetBrowser, MeetWorker, PathForgotten,
     },
-    parts::ChannelParts,
+    outlets::{ToClient, ToLink},
+    parts::{Begin, ChannelParts},
     post::{Kept, Overrun, tell},
     refusal,
-    relay::{Ending, Relay, Side, Verdict},
+    relay::{Dropped, Ending, Relay, Side, Verdict},
+    renewals::{PathId, Renewals},
 };
 
 /// The Hub's half of one channel.
 pub struct Channel {
-    id: ChannelId,
+    pub(crate) id: ChannelId,
     pub(crate) relay: Relay,
-    pub(crate) browser: Outlet<ToBrowser, ControlToBrowser>,
-    pub(crate) link: Outlet<ToWorker, ControlToWorker>,
-    introductions: Option<Introductions>,
-    pub(crate) fence: Fence,
+    pub(crate) renewals: Renewals,
+    /// None while it waits for a path.
+    pub(crate) browser: Option<ToClient>,
+    /// Those that a renewal came over, and that the Worker has not answered.
+    pub(crate) candidates: Vec<ToClient>,
+    pub(crate) link: ToLink,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) forgotten: Recipient<PathForgotten>,
+    beginning: Option<Beginning>,
     timer: Option<(Instant, SpawnHandle)>,
     pub(crate) span: tracing::Span,
     pub(crate) counted: Counted,
     pub(crate) guard: Guard,
 }
 
-pub(crate) struct Outlet<F, C>
-where
-    F: actix::Message<Result = ()> + Send,
-    C: actix::Message<Result = ()> + Send,
-{
-    frames: Kept<F>,
-    lane: Lane,
-    pub(crate) control: Recipient<C>,
-}
-
-struct Introductions {
-    browser: Recipient<MeetBrowser>,
+/// What is done when the actor starts.
+struct Beginning {
     link: Recipient<MeetWorker>,
-    incoming: wire::Incoming,
+    begin: Begin,
 }
 
 impl Channel {
@@ -78,74 +71,118 @@ impl Channel {
     }
 
     fn new(parts: ChannelParts) -> Self {
-        let (places, bytes) = (parts.limits.queue_frames, parts.limits.queue_bytes());
-        let announced = parts.incoming.max_message_bytes;
-        let lane = || Lane::new(parts.fence.clone(), places, bytes);
-        Self {
-            id: parts.channel,
-            relay: Relay::opening(&parts.limits, announced, now()),
-            span: tracing::info_span!(
-                "channel",
-                channel = %parts.channel,
-                worker = %parts.worker,
-                user = %parts.user,
-                credential = %parts.credential,
+        let limits = parts.limits;
+        let span = tracing::info_span!(
+            "channel",
+            channel = %parts.channel,
+            worker = %parts.worker,
+            user = %parts.user,
+            credential = %parts.credential,
+        );
+        let link = ToLink::new(&parts.link, parts.browser.fence.clone(), &limits);
+        let first = ToClient::new(parts.browser, &limits);
+        let (relay, counted, browser, candidates) = match &parts.begin {
+            Begin::Open(incoming) => (
+                Relay::opening(&limits, incoming.max_message_bytes, now()),
+                Counted::opening(),
+                Some(first),
+                Vec::new(),
             ),
-            browser: Outlet {
-                frames: Kept::new(parts.browser.frames),
-                lane: lane(),
-                control: parts.browser.control,
-            },
-            link: Outlet {
-                frames: Kept::new(parts.link.frames),
-                lane: lane(),
-                control: parts.link.control,
-            },
-            introductions: Some(Introductions {
-                browser: parts.browser.meet,
+            Begin::Renew(_) => (
+                Relay::renewing(&limits),
+                Counted::attaching(),
+                None,
+                vec![first],
+            ),
+        };
+        let mut channel = Self {
+            id: parts.channel,
+            relay,
+            renewals: Renewals::new(limits.open_timeout),
+            browser,
+            candidates,
+            link,
+            limits,
+            forgotten: parts.forgotten,
+            beginning: Some(Beginning {
                 link: parts.link.meet,
-                incoming: parts.incoming,
+                begin: parts.begin,
             }),
-            fence: parts.fence,
             timer: None,
-            counted: Counted::opening(),
+            span,
+            counted,
             guard: parts.guard,
-        }
+        };
+        channel.report_path();
+        channel
+    }
+
+    /// Tells the Registry, should this actor die, where the goodbye belongs.
+    pub(crate) fn report_path(&mut self) {
+        let (path, epoch) = (self.path(), self.newest_epoch());
+        let report = self.guard.report();
+        (report.path, report.epoch) = (path, epoch);
+    }
+
+    pub(crate) fn path(&self) -> Option<PathId> {
+        self.browser.as_ref().map(|browser| browser.path)
+    }
+
+    /// The epoch that a goodbye names: the Worker may have gone over to one whose answer is still
+    /// under way, and drops what is older.
+    pub(crate) fn newest_epoch(&self) -> u32 {
+        self.relay.epoch().max(self.renewals.newest())
+    }
+
+    pub(crate) fn is_fenced(&self) -> bool {
+        let browser = self.browser.as_ref();
+        browser.is_some_and(|browser| browser.fence.is_down())
     }
 
     fn frame(&mut self, from: Side, frame: Frame, ctx: &mut Context<Self>) {
-        if self.fence.is_down() {
+        if self.is_fenced() {
             self.relay.fence();
         }
         match self.relay.admit(from, &frame, now()) {
             Verdict::Pass => self.pass(from.other(), frame, ctx),
             Verdict::Drop(reason) => figures::dropped(reason),
-            Verdict::Close(reason) => self.end(Ending::Closed(reason), Some(from), ctx),
+            Verdict::Close(reason) => {
+                figures::dropped(Dropped::Violation);
+                self.end(Ending::Closed(reason), Some(from), ctx);
+            }
         }
     }
 
     fn pass(&mut self, to: Side, frame: Frame, ctx: &mut Context<Self>) {
         let bytes = frame.ciphertext().len() as u64;
-        let offered = match to {
-            Side::Client => self.browser.offer(frame, ToBrowser),
-            Side::Worker => self.link.offer(frame, ToWorker),
+        let offered = match (to, &self.browser) {
+            (Side::Worker, _) => self.link.offer(frame),
+            (Side::Client, Some(browser)) => browser.offer(frame),
+            (Side::Client, None) => return figures::dropped(Dropped::StaleEpoch),
         };
         match offered {
-            Ok(()) => self.count(to, bytes),
+            Ok(()) => self.report_passed(to, bytes),
             // Nobody's proven fault: one side may have sent more than the window, or the other
             // may not read.
             Err(Overrun::Full) => {
+                figures::dropped(Dropped::Overrun);
                 self.end(Ending::Closed(CloseReason::TooSlow), None, ctx);
             }
-            Err(Overrun::Gone) => {
-                self.end(Ending::Closed(CloseReason::ConnectionLost), None, ctx);
-            }
+            Err(Overrun::Gone) => self.gone(to, ctx),
         }
         self.rearm(ctx);
     }
 
-    fn count(&mut self, to: Side, bytes: u64) {
-        self.counted.passed(to, bytes);
+    /// A connection's actor has stopped; the Registry will say so in a moment.
+    fn gone(&mut self, side: Side, ctx: &mut Context<Self>) {
+        match (side, self.path()) {
+            (Side::Client, Some(path)) => self.path_gone(path, CloseReason::ConnectionLost, ctx),
+            (Side::Client, None) => {}
+            (Side::Worker, _) => self.end(Ending::Closed(CloseReason::ConnectionLost), None, ctx),
+        }
+    }
+
+    fn report_passed(&mut self, to: Side, bytes: u64) {
         let report = self.guard.report();
         let Passed { frames, bytes: sum } = match to {
             Side::Client => &mut report.to_browser,
@@ -167,20 +204,28 @@ impl Channel {
         ctx.stop();
     }
 
-    /// Tells both sides, once.
+    /// Tells all sides, once.
     fn say_goodbye(&self, ending: Ending) {
-        let (to_browser, to_worker) = match ending {
-            Ending::Refused(reason) => (
-                refusal::refused(self.id, reason.into()),
-                close::close(self.id, self.relay.epoch(), CloseReason::OpenTimeout),
+        let epoch = self.newest_epoch();
+        let close = |reason| close::close(self.id, epoch, reason);
+        let clients = self.browser.iter().chain(&self.candidates);
+        let (to_clients, to_worker) = match ending {
+            Ending::Refused(reason) if self.relay.is_opening() => (
+                Some(refusal::refused(self.id, reason.into())),
+                CloseReason::OpenTimeout,
             ),
-            Ending::Closed(reason) => {
-                let close = close::close(self.id, self.relay.epoch(), reason);
-                (close.clone(), close)
+            // Who waited for its renewal was told that it is refused, and the Worker has a path less.
+            Ending::Refused(_) => (None, CloseReason::ConnectionLost),
+            // A path that the Worker has not taken ends nothing but itself.
+            Ending::Closed(reason) if self.relay.is_renewing() => {
+                (Some(close(reason)), CloseReason::ConnectionLost)
             }
+            Ending::Closed(reason) => (Some(close(reason)), reason),
         };
-        tell(&self.browser.control, ControlToBrowser(to_browser));
-        tell(&self.link.control, ControlToWorker(to_worker));
+        if let Some(body) = to_clients {
+            clients.for_each(|client| client.say(body.clone()));
+        }
+        self.link.say(close(to_worker));
     }
 
     pub(crate) fn finish(&mut self, ending: Ending, offender: Option<Side>) {
@@ -188,8 +233,11 @@ impl Channel {
             return;
         }
         // On any other end what has passed may still arrive: an end's last word among it.
-        if ending == Ending::Closed(CloseReason::Revoked) {
-            self.fence.fall();
+        if let (Ending::Closed(CloseReason::Revoked), Some(browser)) = (ending, &self.browser) {
+            browser.fence.fall();
+        }
+        for _ in self.renewals.waiting() {
+            figures::renewal(RenewalResult::Closed);
         }
         self.counted.ending(ending);
         let span = self.span.clone();
@@ -200,6 +248,7 @@ impl Channel {
             parent: &span,
             reason = ending.label(),
             offender = offender.map(Side::label),
+            epoch = report.epoch,
             frames_to_worker = report.to_worker.frames,
             frames_to_browser = report.to_browser.frames,
             "closed",
@@ -209,7 +258,8 @@ impl Channel {
     /// Sets the one timer, unless it fires early enough as it is: a chunk moves the deadline
     /// later, and a timer that fires too soon asks again.
     pub(crate) fn rearm(&mut self, ctx: &mut Context<Self>) {
-        let Some(deadline) = self.relay.deadline() else {
+        let deadlines = [self.relay.deadline(), self.renewals.deadline()];
+        let Some(deadline) = deadlines.into_iter().flatten().min() else {
             return;
         };
         match self.timer {
@@ -225,22 +275,53 @@ impl Channel {
 
     fn wake(&mut self, ctx: &mut Context<Self>) {
         self.timer = None;
+        self.expire_renewals(now(), ctx);
         match self.relay.expire(now()) {
             Some(ending) => self.end(ending, None, ctx),
+            None if self.relay.is_closed() => {}
             None => self.rearm(ctx),
         }
     }
-}
 
-impl<F, C> Outlet<F, C>
-where
-    F: actix::Message<Result = ()> + Send,
-    C: actix::Message<Result = ()> + Send,
-{
-    fn offer(&self, frame: Frame, wrap: fn(Passing) -> F) -> Result<(), Overrun> {
-        let passage = self.lane.enter(frame.as_bytes().len());
-        let passage = passage.ok_or(Overrun::Full)?;
-        self.frames.offer(wrap(Passing::new(frame, passage)))
+    fn announce(&mut self, ctx: &mut Context<Self>) {
+        let Some(Beginning { link, begin }) = self.beginning.take() else {
+            return;
+        };
+        let me = ctx.address();
+        let introduction = MeetWorker {
+            channel: self.id,
+            frames: Kept::new(me.clone().recipient()),
+            control: me.recipient(),
+        };
+        match begin {
+            Begin::Open(incoming) => {
+                self.introduce(ctx);
+                tell(&link, introduction);
+                self.link.say(Body::Incoming(incoming));
+            }
+            Begin::Renew(renewal) => {
+                tell(&link, introduction);
+                if let Some(path) = self.candidates.first().map(|first| first.path) {
+                    // The first one is never too many.
+                    let _noted = self.pass_on(path, renewal, true, now());
+                }
+            }
+        }
+        self.rearm(ctx);
+    }
+
+    /// Tells the Session whose channel it is now where its frames go.
+    pub(crate) fn introduce(&self, ctx: &Context<Self>) {
+        let Some(browser) = &self.browser else {
+            return;
+        };
+        let me = ctx.address();
+        let introduction = MeetBrowser {
+            channel: self.id,
+            frames: Kept::new(me.clone().recipient()),
+            control: me.recipient(),
+        };
+        tell(&browser.meet, introduction);
     }
 }
 
@@ -248,36 +329,7 @@ impl Actor for Channel {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let Some(Introductions {
-            browser,
-            link,
-            incoming,
-        }) = self.introductions.take()
-        else {
-            return;
-        };
-        let (channel, me) = (self.id, ctx.address());
-        tell(
-            &browser,
-            MeetBrowser {
-                channel,
-                frames: Kept::new(me.clone().recipient()),
-                control: me.clone().recipient(),
-            },
-        );
-        tell(
-            &link,
-            MeetWorker {
-                channel,
-                frames: Kept::new(me.clone().recipient()),
-                control: me.recipient(),
-            },
-        );
-        tell(
-            &self.link.control,
-            ControlToWorker(Body::Incoming(incoming)),
-        );
-        self.rearm(ctx);
+        self.announce(ctx);
     }
 
     fn stopping(&mut self, _: &mut Context<Self>) -> Running {
@@ -295,18 +347,20 @@ impl Handler<AnnounceAccess> for Channel {
     type Result = ();
 
     fn handle(&mut self, AnnounceAccess(changed): AnnounceAccess, _: &mut Context<Self>) {
-        tell(
-            &self.link.control,
-            ControlToWorker(Body::AccessChanged(changed)),
-        );
+        self.link.say(Body::AccessChanged(changed));
     }
 }
 
 impl Handler<FromBrowser> for Channel {
     type Result = ();
 
-    fn handle(&mut self, FromBrowser(frame): FromBrowser, ctx: &mut Context<Self>) {
-        self.frame(Side::Client, frame, ctx);
+    /// What a path sent that is the channel's no more was sealed before it moved.
+    fn handle(&mut self, FromBrowser { path, frame }: FromBrowser, ctx: &mut Context<Self>) {
+        match frame.take() {
+            Some(frame) if self.path() == Some(path) => self.frame(Side::Client, frame, ctx),
+            Some(_) => figures::dropped(Dropped::StaleEpoch),
+            None => {}
+        }
     }
 }
 
@@ -314,7 +368,9 @@ impl Handler<FromWorker> for Channel {
     type Result = ();
 
     fn handle(&mut self, FromWorker(frame): FromWorker, ctx: &mut Context<Self>) {
-        self.frame(Side::Worker, frame, ctx);
+        if let Some(frame) = frame.take() {
+            self.frame(Side::Worker, frame, ctx);
+        }
     }
 }
 
@@ -336,6 +392,6 @@ fn mailbox(parts: &ChannelParts) -> usize {
     clippy::disallowed_methods,
     reason = "a shell reads the clock for its brain"
 )]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

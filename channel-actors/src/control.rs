@@ -6,20 +6,25 @@ use schema::wire::{self, control::Body};
 use crate::{
     channel::Channel,
     figures,
-    messages::{ControlFromBrowser, ControlFromWorker, ControlToBrowser},
-    post::tell,
+    messages::{ControlFromBrowser, ControlFromWorker},
     refusal::RefusalReason,
-    relay::{Dropped, Ending, Relay, Side},
+    relay::{Ending, Relay, Side},
 };
 
 impl Channel {
     fn control_from_worker(&mut self, body: Body, ctx: &mut Context<Self>) {
+        if self.relay.is_closed() {
+            return;
+        }
         match body {
-            Body::Opened(opened) => self.opened(opened, ctx),
-            Body::Refused(refused) => self.refused(refused, ctx),
-            Body::Renewed(renewed) => self.renewed(renewed, ctx),
             Body::Close(close) => self.closed_by(Side::Worker, &close, ctx),
             Body::AccessAcknowledged(_) => {}
+            // The fence has fallen, and the goodbye is under way.
+            Body::Opened(_) | Body::Refused(_) | Body::Renewed(_) if self.is_fenced() => {}
+            Body::Opened(opened) => self.opened(opened, ctx),
+            Body::Refused(refused) if refused.serial != 0 => self.renewal_refused(refused, ctx),
+            Body::Refused(refused) => self.refused(refused, ctx),
+            Body::Renewed(renewed) => self.renewed(renewed, ctx),
             Body::Open(_)
             | Body::Incoming(_)
             | Body::Renew(_)
@@ -29,39 +34,20 @@ impl Channel {
     }
 
     fn opened(&mut self, opened: wire::Opened, ctx: &mut Context<Self>) {
-        if self.fence.is_down() {
-            return figures::dropped(Dropped::Revoked);
-        }
         if self.relay.opened(opened.max_message_bytes).is_err() {
             return self.breach(Side::Worker, ctx);
         }
-        self.counted.live();
+        self.counted.opened();
         self.guard.report().opened = true;
         tracing::info!(parent: &self.span, "opened");
-        tell(
-            &self.browser.control,
-            ControlToBrowser(Body::Opened(opened)),
-        );
+        self.say_to_browser(Body::Opened(opened));
         self.rearm(ctx);
     }
 
     fn refused(&mut self, refused: wire::Refused, ctx: &mut Context<Self>) {
-        if self.fence.is_down() {
-            return figures::dropped(Dropped::Revoked);
-        }
-        let reason = RefusalReason::from_wire(refused.reason);
-        match reason {
-            Some(_) if refused.serial != 0 && self.relay.renewal_refused().is_ok() => {
-                tell(
-                    &self.browser.control,
-                    ControlToBrowser(Body::Refused(refused)),
-                );
-            }
+        match RefusalReason::from_wire(refused.reason) {
             Some(reason) if self.relay.is_opening() => {
-                tell(
-                    &self.browser.control,
-                    ControlToBrowser(Body::Refused(refused)),
-                );
+                self.say_to_browser(Body::Refused(refused));
                 self.finish(Ending::Refused(reason), None);
                 ctx.stop();
             }
@@ -69,33 +55,31 @@ impl Channel {
         }
     }
 
-    fn renewed(&mut self, renewed: wire::Renewed, ctx: &mut Context<Self>) {
-        if self.fence.is_down() {
-            return figures::dropped(Dropped::Revoked);
-        }
-        match self.relay.renewed(renewed.serial, renewed.noise.len()) {
-            Ok(()) => tell(
-                &self.browser.control,
-                ControlToBrowser(Body::Renewed(renewed)),
-            ),
-            Err(_) => self.breach(Side::Worker, ctx),
-        }
-    }
-
     fn closed_by(&mut self, side: Side, close: &wire::Close, ctx: &mut Context<Self>) {
         if !self.relay.heeds_close(close.epoch) {
-            return figures::dropped(Dropped::StaleEpoch);
+            return figures::stale_close();
         }
         let reason = Relay::reason_of_an_end(close.reason);
         self.end(Ending::Closed(reason), None, ctx);
         tracing::debug!(parent: &self.span, by = side.label(), "an end closed it");
+    }
+
+    fn say_to_browser(&self, body: Body) {
+        if let Some(browser) = &self.browser {
+            browser.say(body);
+        }
     }
 }
 
 impl Handler<ControlFromBrowser> for Channel {
     type Result = ();
 
-    fn handle(&mut self, ControlFromBrowser(body): ControlFromBrowser, ctx: &mut Context<Self>) {
+    fn handle(&mut self, said: ControlFromBrowser, ctx: &mut Context<Self>) {
+        let ControlFromBrowser { path, body } = said;
+        if self.path() != Some(path) {
+            // Said before the channel moved away from there.
+            return;
+        }
         match body {
             Body::Close(close) => self.closed_by(Side::Client, &close, ctx),
             Body::Open(_)

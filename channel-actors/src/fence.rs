@@ -13,6 +13,11 @@ use std::sync::{
 
 use schema::frame::Frame;
 
+use crate::{
+    figures::{self, PassedOn},
+    relay::{Dropped, Side},
+};
+
 /// A flag that falls once. The Registry lets it fall first and says goodbye second.
 #[derive(Debug, Clone, Default)]
 pub struct Fence {
@@ -40,7 +45,6 @@ impl Fence {
 
 /// One direction of a channel behind the Hub's judgement: a fence, so many places, and so many
 /// bytes. Places alone would hold 285 MB of the largest frames.
-#[derive(Debug)]
 pub struct Lane {
     fence: Fence,
     taken: Arc<Taken>,
@@ -48,10 +52,11 @@ pub struct Lane {
     bytes: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Taken {
     places: AtomicUsize,
     bytes: AtomicUsize,
+    passed_on: PassedOn,
 }
 
 impl Lane {
@@ -64,6 +69,26 @@ impl Lane {
             places,
             bytes,
         }
+    }
+
+    /// The same, whose frames are counted as they leave it.
+    #[must_use]
+    pub fn toward(side: Side, fence: Fence, places: usize, bytes: usize) -> Self {
+        let taken = Arc::new(Taken {
+            passed_on: PassedOn::toward(side),
+            ..Taken::default()
+        });
+        Self {
+            fence,
+            taken,
+            places,
+            bytes,
+        }
+    }
+
+    /// From now on frames enter under another fence; those that wait stay under theirs.
+    pub fn go_under(&mut self, fence: Fence) {
+        self.fence = fence;
     }
 
     /// Takes a place for one frame of so many bytes; none when there is none, or they are too
@@ -93,7 +118,6 @@ impl Lane {
 }
 
 /// A frame's place. Dropping it gives the place back, so keep it until the socket has the frame.
-#[derive(Debug)]
 pub struct Passage {
     fence: Fence,
     taken: Arc<Taken>,
@@ -115,24 +139,42 @@ impl Drop for Passage {
     }
 }
 
-/// A frame in its envelope.
-#[derive(Debug)]
+/// A frame in its envelope. One that is never taken out is counted as unsent.
 pub struct Passing {
-    frame: Frame,
-    passage: Passage,
+    inside: Option<(Frame, Passage)>,
 }
 
 impl Passing {
     /// Puts a frame into its envelope.
     #[must_use]
     pub const fn new(frame: Frame, passage: Passage) -> Self {
-        Self { frame, passage }
+        let inside = Some((frame, passage));
+        Self { inside }
     }
 
     /// Takes it out, unless the fence has fallen meanwhile.
     #[must_use]
-    pub fn pass(self) -> Option<(Frame, Passage)> {
-        self.passage.is_open().then_some((self.frame, self.passage))
+    pub fn pass(mut self) -> Option<(Frame, Passage)> {
+        let (frame, passage) = self.inside.take()?;
+        if !passage.is_open() {
+            figures::dropped(Dropped::Revoked);
+            return None;
+        }
+        passage.taken.passed_on.count(frame.ciphertext().len());
+        Some((frame, passage))
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        if let Some((_, passage)) = &self.inside {
+            let fell = !passage.is_open();
+            figures::dropped(if fell {
+                Dropped::Revoked
+            } else {
+                Dropped::Unsent
+            });
+        }
     }
 }
 

@@ -1,5 +1,8 @@
-//! What is counted of channels at the Hub. Label sets are closed and begin at zero, so that
-//! opened = live + the sum of the closed can be checked from the outside.
+//! What is counted of channels at the Hub. Label sets are closed and begin at zero, so that two sums
+//! can be checked from the outside:
+//!
+//! * channels opened + attached = those that are live, or were and wait for a path, + all closed;
+//! * frames received = passed on + in flight + all dropped or stray.
 
 use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, gauge};
 
@@ -9,13 +12,19 @@ use crate::{
     relay::{Dropped, Ending, Side},
 };
 
-/// Gauge, label `state`: `opening`, `live`.
+/// Gauge, label `state`: `opening`, `attaching`, `live`, `waiting`.
 pub const CHANNELS: &str = "leapmux_hub_channels";
 /// Counter, label `result`: `ok`, a refusal's label, or `closed`.
 pub const OPENS: &str = "leapmux_hub_channel_opens_total";
 /// Counter, label `reason`: a close reason's label. Of channels that were live.
 pub const CLOSES: &str = "leapmux_hub_channel_closes_total";
-/// Counter of frames, label `direction`: `to_worker`, `to_client`.
+/// Counter, label `result`: [`RenewalResult`]'s, or a refusal's label.
+pub const RENEWALS: &str = "leapmux_hub_channel_renewals_total";
+/// Counter of Closes that were dropped, since they were said under an epoch that was over.
+pub const STALE_CLOSES: &str = "leapmux_hub_channel_stale_closes_total";
+/// Counter of frames that came off a socket, label `direction`: `to_worker`, `to_client`.
+pub const RELAY_RECEIVED: &str = "leapmux_hub_relay_received_total";
+/// Counter of frames that went to a socket, label `direction`.
 pub const RELAY_MESSAGES: &str = "leapmux_hub_relay_messages_total";
 /// Counter of bytes of ciphertext, label `direction`.
 pub const RELAY_BYTES: &str = "leapmux_hub_relay_bytes_total";
@@ -36,6 +45,18 @@ pub fn register() {
         Unit::Count,
         "Channels that were live and ended, by reason"
     );
+    describe_counter!(RENEWALS, Unit::Count, "Renewals asked for, by result");
+    describe_counter!(
+        STALE_CLOSES,
+        Unit::Count,
+        "Closes of an epoch that was over, dropped"
+    );
+    counter!(STALE_CLOSES).absolute(0);
+    describe_counter!(
+        RELAY_RECEIVED,
+        Unit::Count,
+        "Frames that came off a socket, by direction"
+    );
     describe_counter!(
         RELAY_MESSAGES,
         Unit::Count,
@@ -47,12 +68,17 @@ pub fn register() {
         "Ciphertext passed on, by direction"
     );
     describe_counter!(RELAY_DROPS, Unit::Count, "Frames not passed on, by reason");
-    for state in [State::Opening, State::Live] {
+    for state in State::ALL {
         gauge!(CHANNELS, "state" => state.label()).set(0.0);
     }
     let refusals = RefusalReason::ALL.iter().map(|reason| reason.label());
     for result in refusals.chain([OPEN_OK, OPEN_CLOSED]) {
         counter!(OPENS, "result" => result).absolute(0);
+    }
+    let refusals = RefusalReason::ALL.iter().map(|reason| reason.label());
+    let answered = RenewalResult::ALL.iter().map(|result| result.label());
+    for result in refusals.chain(answered) {
+        counter!(RENEWALS, "result" => result).absolute(0);
     }
     for reason in CloseReason::ALL {
         counter!(CLOSES, "reason" => reason.label()).absolute(0);
@@ -62,22 +88,81 @@ pub fn register() {
     }
     for side in [Side::Client, Side::Worker] {
         let direction = toward(side);
+        counter!(RELAY_RECEIVED, "direction" => direction).absolute(0);
         counter!(RELAY_MESSAGES, "direction" => direction).absolute(0);
         counter!(RELAY_BYTES, "direction" => direction).absolute(0);
     }
 }
 
+/// What became of a renewal that was not refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenewalResult {
+    /// New keys on the path that stood.
+    Rekeyed,
+    /// Another path took the place of the one that stood.
+    Moved,
+    /// A channel that was not at this Hub has a path again.
+    Attached,
+    /// A channel of this Hub had lost its path, and has one again.
+    Resumed,
+    /// Nobody waited for the answer any more.
+    Late,
+    /// The channel ended before it was answered.
+    Closed,
+}
+
+impl RenewalResult {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Rekeyed,
+        Self::Moved,
+        Self::Attached,
+        Self::Resumed,
+        Self::Late,
+        Self::Closed,
+    ];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Rekeyed => "rekeyed",
+            Self::Moved => "moved",
+            Self::Attached => "attached",
+            Self::Resumed => "resumed",
+            Self::Late => "late",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Counts a renewal that was answered well, or not at all.
+pub(crate) fn renewal(result: RenewalResult) {
+    counter!(RENEWALS, "result" => result.label()).increment(1);
+}
+
+/// Counts a renewal that was refused, by whomever.
+pub fn renewal_refused(reason: RefusalReason) {
+    counter!(RENEWALS, "result" => reason.label()).increment(1);
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Opening,
+    Attaching,
     Live,
+    Waiting,
 }
 
 impl State {
+    const ALL: &[Self] = &[Self::Opening, Self::Attaching, Self::Live, Self::Waiting];
+
     const fn label(self) -> &'static str {
         match self {
             Self::Opening => "opening",
+            Self::Attaching => "attaching",
             Self::Live => "live",
+            Self::Waiting => "waiting",
         }
     }
 
@@ -97,45 +182,66 @@ const fn toward(side: Side) -> &'static str {
 pub(crate) struct Counted {
     state: State,
     ending: Ending,
-    to_client: Direction,
-    to_worker: Direction,
-}
-
-struct Direction {
-    messages: Counter,
-    bytes: Counter,
 }
 
 impl Counted {
     pub(crate) fn opening() -> Self {
-        State::Opening.add(1.0);
-        Self {
-            state: State::Opening,
-            ending: Ending::Closed(CloseReason::Internal),
-            to_client: Direction::toward(Side::Client),
-            to_worker: Direction::toward(Side::Worker),
-        }
+        Self::begin(State::Opening)
     }
 
-    pub(crate) fn live(&mut self) {
+    pub(crate) fn attaching() -> Self {
+        Self::begin(State::Attaching)
+    }
+
+    fn begin(state: State) -> Self {
+        state.add(1.0);
+        let ending = Ending::Closed(CloseReason::Internal);
+        Self { state, ending }
+    }
+
+    fn go(&mut self, state: State) {
         self.state.add(-1.0);
-        self.state = State::Live;
+        self.state = state;
         self.state.add(1.0);
+    }
+
+    pub(crate) fn opened(&mut self) {
+        self.go(State::Live);
         counter!(OPENS, "result" => OPEN_OK).increment(1);
+    }
+
+    /// A renewal came through; `moved` to another path than the one that stood.
+    pub(crate) fn renewed(&mut self, moved: bool) {
+        let result = match self.state {
+            State::Attaching => RenewalResult::Attached,
+            State::Waiting => RenewalResult::Resumed,
+            State::Opening | State::Live if moved => RenewalResult::Moved,
+            State::Opening | State::Live => RenewalResult::Rekeyed,
+        };
+        if self.state != State::Live {
+            self.go(State::Live);
+        }
+        renewal(result);
+    }
+
+    /// It lost its path.
+    pub(crate) fn waiting(&mut self) {
+        self.go(State::Waiting);
+    }
+
+    /// Whether it has ever been live.
+    pub(crate) const fn was_live(&self) -> bool {
+        matches!(self.state, State::Live | State::Waiting)
     }
 
     pub(crate) const fn ending(&mut self, ending: Ending) {
         self.ending = ending;
     }
+}
 
-    pub(crate) fn passed(&self, to: Side, bytes: u64) {
-        let direction = match to {
-            Side::Client => &self.to_client,
-            Side::Worker => &self.to_worker,
-        };
-        direction.messages.increment(1);
-        direction.bytes.increment(bytes);
-    }
+/// Counts a Close of an epoch that is over.
+pub(crate) fn stale_close() {
+    counter!(STALE_CLOSES).increment(1);
 }
 
 /// Counts a frame that was not passed on.
@@ -143,13 +249,50 @@ pub(crate) fn dropped(reason: Dropped) {
     counter!(RELAY_DROPS, "reason" => reason.label()).increment(1);
 }
 
-impl Direction {
-    fn toward(side: Side) -> Self {
+/// Counts what comes off one socket.
+pub struct Received {
+    frames: Counter,
+}
+
+impl Received {
+    /// What comes for this side.
+    #[must_use]
+    pub fn toward(side: Side) -> Self {
+        let frames = counter!(RELAY_RECEIVED, "direction" => toward(side));
+        Self { frames }
+    }
+
+    /// One frame more.
+    pub fn count(&self) {
+        self.frames.increment(1);
+    }
+}
+
+/// Counts what leaves one lane.
+pub(crate) struct PassedOn {
+    messages: Counter,
+    bytes: Counter,
+}
+
+impl PassedOn {
+    pub(crate) fn toward(side: Side) -> Self {
         let direction = toward(side);
         Self {
             messages: counter!(RELAY_MESSAGES, "direction" => direction),
             bytes: counter!(RELAY_BYTES, "direction" => direction),
         }
+    }
+
+    pub(crate) fn count(&self, bytes: usize) {
+        self.messages.increment(1);
+        self.bytes.increment(bytes as u64);
+    }
+}
+
+impl Default for PassedOn {
+    fn default() -> Self {
+        let (messages, bytes) = (Counter::noop(), Counter::noop());
+        Self { messages, bytes }
     }
 }
 
@@ -157,13 +300,17 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.state.add(-1.0);
         match (self.state, self.ending) {
-            (State::Live, ending) => counter!(CLOSES, "reason" => ending.label()).increment(1),
+            (State::Live | State::Waiting, ending) => {
+                counter!(CLOSES, "reason" => ending.label()).increment(1);
+            }
             (State::Opening, Ending::Refused(reason)) => {
                 counter!(OPENS, "result" => reason.label()).increment(1);
             }
             (State::Opening, Ending::Closed(_)) => {
                 counter!(OPENS, "result" => OPEN_CLOSED).increment(1);
             }
+            // Its renewals are counted one by one.
+            (State::Attaching, _) => {}
         }
     }
 }

@@ -8,6 +8,7 @@ use schema::ids::ChannelId;
 use crate::{
     close::CloseReason,
     relay::{Ending, Side},
+    renewals::PathId,
 };
 
 /// What became of a channel.
@@ -19,8 +20,12 @@ pub struct ChannelReport {
     pub ending: Ending,
     /// The side that broke a rule of the wire, if one did.
     pub offender: Option<Side>,
-    /// Whether it was ever live.
+    /// Whether it was ever live at this Hub.
     pub opened: bool,
+    /// The newest epoch that was begun, or asked for.
+    pub epoch: u32,
+    /// Its client's connection, unless it waited for one.
+    pub path: Option<PathId>,
     /// What passed towards the Worker.
     pub to_worker: Passed,
     /// What passed towards the browser.
@@ -50,6 +55,8 @@ impl Guard {
             ending: Ending::Closed(CloseReason::Internal),
             offender: None,
             opened: false,
+            epoch: 0,
+            path: None,
             to_worker: Passed::default(),
             to_browser: Passed::default(),
         };

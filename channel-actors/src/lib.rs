@@ -7,8 +7,9 @@
 //!
 //! The Hub's half counts and passes on what it cannot read; the two ends seal, open and speak.
 //! Every rule lives in a brain, a plain struct that is given the time and never takes it:
-//! [`tally`], [`relay`], [`mux`] and, behind the feature `endpoint`, everything in `endpoint`. The
-//! [`channel`] actor and, behind the feature `client`, the task in `client` carry verdicts out.
+//! [`tally`], [`relay`], [`renewals`], [`mux`] and, behind the feature `endpoint`, everything in
+//! `endpoint`. The [`channel`] actor and, behind the feature `client`, the task in `client` carry
+//! verdicts out.
 //!
 //! What it never does: without `endpoint` no cryptography is in reach, so the Hub cannot decrypt;
 //! the relay keeps no payload; no frame is ever skipped to catch up, a side that is too slow loses
@@ -16,6 +17,7 @@
 //!
 //! Read next: [`limits`] for the numbers, [`relay`], then `endpoint`.
 
+mod arrival;
 pub mod channel;
 #[cfg(feature = "endpoint")]
 pub mod chunks;
@@ -27,10 +29,13 @@ pub mod guard;
 pub mod limits;
 pub mod messages;
 pub mod mux;
+mod outlets;
 mod parts;
+mod paths;
 pub mod post;
 pub mod refusal;
 pub mod relay;
+pub mod renewals;
 pub mod tally;
 
 #[cfg(feature = "endpoint")]
@@ -42,5 +47,6 @@ pub mod client;
 pub use channel::Channel;
 pub use close::CloseReason;
 pub use limits::Limits;
-pub use parts::{BrowserSide, ChannelParts, LinkSide};
+pub use parts::{Begin, BrowserSide, ChannelParts, LinkSide, Renewal};
 pub use refusal::{Refusal, RefusalReason};
+pub use renewals::PathId;

@@ -1,4 +1,4 @@
-//! What a Channel hears and says. Introductions, orders, frames, ends.
+//! What a Channel hears and says. Introductions, orders, events, frames, ends.
 //!
 //! A control message is the body of the wire's `Control`; each kind comes once or a few times in
 //! the life of a channel, so it is told. Frames are offered.
@@ -10,9 +10,18 @@ use schema::{
     wire::{self, control::Body},
 };
 
-use crate::{close::CloseReason, fence::Passing, post::Kept};
+use crate::{
+    arrival::Arrival,
+    close::CloseReason,
+    fence::Passing,
+    parts::{BrowserSide, Renewal},
+    post::Kept,
+    refusal::Refusal,
+    renewals::PathId,
+};
 
-/// Channel -> Session, before anything else: where this channel's frames go.
+/// Channel -> Session, before anything else, and once the Worker has taken a path: where this
+/// channel's frames go.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct MeetBrowser {
@@ -24,7 +33,7 @@ pub struct MeetBrowser {
     pub control: Recipient<ControlFromBrowser>,
 }
 
-/// Channel -> Link, before the open is announced.
+/// Channel -> Link, before the open or the renewal is announced.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct MeetWorker {
@@ -36,28 +45,66 @@ pub struct MeetWorker {
     pub control: Recipient<ControlFromWorker>,
 }
 
+/// Registry -> Channel: pass a renewal on. Its answer goes to the Session that asked; the
+/// refusal that comes back at once changes nothing.
+#[derive(Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub struct PassRenewal {
+    /// The Session that it came over.
+    pub browser: BrowserSide,
+    /// What it is.
+    pub renewal: Renewal,
+}
+
 /// Registry -> Channel -> Worker: the user's access changed.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct AnnounceAccess(pub wire::AccessChanged);
 
+/// Registry -> Channel: a Session went, or has to. Whether that is the end of the channel, only
+/// the channel knows.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct PathGone {
+    /// Which.
+    pub path: PathId,
+    /// Why.
+    pub reason: CloseReason,
+}
+
+/// Channel -> Registry: a path that went meant nothing, or nothing any more, to this channel.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct PathForgotten {
+    /// Whose.
+    pub channel: ChannelId,
+    /// Which.
+    pub path: PathId,
+}
+
 /// Session -> Channel: `Close`; anything else is a breach.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct ControlFromBrowser(pub Body);
+pub struct ControlFromBrowser {
+    /// The Session.
+    pub path: PathId,
+    /// What it says.
+    pub body: Body,
+}
 
 /// Link -> Channel: `Opened`, `Refused`, `Renewed`, `Close`, `AccessAcknowledged`.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct ControlFromWorker(pub Body);
 
-/// Channel -> Session: `Opened`, `Refused`, `Renewed`, `Close`. After `Refused` or `Close` the
-/// channel is no more.
+/// Channel -> Session: `Opened`, `Refused`, `Renewed`, `Close`. After the `Refused` of an open, or a
+/// `Close`, the channel is no more.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct ControlToBrowser(pub Body);
 
-/// Channel -> Link: `Incoming`, `AccessChanged`, `Close`. After `Close` the channel is no more.
+/// Channel -> Link: `Incoming`, `Renew`, `AccessChanged`, `Close`. After `Close` the channel is no
+/// more.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct ControlToWorker(pub Body);
@@ -65,12 +112,32 @@ pub struct ControlToWorker(pub Body);
 /// Session -> Channel.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct FromBrowser(pub Frame);
+pub struct FromBrowser {
+    pub(crate) path: PathId,
+    pub(crate) frame: Arrival,
+}
+
+impl FromBrowser {
+    /// A frame that came over this path.
+    #[must_use]
+    pub fn new(path: PathId, frame: Frame) -> Self {
+        let frame = frame.into();
+        Self { path, frame }
+    }
+}
 
 /// Link -> Channel.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct FromWorker(pub Frame);
+pub struct FromWorker(pub(crate) Arrival);
+
+impl FromWorker {
+    /// A frame that came over the channel's link.
+    #[must_use]
+    pub fn new(frame: Frame) -> Self {
+        Self(frame.into())
+    }
+}
 
 /// Channel -> Session. The frame is taken out with [`Passing::pass`].
 #[derive(Message)]

@@ -1,4 +1,4 @@
-//! What the Registry has in hand when an open is authorised.
+//! What the Registry has in hand when an open or a renewal is authorised.
 
 use std::sync::Arc;
 
@@ -12,7 +12,11 @@ use crate::{
     fence::Fence,
     guard::Guard,
     limits::Limits,
-    messages::{ControlToBrowser, ControlToWorker, MeetBrowser, MeetWorker, ToBrowser, ToWorker},
+    messages::{
+        ControlToBrowser, ControlToWorker, MeetBrowser, MeetWorker, PathForgotten, ToBrowser,
+        ToWorker,
+    },
+    renewals::PathId,
 };
 
 /// What a Channel is made of.
@@ -23,24 +27,45 @@ pub struct ChannelParts {
     pub worker: WorkerId,
     /// Its user.
     pub user: UserId,
-    /// What it stands or falls with.
+    /// What its first path stands or falls with.
     pub credential: CredentialId,
-    /// What is announced to the Worker, as it is.
-    pub incoming: wire::Incoming,
+    /// How it begins.
+    pub begin: Begin,
     /// The Session.
     pub browser: BrowserSide,
     /// The Link.
     pub link: LinkSide,
+    /// The Registry, which is told when a path that went is not known here any more.
+    pub forgotten: Recipient<PathForgotten>,
     /// Reports its end.
     pub guard: Guard,
-    /// The Registry keeps the same fence, and lets it fall before it says anything.
-    pub fence: Fence,
     /// The numbers.
     pub limits: Arc<Limits>,
 }
 
+/// How a Channel begins.
+pub enum Begin {
+    /// Announced to the Worker, as it is.
+    Open(wire::Incoming),
+    /// Known to its two ends, and not to this Hub.
+    Renew(Renewal),
+}
+
+/// A renewal that was authorised.
+pub struct Renewal {
+    /// Passed on to the Worker, as it is.
+    pub renew: wire::Renew,
+    /// Told to the Worker before it, where the renewal comes over another path than the channel's.
+    pub access: wire::AccessChanged,
+}
+
 /// How a Channel speaks to its Session.
 pub struct BrowserSide {
+    /// Tells it from other Sessions of this Hub.
+    pub path: PathId,
+    /// Falls when what this path stands with is revoked. The Registry keeps the same fence, and
+    /// lets it fall before it says anything.
+    pub fence: Fence,
     /// Frames.
     pub frames: Recipient<ToBrowser>,
     /// Control messages.

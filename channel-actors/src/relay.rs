@@ -1,4 +1,4 @@
-//! BRAIN of the Hub's half of a channel: opening, live, closed.
+//! BRAIN of the Hub's half of a channel: opening or renewing, live, closed.
 //!
 //! It judges every frame by its header and its size and sees nothing else. A stale epoch is not a
 //! fault: the frame was under way when the ends went on to new keys.
@@ -58,11 +58,27 @@ pub enum Dropped {
     Closed,
     /// The fence has fallen.
     Revoked,
+    /// It broke a rule, and its channel ended for that.
+    Violation,
+    /// Its channel had no place left, and ended for that.
+    Overrun,
+    /// Its channel ended, or was full, before it came to it.
+    Undelivered,
+    /// It waited for its connection, which ended first.
+    Unsent,
 }
 
 impl Dropped {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::StaleEpoch, Self::Closed, Self::Revoked];
+    pub const ALL: &[Self] = &[
+        Self::StaleEpoch,
+        Self::Closed,
+        Self::Revoked,
+        Self::Violation,
+        Self::Overrun,
+        Self::Undelivered,
+        Self::Unsent,
+    ];
 
     /// The name in metrics.
     #[must_use]
@@ -71,6 +87,10 @@ impl Dropped {
             Self::StaleEpoch => "stale_epoch",
             Self::Closed => "closed",
             Self::Revoked => "revoked",
+            Self::Violation => "violation",
+            Self::Overrun => "overrun",
+            Self::Undelivered => "undelivered",
+            Self::Unsent => "unsent",
         }
     }
 }
@@ -111,7 +131,11 @@ pub struct Relay {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Opening { until: Instant },
+    Opening {
+        until: Instant,
+    },
+    /// It has no path of which its Worker has said that it is the channel's.
+    Renewing,
     Live,
     Closed,
 }
@@ -121,11 +145,21 @@ impl Relay {
     /// client named in its open, 0 for the protocol's.
     #[must_use]
     pub fn opening(limits: &Limits, client_message_bytes: u32, now: Instant) -> Self {
+        let until = now + limits.open_timeout;
+        Self::begin(limits, client_message_bytes, State::Opening { until })
+    }
+
+    /// A channel that the Hub does not know and the ends do: it lost its path, or its Hub. What was
+    /// announced when it was opened is known to the ends alone, and they enforce it.
+    #[must_use]
+    pub fn renewing(limits: &Limits) -> Self {
+        Self::begin(limits, 0, State::Renewing)
+    }
+
+    fn begin(limits: &Limits, client_message_bytes: u32, state: State) -> Self {
         let message_bytes = limits.message_bytes_with(client_message_bytes);
         Self {
-            state: State::Opening {
-                until: now + limits.open_timeout,
-            },
+            state,
             epoch: 0,
             message_bytes,
             from_client: Tally::new(limits, message_bytes),
@@ -144,6 +178,8 @@ impl Relay {
         match self.state {
             State::Closed => Verdict::Drop(Dropped::Closed),
             State::Opening { .. } => Verdict::Close(CloseReason::ProtocolError),
+            // Neither end seals anything from its Renew, or its answer, on.
+            State::Renewing => Verdict::Drop(Dropped::StaleEpoch),
             State::Live => self.admit_live(from, frame, now),
         }
     }
@@ -189,8 +225,16 @@ impl Relay {
             return Err(CloseReason::ProtocolError);
         }
         self.epoch = serial;
+        self.state = State::Live;
         self.begin_tallies();
         Ok(())
+    }
+
+    /// The client's path went, and a renewal over another is under way.
+    pub fn path_lost(&mut self) {
+        if self.state == State::Live {
+            self.state = State::Renewing;
+        }
     }
 
     /// Whether a Close that names this epoch still counts.
@@ -227,7 +271,7 @@ impl Relay {
                 .into_iter()
                 .flatten()
                 .min(),
-            State::Closed => None,
+            State::Renewing | State::Closed => None,
         }
     }
 
@@ -242,7 +286,7 @@ impl Relay {
             State::Live if self.from_client.is_late(now) || self.from_worker.is_late(now) => {
                 Some(Ending::Closed(CloseReason::ChunkTimeout))
             }
-            State::Opening { .. } | State::Live | State::Closed => None,
+            State::Opening { .. } | State::Renewing | State::Live | State::Closed => None,
         }
     }
 
@@ -250,6 +294,12 @@ impl Relay {
     #[must_use]
     pub const fn is_opening(&self) -> bool {
         matches!(self.state, State::Opening { .. })
+    }
+
+    /// Whether it waits for a path.
+    #[must_use]
+    pub fn is_renewing(&self) -> bool {
+        self.state == State::Renewing
     }
 
     /// Whether frames pass.
@@ -302,7 +352,8 @@ impl Relay {
     }
 
     fn take_renewal(&mut self) -> Result<(), CloseReason> {
-        if self.state != State::Live || self.renewals == 0 {
+        let may = matches!(self.state, State::Live | State::Renewing);
+        if !may || self.renewals == 0 {
             return Err(CloseReason::ProtocolError);
         }
         self.renewals -= 1;

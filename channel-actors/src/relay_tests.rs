@@ -167,6 +167,48 @@ fn a_worker_answers_a_renewal_once_and_only_when_asked() {
 }
 
 #[test]
+fn a_channel_that_is_not_known_is_live_with_the_answer_to_its_renewal() {
+    let now = Instant::now();
+    let mut relay = Relay::renewing(&Limits::default());
+    let stale = Verdict::Drop(Dropped::StaleEpoch);
+    for side in [Side::Client, Side::Worker] {
+        assert_eq!(relay.admit(side, &frame_of(3, 1, 0), now), stale);
+    }
+    assert_eq!(relay.opened(0), Err(CloseReason::ProtocolError));
+    assert!(relay.is_renewing() && !relay.is_live());
+    relay.renewal_asked();
+    assert_eq!(relay.renewed(4, 1_624), Ok(()));
+    assert!(relay.is_live());
+    assert_eq!(relay.epoch(), 4);
+    assert_eq!(
+        relay.admit(Side::Client, &frame_of(4, 1, 0), now),
+        Verdict::Pass
+    );
+}
+
+#[test]
+fn a_channel_that_lost_its_path_lets_nothing_pass_until_it_is_renewed() {
+    let now = Instant::now();
+    let mut relay = live(now);
+    assert_eq!(
+        relay.admit(Side::Worker, &frame_of(0, 1, 1), now),
+        Verdict::Pass
+    );
+    relay.renewal_asked();
+    relay.path_lost();
+    assert_eq!(relay.deadline(), None, "the message's timer stands still");
+    assert_eq!(
+        relay.admit(Side::Worker, &frame_of(0, 1, 0), now),
+        Verdict::Drop(Dropped::StaleEpoch)
+    );
+    assert_eq!(relay.renewed(1, 56), Ok(()));
+    assert!(relay.is_live());
+    assert!(relay.close());
+    relay.path_lost();
+    assert!(relay.is_closed());
+}
+
+#[test]
 fn not_one_more_frame_passes_the_fence() {
     let now = Instant::now();
     let mut relay = live(now);

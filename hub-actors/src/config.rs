@@ -75,6 +75,11 @@ pub struct Quotas {
     pub opens_per_second: u32,
     /// Opens beyond the average that may come at once. Default 100.
     pub opens_burst: u32,
+    /// Channels that one user may renew within a second, on average. Default 200.
+    pub renewals_per_second: u32,
+    /// Renewals beyond the average that may come at once, as they do when a Hub was restarted: two
+    /// for each live channel. Default 2048.
+    pub renewals_burst: u32,
     /// Registered Workers of one user. Default 256.
     pub workers_per_user: u32,
     /// Unused registration keys of one user. Default 16.
@@ -90,6 +95,8 @@ impl Default for Quotas {
             channels_per_user: 1_024,
             opens_per_second: 20,
             opens_burst: 100,
+            renewals_per_second: 200,
+            renewals_burst: 2_048,
             workers_per_user: 256,
             registration_keys_per_user: 16,
             failed_sign_ins_per_minute: 10,

@@ -71,3 +71,32 @@ pub(crate) fn ended(body: &Body) -> Option<ChannelId> {
     };
     ChannelId::try_from(&id[..]).ok()
 }
+
+/// The channel that a renewal of it was answered by this message, and its serial if it went well.
+pub(crate) fn renewed(body: &Body) -> Option<(ChannelId, u32)> {
+    let (id, serial) = match body {
+        Body::Renewed(renewed) => (&renewed.channel_id, renewed.serial),
+        Body::Refused(refused) if refused.serial != 0 => (&refused.channel_id, 0),
+        Body::Refused(_)
+        | Body::Open(_)
+        | Body::Incoming(_)
+        | Body::Opened(_)
+        | Body::Renew(_)
+        | Body::Close(_)
+        | Body::AccessChanged(_)
+        | Body::AccessAcknowledged(_)
+        | Body::Goodbye(_) => return None,
+    };
+    Some((ChannelId::try_from(&id[..]).ok()?, serial))
+}
+
+/// The channel that this message asks its Worker to renew, and the serial.
+pub(crate) fn asked(body: &Body) -> Option<(ChannelId, u32)> {
+    let Body::Renew(renew) = body else {
+        return None;
+    };
+    Some((
+        ChannelId::try_from(&renew.channel_id[..]).ok()?,
+        renew.serial,
+    ))
+}

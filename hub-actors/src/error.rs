@@ -78,6 +78,8 @@ pub enum Quota {
     Channels,
     /// Opens within a time.
     Opens,
+    /// Renewals within a time.
+    Renewals,
     /// Registered Workers.
     Workers,
     /// Unused registration keys.
@@ -88,10 +90,11 @@ pub enum Quota {
 
 impl Quota {
     /// Every one, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Sessions,
         Self::Channels,
         Self::Opens,
+        Self::Renewals,
         Self::Workers,
         Self::RegistrationKeys,
         Self::SignIns,
@@ -104,6 +107,7 @@ impl Quota {
             Self::Sessions => "sessions",
             Self::Channels => "channels",
             Self::Opens => "opens",
+            Self::Renewals => "renewals",
             Self::Workers => "workers",
             Self::RegistrationKeys => "registration_keys",
             Self::SignIns => "sign_ins",

@@ -17,9 +17,11 @@ use actix_rt::ArbiterHandle;
 use bytes::Bytes;
 use channel_actors::{
     close,
+    figures::Received,
     messages::{ControlFromWorker, ControlToWorker, FromWorker, MeetWorker, ToWorker},
     mux::{Mux, Route},
-    post::{Kept, tell, tell_addr},
+    post::{Kept, Overrun, tell, tell_addr},
+    relay::Side,
 };
 use schema::{
     frame::{Frame, Outer},
@@ -59,6 +61,7 @@ pub(crate) struct Link {
     worker: Worker,
     phase: Phase,
     mux: Mux<WorkerRoute>,
+    received: Received,
     outbox: Outbox,
     liveness: Liveness,
     nonce: u64,
@@ -83,6 +86,8 @@ enum Phase {
 struct WorkerRoute {
     frames: Kept<FromWorker>,
     control: Recipient<ControlFromWorker>,
+    /// The newest that was asked for over this link: a goodbye names it.
+    epoch: u32,
 }
 
 /// Starts the actor of a Worker whose token was right.
@@ -111,6 +116,7 @@ impl Link {
                 until: now + ms(times.hello_ms),
             },
             mux: Mux::new(&state.limits),
+            received: Received::toward(Side::Client),
             liveness: Liveness::new(ms(times.heartbeat_after_ms), ms(times.link_dead_ms), now),
             state,
             worker,
@@ -258,15 +264,19 @@ impl Link {
 
     fn frame(&mut self, frame: Frame, ctx: &mut Context<Self>) {
         let channel = frame.channel();
+        self.received.count();
         match self.mux.route(&channel, clock::now()) {
             Route::To(route) => {
-                if route.frames.offer(FromWorker(frame)).is_err() {
+                if route.frames.offer(FromWorker::new(frame)) == Err(Overrun::Full) {
                     tell_addr(&self.state.registry, ChannelOverrun { channel });
                 }
             }
             Route::Late => telemetry::stray_frame(Stray::Late),
             Route::Foreign => telemetry::stray_frame(Stray::Foreign),
-            Route::Offender => self.leave(LinkEnd::Offender, ctx),
+            Route::Offender => {
+                telemetry::stray_frame(Stray::Foreign);
+                self.leave(LinkEnd::Offender, ctx);
+            }
         }
     }
 
@@ -291,7 +301,13 @@ impl Link {
         else {
             return self.leave(LinkEnd::Protocol, ctx);
         };
+        // A channel that the Worker refuses is no more, and nobody will say so.
+        let is_refused = matches!(&body, Body::Refused(refused) if refused.serial == 0);
         match self.mux.route(&channel, now) {
+            Route::To(route) if is_refused => {
+                tell(&route.control, ControlFromWorker(body));
+                self.mux.remove(&channel, now);
+            }
             Route::To(route) => tell(&route.control, ControlFromWorker(body)),
             Route::Late | Route::Foreign => {}
             Route::Offender => self.leave(LinkEnd::Offender, ctx),
@@ -323,8 +339,8 @@ impl Link {
             self.outbox.drop_frames();
         }
         // Said here, since a Channel's own word could come when this actor has gone.
-        for (channel, _) in self.mux.drain() {
-            self.say_control(close::close(channel, 0, of_channels), ctx);
+        for (channel, route) in self.mux.drain() {
+            self.say_control(close::close(channel, route.epoch, of_channels), ctx);
         }
         let after = depart.reconnect_after.as_millis();
         let goodbye = wire::LinkGoodbye {
@@ -376,11 +392,12 @@ impl Handler<MeetWorker> for Link {
             frames,
             control,
         } = meet;
-        if self
-            .mux
-            .insert(channel, WorkerRoute { frames, control })
-            .is_err()
-        {
+        let route = WorkerRoute {
+            frames,
+            control,
+            epoch: 0,
+        };
+        if self.mux.insert(channel, route).is_err() {
             // The directory gives an id out once.
             tracing::error!(%channel, "a channel was introduced twice");
         }
@@ -403,6 +420,11 @@ impl Handler<ControlToWorker> for Link {
     fn handle(&mut self, ControlToWorker(body): ControlToWorker, ctx: &mut Context<Self>) {
         if let Some(channel) = departure::ended(&body) {
             self.mux.remove(&channel, clock::now());
+        }
+        if let Some((channel, serial)) = departure::asked(&body)
+            && let Some(route) = self.mux.get_mut(&channel)
+        {
+            route.epoch = route.epoch.max(serial);
         }
         self.say_control(body, ctx);
     }

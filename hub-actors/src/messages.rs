@@ -7,12 +7,15 @@ use std::{fmt, time::Duration};
 use actix::{Addr, Message, Recipient};
 use bytes::Bytes;
 use channel_actors::{
-    Refusal,
+    PathId, Refusal,
     guard::ChannelReport,
     messages::{ControlToBrowser, ControlToWorker, MeetBrowser, MeetWorker, ToBrowser, ToWorker},
     post::Kept,
 };
-use schema::ids::{ChannelId, CredentialId, UserId, WorkerId};
+use schema::{
+    ids::{ChannelId, CredentialId, UserId, WorkerId},
+    wire,
+};
 
 use crate::{
     claim::Claim,
@@ -33,6 +36,19 @@ pub(crate) struct LinkId(pub(crate) u64);
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// A session is a path to the channels that run over it.
+impl From<SessionId> for PathId {
+    fn from(SessionId(number): SessionId) -> Self {
+        Self(number)
+    }
+}
+
+impl From<PathId> for SessionId {
+    fn from(PathId(number): PathId) -> Self {
+        Self(number)
     }
 }
 
@@ -102,6 +118,16 @@ pub(crate) struct OpenChannel {
     /// Settled by the Registry when it opens, and before that by whoever gives up.
     pub(crate) claim: Claim,
     pub(crate) max_message_bytes: u32,
+}
+
+/// Order: new keys for a channel, over the session that it has or over another.
+#[derive(Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct RenewChannel {
+    pub(crate) grant: Grant,
+    pub(crate) session: SessionId,
+    pub(crate) channel: ChannelId,
+    pub(crate) renew: wire::Renew,
 }
 
 /// Order: nobody new from now on. Answers how many are to be said goodbye to.

@@ -9,7 +9,7 @@ use std::{
 use actix::{Actor as _, Addr};
 use channel_actors::Limits;
 use schema::ids::{CredentialId, OrganisationId, UserId, WorkspaceId};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     accounts,
@@ -125,6 +125,8 @@ pub(crate) struct Foundation {
 
 /// Threads that links and channels share.
 const ARBITERS: usize = 2;
+/// Renewals that ask the database at once: few beside the 256 that may wait for it.
+const RENEWING: usize = 32;
 
 /// Lays the foundation. Runs inside the Hub's actix system, before anybody is served.
 pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
@@ -253,6 +255,10 @@ fn state(
         burst: config.quotas.opens_burst.max(1),
         every: Duration::from_secs(1) / config.quotas.opens_per_second.max(1),
     });
+    let renewals = Limiter::new(Rate {
+        burst: config.quotas.renewals_burst.max(1),
+        every: Duration::from_secs(1) / config.quotas.renewals_per_second.max(1),
+    });
     State {
         config,
         names,
@@ -266,6 +272,8 @@ fn state(
         solo_credential,
         sign_ins: Mutex::new(sign_ins),
         opens: Mutex::new(opens),
+        renewals: Mutex::new(renewals),
+        renewing: Semaphore::new(RENEWING),
         draining: AtomicBool::new(false),
     }
 }

@@ -12,6 +12,7 @@ use std::{
 use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
 use channel_actors::Limits;
 use schema::ids::{CredentialId, UserId};
+use tokio::sync::Semaphore;
 
 use crate::{
     arbiters::Arbiters,
@@ -41,6 +42,10 @@ pub(crate) struct State {
     pub(crate) sign_ins: Mutex<Limiter<Option<IpAddr>>>,
     /// Before the database is asked: an open costs it two questions.
     pub(crate) opens: Mutex<Limiter<UserId>>,
+    /// The same, for renewals: they may be many at once.
+    pub(crate) renewals: Mutex<Limiter<UserId>>,
+    /// Turns at the database, so that all who come back at once wait among themselves.
+    pub(crate) renewing: Semaphore,
     pub(crate) draining: AtomicBool,
 }
 

@@ -6,6 +6,8 @@
     reason = "the support of the other tests holds more than this one needs"
 )]
 
+#[path = "hub/books.rs"]
+mod books;
 #[path = "hub/support.rs"]
 mod support;
 
@@ -13,17 +15,6 @@ use hub_actors::Mode;
 use schema::wire::control::Body;
 
 use support::{Browser, TestHub, TestWorker, frame, open};
-
-/// The sum over all series of a metric that have this text in their labels.
-fn sum(text: &str, metric: &str, label: &str) -> f64 {
-    let series = text.lines().filter(|line| {
-        let rest = line.strip_prefix(metric);
-        rest.is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(label)
-    });
-    series
-        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
-        .sum()
-}
 
 #[tokio::test]
 async fn opened_is_live_plus_all_that_closed() {
@@ -48,45 +39,45 @@ async fn opened_is_live_plus_all_that_closed() {
     };
     hub.until(|census| census.channels == 4).await;
 
-    let text = hub.admin("/metrics").await.text();
-    let opened = sum(&text, "leapmux_hub_channel_opens_total", "\"ok\"");
-    let live = sum(&text, "leapmux_hub_channels", "\"live\"");
-    let closed = sum(&text, "leapmux_hub_channel_closes_total", "");
+    let books = hub.books().await;
+    let opened = books.sum("leapmux_hub_channel_opens_total", "\"ok\"");
+    let live = books.sum("leapmux_hub_channels", "\"live\"");
+    let closed = books.sum("leapmux_hub_channel_closes_total", "");
     assert_eq!((opened, live, closed), (5.0, 4.0, 1.0));
     assert_eq!(
-        sum(&text, "leapmux_hub_channel_closes_total", "\"frame_size\""),
+        books.sum("leapmux_hub_channel_closes_total", "\"frame_size\""),
         1.0
     );
     assert_eq!(
-        sum(&text, "leapmux_hub_channel_opens_total", "\"quota\""),
+        books.sum("leapmux_hub_channel_opens_total", "\"quota\""),
         1.0
     );
     assert_eq!(
-        sum(&text, "leapmux_hub_quota_refusals_total", "\"channels\""),
+        books.sum("leapmux_hub_quota_refusals_total", "\"channels\""),
         1.0
     );
     assert_eq!(
-        sum(&text, "leapmux_hub_relay_messages_total", "\"to_worker\""),
+        books.sum("leapmux_hub_relay_messages_total", "\"to_worker\""),
         1.0
     );
     assert_eq!(
-        sum(&text, "leapmux_hub_relay_bytes_total", "\"to_worker\""),
+        books.sum("leapmux_hub_relay_bytes_total", "\"to_worker\""),
         100.0
     );
-    let lines = text.lines().count();
+    let lines = hub.admin("/metrics").await.text().lines().count();
 
     drop(browser);
     drop(worker);
     hub.until(|census| census.is_empty()).await;
-    let text = hub.admin("/metrics").await.text();
-    assert_eq!(sum(&text, "leapmux_hub_channels", ""), 0.0);
-    assert_eq!(sum(&text, "leapmux_hub_channel_closes_total", ""), 5.0);
-    assert_eq!(sum(&text, "leapmux_hub_sessions", ""), 0.0);
-    assert_eq!(sum(&text, "leapmux_hub_links", ""), 0.0);
-    assert_eq!(sum(&text, "leapmux_hub_session_disconnects_total", ""), 1.0);
-    assert_eq!(sum(&text, "leapmux_hub_link_disconnects_total", ""), 1.0);
+    let books = hub.books().await;
+    assert_eq!(books.sum("leapmux_hub_channels", ""), 0.0);
+    assert_eq!(books.sum("leapmux_hub_channel_closes_total", ""), 5.0);
+    assert_eq!(books.sum("leapmux_hub_sessions", ""), 0.0);
+    assert_eq!(books.sum("leapmux_hub_links", ""), 0.0);
+    assert_eq!(books.sum("leapmux_hub_session_disconnects_total", ""), 1.0);
+    assert_eq!(books.sum("leapmux_hub_link_disconnects_total", ""), 1.0);
     assert_eq!(
-        text.lines().count(),
+        hub.admin("/metrics").await.text().lines().count(),
         lines,
         "series came into being while it ran"
     );

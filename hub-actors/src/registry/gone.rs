@@ -9,19 +9,25 @@ use channel_actors::{
     post::tell,
     relay::Ending,
 };
-use schema::ids::{ChannelId, CredentialId, WorkerId};
+use schema::ids::{ChannelId, CredentialId, UserId, WorkerId};
 
 use super::{KnownSession, Registry, Ways};
 use crate::{
     clock,
     directory::Offender,
-    messages::{ChannelGone, ChannelOverrun, CredentialRevoked, DepartLink, LinkGone, SessionGone},
+    messages::{
+        ChannelGone, ChannelOverrun, CredentialRevoked, DepartLink, LinkGone, SessionGone,
+        SessionId,
+    },
     store::workers,
     telemetry::{self, LinkEnd, SessionEnd},
 };
 
 /// How long a peer that offended should stay away.
 const OFFENDER_RETRY: Duration = Duration::from_secs(60);
+/// A link that is back by then was never gone, as far as anybody who watches is concerned. Longer
+/// than a Worker waits before it first dials again.
+const FLAP: Duration = Duration::from_millis(1_500);
 
 impl Handler<SessionGone> for Registry {
     type Result = ();
@@ -31,7 +37,7 @@ impl Handler<SessionGone> for Registry {
             ctx.cancel_future(expiry);
         }
         let channels = self.directory.session_gone(gone.id);
-        self.close(&channels, CloseReason::ConnectionLost);
+        self.close_path(gone.id, &channels, CloseReason::ConnectionLost);
         self.sessions.remove(&gone.id);
         telemetry::session_ended(gone.kind, gone.reason);
         tracing::info!(session = %gone.id, reason = gone.reason.label(), "a session ended");
@@ -47,10 +53,14 @@ impl Handler<LinkGone> for Registry {
         let Some(channels) = self.directory.link_gone(&gone.worker, gone.id) else {
             return;
         };
-        self.close(&channels, CloseReason::WorkerOffline);
+        // Both ends keep the channel: the Worker may be back in a moment.
+        self.close(&channels, CloseReason::ConnectionLost);
         self.links.remove(&gone.worker);
         self.parts.presence.went(&gone.worker, gone.id);
-        self.announce(gone.owner, &gone.worker);
+        let (owner, worker) = (gone.owner, gone.worker.clone());
+        ctx.run_later(FLAP, move |registry, _| {
+            registry.announce_absence(owner, &worker)
+        });
         self.note_seen(gone.worker, ctx);
     }
 }
@@ -61,9 +71,13 @@ impl Handler<ChannelGone> for Registry {
     fn handle(&mut self, ChannelGone(report): ChannelGone, _: &mut Context<Self>) {
         self.channels.remove(&report.channel);
         if report.ending == Ending::Closed(CloseReason::Internal) {
-            self.bury(report.channel);
+            self.bury(report.channel, report.epoch);
         }
-        if let Some(offender) = self.directory.channel_gone(report.channel, report.offender) {
+        let path = report.path.map(SessionId::from);
+        let offender = self
+            .directory
+            .channel_gone(report.channel, path, report.offender);
+        if let Some(offender) = offender {
             self.punish(offender);
         }
     }
@@ -100,18 +114,27 @@ impl Registry {
         ctx.spawn(note.into_actor(self));
     }
 
+    /// A Worker that comes back at once was never away.
+    fn announce_absence(&mut self, owner: UserId, worker: &WorkerId) {
+        if !self.links.contains_key(worker) {
+            self.announce(owner, worker);
+        }
+    }
+
     /// A channel that died could not say goodbye.
-    fn bury(&self, channel: ChannelId) {
-        let Some((session, worker)) = self.directory.parties(channel) else {
+    fn bury(&self, channel: ChannelId, epoch: u32) {
+        let Some((sessions, worker)) = self.directory.parties(channel) else {
             return;
         };
-        let close = close::close(channel, 0, CloseReason::Internal);
-        if let Some(KnownSession {
-            ways: Ways::Relay { control, .. },
-            ..
-        }) = self.sessions.get(&session)
-        {
-            tell(control, ControlToBrowser(close.clone()));
+        let close = close::close(channel, epoch, CloseReason::Internal);
+        for session in sessions {
+            if let Some(KnownSession {
+                ways: Ways::Relay { control, .. },
+                ..
+            }) = self.sessions.get(&session)
+            {
+                tell(control, ControlToBrowser(close.clone()));
+            }
         }
         if let Some(known) = self.links.get(&worker) {
             tell(&known.control, ControlToWorker(close));
@@ -122,15 +145,16 @@ impl Registry {
     pub(super) fn revoke(&mut self, credential: CredentialId) {
         let began = clock::now();
         let revoked = self.directory.revoke(credential, began);
-        for known in revoked
-            .channels
-            .iter()
-            .filter_map(|channel| self.channels.get(channel))
-        {
-            known.fence.fall();
+        for (channel, session) in &revoked.paths {
+            let known = self.channels.get(channel);
+            if let Some(fence) = known.and_then(|known| known.fences.get(session)) {
+                fence.fall();
+            }
         }
         telemetry::revocation(clock::now().saturating_duration_since(began));
-        self.close(&revoked.channels, CloseReason::Revoked);
+        for (channel, session) in revoked.paths {
+            self.close_path(session, &[channel], CloseReason::Revoked);
+        }
         for session in revoked.sessions {
             self.depart(session, SessionEnd::Revoked, Duration::ZERO);
         }

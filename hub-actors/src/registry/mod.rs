@@ -11,7 +11,8 @@ use channel_actors::{
     Channel, CloseReason, Limits, RefusalReason,
     fence::Fence,
     messages::{
-        Close, ControlToBrowser, ControlToWorker, MeetBrowser, MeetWorker, ToBrowser, ToWorker,
+        Close, ControlToBrowser, ControlToWorker, MeetBrowser, MeetWorker, PathGone, ToBrowser,
+        ToWorker,
     },
     post::{Kept, tell, tell_addr},
 };
@@ -34,6 +35,7 @@ use crate::{
 
 mod gone;
 mod open;
+mod renew;
 
 /// What a Registry is made of.
 pub(crate) struct RegistryParts {
@@ -92,7 +94,8 @@ struct KnownLink {
 
 struct KnownChannel {
     addr: Addr<Channel>,
-    fence: Fence,
+    /// One for each session that it was opened or renewed over.
+    fences: BTreeMap<SessionId, Fence>,
 }
 
 impl Registry {
@@ -120,6 +123,17 @@ impl Registry {
             .filter_map(|channel| self.channels.get(channel))
         {
             tell_addr(&known.addr, Close { reason });
+        }
+    }
+
+    /// A session is no path any more, to whichever of these channels it was one.
+    fn close_path(&self, session: SessionId, channels: &[ChannelId], reason: CloseReason) {
+        let path = session.into();
+        for known in channels
+            .iter()
+            .filter_map(|channel| self.channels.get(channel))
+        {
+            tell_addr(&known.addr, PathGone { path, reason });
         }
     }
 
@@ -326,7 +340,7 @@ impl Handler<SendAway> for Registry {
         let leavers = self.directory.send_away(order.count);
         let (reason, reconnect_after) = (CloseReason::Draining, order.reconnect_after);
         for session in leavers.sessions {
-            self.close(&self.directory.channels_of(session), reason);
+            self.close_path(session, &self.directory.channels_of(session), reason);
             self.depart(session, SessionEnd::Draining, reconnect_after);
         }
         for (worker, id) in leavers.links {

@@ -1,21 +1,25 @@
 //! How a channel comes to be: a place in the directory, one more look, an introduction.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use actix::{
     ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, ResponseActFuture,
     WrapFuture as _,
 };
 use channel_actors::{
-    BrowserSide, Channel, ChannelParts, LinkSide, Refusal, RefusalReason, fence::Fence,
+    Begin, BrowserSide, Channel, ChannelParts, LinkSide, Refusal, RefusalReason, fence::Fence,
     guard::Guard, post::tell_addr,
 };
-use schema::{ids::WorkerId, wire};
+use schema::{
+    ids::{ChannelId, WorkerId},
+    wire,
+};
 
 use super::{KnownChannel, Registry, Ways};
 use crate::{
     clock,
     directory::{Asked, Reservation},
+    grant::Grant,
     messages::{ChannelGone, LinkId, OpenChannel, SessionId},
     store::credentials,
     telemetry,
@@ -51,7 +55,7 @@ impl Handler<OpenChannel> for Registry {
         Box::pin(question.into_actor(self).map(move |answer, registry, ctx| {
             let refused = match answer {
                 Ok(true) => {
-                    return Ok(registry.start_channel(reservation, order, ctx.address())?);
+                    return Ok(registry.open_channel(reservation, &order, ctx.address())?);
                 }
                 Ok(false) => RefusalReason::Credential,
                 Err(fault) => {
@@ -67,17 +71,19 @@ impl Handler<OpenChannel> for Registry {
 
 impl Registry {
     /// Introduces the two sides of a channel that has passed its last check.
-    fn start_channel(
+    fn open_channel(
         &mut self,
         reservation: Reservation,
-        order: OpenChannel,
+        order: &OpenChannel,
         me: Addr<Self>,
     ) -> Result<(), RefusalReason> {
         let link = self.directory.commit(reservation).inspect_err(|_| {
             self.directory.release(reservation);
         })?;
-        let sides = self.sides(order.session, order.grant.worker(), link);
-        let Some((browser, link)) = sides else {
+        let fence = Fence::new();
+        let browser = self.browser_side(order.session, fence.clone());
+        let link = self.link_side(order.grant.worker(), link);
+        let (Some(browser), Some(link)) = (browser, link) else {
             self.directory.release(reservation);
             return Err(RefusalReason::WorkerOffline);
         };
@@ -86,31 +92,52 @@ impl Registry {
             self.directory.release(reservation);
             return Err(RefusalReason::Busy);
         }
-        let (channel, fence) = (order.channel, Fence::new());
-        let gone = move |report| tell_addr(&me, ChannelGone(report));
-        let parts = ChannelParts {
-            channel,
-            worker: order.grant.worker().clone(),
-            user: order.grant.user().clone(),
-            credential: order.grant.credential().clone(),
-            incoming: incoming(&order),
-            browser,
-            link,
-            guard: Guard::new(channel, gone),
-            fence: fence.clone(),
-            limits: Arc::clone(&self.parts.limits),
-        };
-        let addr = Channel::start_on(self.parts.arbiters.next(), parts);
-        self.channels.insert(channel, KnownChannel { addr, fence });
+        let begin = Begin::Open(incoming(order));
+        let fences = [(order.session, fence)].into();
+        let parts = self.parts_of(order.channel, &order.grant, begin, browser, link, me);
+        self.start_channel(parts, fences);
         Ok(())
     }
 
-    fn sides(
+    /// What a new actor of this channel is made of.
+    pub(super) fn parts_of(
         &self,
-        session: SessionId,
-        worker: &WorkerId,
-        link: LinkId,
-    ) -> Option<(BrowserSide, LinkSide)> {
+        channel: ChannelId,
+        grant: &Grant,
+        begin: Begin,
+        browser: BrowserSide,
+        link: LinkSide,
+        me: Addr<Self>,
+    ) -> ChannelParts {
+        let registry = me.clone();
+        let gone = move |report| tell_addr(&registry, ChannelGone(report));
+        ChannelParts {
+            channel,
+            worker: grant.worker().clone(),
+            user: grant.user().clone(),
+            credential: grant.credential().clone(),
+            begin,
+            browser,
+            link,
+            forgotten: me.recipient(),
+            guard: Guard::new(channel, gone),
+            limits: Arc::clone(&self.parts.limits),
+        }
+    }
+
+    pub(super) fn start_channel(
+        &mut self,
+        parts: ChannelParts,
+        fences: BTreeMap<SessionId, Fence>,
+    ) {
+        let channel = parts.channel;
+        let addr = Channel::start_on(self.parts.arbiters.next(), parts);
+        let known = KnownChannel { addr, fences };
+        self.channels.insert(channel, known);
+    }
+
+    /// How a channel speaks to a session, as long as it is here.
+    pub(super) fn browser_side(&self, session: SessionId, fence: Fence) -> Option<BrowserSide> {
         let Ways::Relay {
             frames,
             control,
@@ -119,18 +146,23 @@ impl Registry {
         else {
             return None;
         };
-        let known = self.links.get(worker).filter(|known| known.id == link)?;
-        let browser = BrowserSide {
+        Some(BrowserSide {
+            path: session.into(),
+            fence,
             frames: frames.clone(),
             control: control.clone(),
             meet: meet.clone(),
-        };
-        let link = LinkSide {
+        })
+    }
+
+    /// How a channel speaks to a link, as long as it is the Worker's.
+    pub(super) fn link_side(&self, worker: &WorkerId, link: LinkId) -> Option<LinkSide> {
+        let known = self.links.get(worker).filter(|known| known.id == link)?;
+        Some(LinkSide {
             frames: known.frames.clone(),
             control: known.control.clone(),
             meet: known.meet.clone(),
-        };
-        Some((browser, link))
+        })
     }
 }
 

@@ -10,6 +10,7 @@
 //! | this one | the two upgrades, and who is let in |
 //! | [`relay`] | Session: a mux and a parser |
 //! | [`opening`] | opens that are under way |
+//! | [`renewing`] | renewals that are under way |
 //! | [`outgoing`] | what waits for the socket, up to its fence |
 //! | [`watcher`] | Watcher: what changed, in JSON |
 
@@ -41,6 +42,7 @@ use crate::{
 mod opening;
 mod outgoing;
 mod relay;
+mod renewing;
 mod watcher;
 
 /// What a client of the relay has to speak; the version of the outer message.

@@ -11,12 +11,14 @@ use actix_web::{Error, web};
 use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
 use bytes::Bytes;
 use channel_actors::{
-    Refusal, RefusalReason, close,
+    PathId, Refusal, RefusalReason, close,
+    figures::Received,
     limits::WEBSOCKET_MESSAGE_MAX,
     messages::{ControlFromBrowser, ControlToBrowser, FromBrowser, MeetBrowser, ToBrowser},
     mux::{Mux, Route},
-    post::{Kept, tell, tell_addr},
+    post::{Kept, Overrun, tell, tell_addr},
     refusal,
+    relay::Side,
 };
 use futures_util::Stream;
 use schema::{
@@ -29,6 +31,7 @@ use super::{
     code, incoming, not_met,
     opening::{Opening, open_channel},
     outgoing::Outgoing,
+    renewing::Renewing,
     tick,
 };
 use crate::{
@@ -51,17 +54,21 @@ const MAILBOX: usize = 1 << 30;
 pub(crate) struct Session {
     pub(super) state: Arc<State>,
     pub(super) caller: Caller,
-    guard: SessionGuard,
+    pub(super) guard: SessionGuard,
     mux: Mux<BrowserRoute>,
+    received: Received,
     pub(super) outgoing: Outgoing,
     assembly: Assembly,
     liveness: Liveness,
     pub(super) opening: BTreeMap<ChannelId, Opening>,
+    pub(super) renewing: Renewing,
 }
 
 struct BrowserRoute {
     frames: Kept<FromBrowser>,
     control: Recipient<ControlFromBrowser>,
+    /// The newest that was begun here: a goodbye names it.
+    epoch: u32,
 }
 
 impl Session {
@@ -72,6 +79,8 @@ impl Session {
             assembly: Assembly::new(WEBSOCKET_MESSAGE_MAX),
             liveness: super::liveness(&state),
             opening: BTreeMap::new(),
+            renewing: Renewing::default(),
+            received: Received::toward(Side::Worker),
             state,
             caller,
             guard,
@@ -102,22 +111,27 @@ impl Session {
 
     fn frame(&mut self, frame: Frame, ctx: &mut WebsocketContext<Self>) {
         let channel = frame.channel();
+        self.received.count();
         match self.mux.route(&channel, clock::now()) {
             Route::To(route) => {
-                if route.frames.offer(FromBrowser(frame)).is_err() {
+                let frame = FromBrowser::new(self.guard.id.into(), frame);
+                if route.frames.offer(frame) == Err(Overrun::Full) {
                     tell_addr(&self.state.registry, ChannelOverrun { channel });
                 }
             }
             Route::Late => telemetry::stray_frame(Stray::Late),
             Route::Foreign => telemetry::stray_frame(Stray::Foreign),
-            Route::Offender => self.leave(SessionEnd::Foreign, ctx),
+            Route::Offender => {
+                telemetry::stray_frame(Stray::Foreign);
+                self.leave(SessionEnd::Foreign, ctx);
+            }
         }
     }
 
     fn control(&mut self, body: Body, ctx: &mut WebsocketContext<Self>) {
         match body {
             Body::Open(open) => self.open(open, ctx),
-            Body::Renew(renew) => self.renew(&renew, ctx),
+            Body::Renew(renew) => self.renew(renew, ctx),
             Body::Close(close) => self.close(close, ctx),
             Body::Incoming(_)
             | Body::Opened(_)
@@ -166,18 +180,6 @@ impl Session {
         self.outgoing.control(refusal::refused(channel, refusal));
     }
 
-    /// A renewal needs a path that this Hub does not keep: the client opens a channel anew.
-    fn renew(&mut self, renew: &wire::Renew, ctx: &mut WebsocketContext<Self>) {
-        match ChannelId::try_from(&renew.channel_id[..]) {
-            Ok(channel) => {
-                let stale = RefusalReason::Stale.into();
-                self.outgoing
-                    .control(refusal::refused_renewal(channel, stale, renew.serial));
-            }
-            Err(_) => self.leave(SessionEnd::Protocol, ctx),
-        }
-    }
-
     fn close(&mut self, close: wire::Close, ctx: &mut WebsocketContext<Self>) {
         let Ok(channel) = ChannelId::try_from(&close.channel_id[..]) else {
             return self.leave(SessionEnd::Protocol, ctx);
@@ -185,14 +187,19 @@ impl Session {
         if self.opening.contains_key(&channel) {
             return self.close_early(channel, close);
         }
+        if self.mux.get(&channel).is_none() && self.renewing.keep(&channel, &close) {
+            return;
+        }
+        let close = self.renewing.date(&channel, close);
+        let path = self.guard.id.into();
         match self.mux.route(&channel, clock::now()) {
-            Route::To(route) => tell(&route.control, ControlFromBrowser(Body::Close(close))),
+            Route::To(route) => tell(&route.control, closing(path, close)),
             Route::Late | Route::Foreign => {}
             Route::Offender => self.leave(SessionEnd::Foreign, ctx),
         }
     }
 
-    fn leave(&mut self, end: SessionEnd, ctx: &mut WebsocketContext<Self>) {
+    pub(super) fn leave(&mut self, end: SessionEnd, ctx: &mut WebsocketContext<Self>) {
         self.depart(
             Depart {
                 end,
@@ -206,9 +213,10 @@ impl Session {
     fn depart(&mut self, depart: Depart, ctx: &mut WebsocketContext<Self>) {
         self.guard.reason = depart.end;
         // Said here, since a Channel's own word could come when this actor has gone.
-        for (channel, _) in self.mux.drain() {
+        for (channel, route) in self.mux.drain() {
             let of_channels = departure::of_its_channels(depart.end);
-            self.outgoing.control(close::close(channel, 0, of_channels));
+            let close = close::close(channel, route.epoch, of_channels);
+            self.outgoing.control(close);
         }
         let reason = departure::of_a_session(depart.end);
         let after = depart.reconnect_after.as_millis();
@@ -221,6 +229,12 @@ impl Session {
         self.outgoing.close(Some(close));
         ctx.stop();
     }
+}
+
+/// What a Channel is told of a Close that came over this path.
+fn closing(path: PathId, close: wire::Close) -> ControlFromBrowser {
+    let body = Body::Close(close);
+    ControlFromBrowser { path, body }
 }
 
 impl Actor for Session {
@@ -271,12 +285,19 @@ impl Handler<MeetBrowser> for Session {
             control,
         } = meet;
         let opening = self.opening.remove(&channel);
-        if let Some(close) = opening.and_then(|opening| opening.close) {
-            tell(&control, ControlFromBrowser(Body::Close(close)));
+        let close = opening.and_then(|opening| opening.close);
+        if let Some(close) = close.or_else(|| self.renewing.end(&channel)) {
+            tell(&control, closing(self.guard.id.into(), close));
         }
-        let route = BrowserRoute { frames, control };
+        // One that moves to and fro is introduced each time.
+        self.mux.remove(&channel, clock::now());
+        let epoch = 0;
+        let route = BrowserRoute {
+            frames,
+            control,
+            epoch,
+        };
         if self.mux.insert(channel, route).is_err() {
-            // The directory gives an id out once.
             tracing::error!(%channel, "a channel was introduced twice");
         }
     }
@@ -297,6 +318,13 @@ impl Handler<ControlToBrowser> for Session {
         if let Some(channel) = departure::ended(&body) {
             self.mux.remove(&channel, clock::now());
             self.opening.remove(&channel);
+            self.renewing.end(&channel);
+        }
+        if let Some((channel, serial)) = departure::renewed(&body) {
+            self.renewing.end(&channel);
+            if let Some(route) = self.mux.get_mut(&channel) {
+                route.epoch = route.epoch.max(serial);
+            }
         }
         self.outgoing.control(body);
     }

@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod admin;
+mod books;
 mod doors;
 mod drain;
 mod events;
 mod http2;
 mod links;
 mod relay;
+mod renewal;
 mod revocation;
 mod sign_in;
+mod stage;
 mod start;
 mod support;
 mod workers;

@@ -59,8 +59,8 @@ async fn the_access_token_file_is_private_and_says_what_the_token_is() {
     first.drain().await;
 
     std::fs::write(&path, "a-token-of-my-own-choice\n").unwrap();
-    let hub = Hub::start(config(&folder, Mode::Hub)).await.unwrap();
-    let hub = TestHub { hub, folder };
+    let config = config(&folder, Mode::Hub);
+    let mut hub = TestHub::on(folder, config).await;
     let sign_in = |token: &str| format!(r#"{{"accessToken":"{}"}}"#, token.trim());
     assert_eq!(
         hub.call("AccountService/SignIn", &sign_in(&made))
@@ -73,11 +73,7 @@ async fn the_access_token_file_is_private_and_says_what_the_token_is() {
     hub.hub.drain().await;
 
     std::fs::remove_file(&path).unwrap();
-    let TestHub { folder, .. } = hub;
-    let hub = TestHub {
-        hub: Hub::start(config(&folder, Mode::Hub)).await.unwrap(),
-        folder,
-    };
+    hub.restart().await;
     assert!(!path.exists());
     assert_eq!(hub.call("AccountService/SignIn", &chosen).await.status, 200);
 }

@@ -31,6 +31,8 @@ use tokio_tungstenite::{
 };
 use tonic::{Request, Status, Streaming, transport::Endpoint};
 
+use crate::books::Books;
+
 /// Nothing in these tests takes longer unless it is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -38,6 +40,26 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct TestHub {
     pub(crate) hub: Hub,
     pub(crate) folder: TempDir,
+    config: HubConfig,
+}
+
+/// Whatever a test did, no channel was lost from the books, and none ended without a reason.
+impl Drop for TestHub {
+    fn drop(&mut self) {
+        let watch = Stopwatch::start();
+        let admin = self.hub.admin_addr();
+        while let Some(books) = admin.and_then(Books::ask) {
+            let (begun, accounted) = books.channels();
+            if std::thread::panicking() || (begun == accounted && books.unexplained() == 0.0) {
+                return;
+            }
+            assert!(
+                watch.elapsed() < PATIENCE,
+                "channels begun {begun}, accounted {accounted}, unexplained {}",
+                books.unexplained()
+            );
+        }
+    }
 }
 
 /// What every test Hub has in common: port 0 everywhere, and a short farewell.
@@ -67,8 +89,41 @@ impl TestHub {
         let folder = TempDir::new().unwrap();
         let mut config = config(&folder, mode);
         change(&mut config);
-        let hub = Hub::start(config).await.unwrap();
-        Self { hub, folder }
+        Self::on(folder, config).await
+    }
+
+    pub(crate) async fn on(folder: TempDir, config: HubConfig) -> Self {
+        let hub = Hub::start(config.clone()).await.unwrap();
+        Self {
+            hub,
+            folder,
+            config,
+        }
+    }
+
+    /// Starts another Hub in the place of one that was stopped, on the same folder.
+    pub(crate) async fn restart(&mut self) {
+        self.hub = Hub::start(self.config.clone()).await.unwrap();
+    }
+
+    /// What it has counted.
+    pub(crate) async fn books(&self) -> Books {
+        Books::of(self.admin("/metrics").await.text())
+    }
+
+    /// Waits until what came in is what went out and what was discarded.
+    pub(crate) async fn settled(&self) {
+        let watch = Stopwatch::start();
+        loop {
+            let (received, accounted) = self.books().await.frames();
+            if received == accounted {
+                return;
+            }
+            assert!(
+                watch.elapsed() < PATIENCE,
+                "frames received {received}, accounted {accounted}"
+            );
+        }
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {

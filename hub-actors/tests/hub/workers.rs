@@ -89,12 +89,9 @@ async fn a_key_that_finds_no_room_is_not_used_up() {
     let start = |workers| {
         let mut config = crate::support::config(&folder, Mode::Solo);
         config.quotas.workers_per_user = workers;
-        async { hub_actors::Hub::start(config).await.unwrap() }
+        TestHub::on(tempfile::TempDir::new().unwrap(), config)
     };
-    let full = TestHub {
-        hub: start(0).await,
-        folder: tempfile::TempDir::new().unwrap(),
-    };
+    let full = start(0).await;
     full.call("WorkerService/CreateRegistrationKey", &create(KEY))
         .await;
     let mut registration = WorkerRegistrationClient::new(client(&full).await);
@@ -102,10 +99,7 @@ async fn a_key_that_finds_no_room_is_not_used_up() {
     assert_eq!(refused.code(), Code::ResourceExhausted);
     full.hub.drain().await;
 
-    let roomy = TestHub {
-        hub: start(1).await,
-        folder: tempfile::TempDir::new().unwrap(),
-    };
+    let roomy = start(1).await;
     let mut registration = WorkerRegistrationClient::new(client(&roomy).await);
     assert!(registration.register(request(KEY, 1)).await.is_ok());
 }

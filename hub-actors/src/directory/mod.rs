@@ -1,14 +1,20 @@
 //! BRAIN of the Registry: who is here, who belongs to whom, who offends, and what is revoked.
 //!
 //! It knows names only. Each order returns what has to be told to whom; the Registry knows the
-//! addresses. Over the usual length, because the tables below change together or not at all.
+//! addresses.
+//!
+//! | file | holds |
+//! |---|---|
+//! | this one | sessions and links: who comes and who goes |
+//! | [`channels`] | channels: opens, ends, offences |
+//! | [`paths`] | the sessions that a channel was opened or renewed over, and their revocation |
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
-use channel_actors::{Refusal, RefusalReason, relay::Side};
+use channel_actors::{Refusal, RefusalReason};
 use schema::ids::{ChannelId, CredentialId, UserId, WorkerId};
 
 use crate::{
@@ -17,6 +23,11 @@ use crate::{
     messages::{Census, LinkId, SessionId},
     telemetry::SessionKind,
 };
+
+mod channels;
+mod paths;
+
+pub(crate) use self::{channels::Offender, paths::Renewal};
 
 /// Who is here.
 #[derive(Debug)]
@@ -53,10 +64,12 @@ struct LinkEntry {
 #[derive(Debug)]
 struct ChannelEntry {
     number: u64,
-    session: SessionId,
     worker: WorkerId,
+    link: LinkId,
     user: UserId,
-    credential: CredentialId,
+    /// The sessions it was opened or renewed over, each with what it stands with. Which of them is
+    /// the channel's own now, only its actor knows; to revoke any of them is to tell the actor.
+    paths: BTreeMap<SessionId, CredentialId>,
     phase: Phase,
 }
 
@@ -72,7 +85,7 @@ enum Phase {
 #[derive(Debug, Default)]
 struct Topic {
     sessions: BTreeSet<SessionId>,
-    channels: BTreeSet<ChannelId>,
+    channels: BTreeSet<(ChannelId, SessionId)>,
 }
 
 #[derive(Debug, Default)]
@@ -105,30 +118,14 @@ pub(crate) struct Admitted {
     pub(crate) replaced: Option<(LinkId, Vec<ChannelId>)>,
 }
 
-/// What a revocation ends.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Revoked {
-    pub(crate) channels: Vec<ChannelId>,
-    pub(crate) sessions: Vec<SessionId>,
-}
-
-/// Who is to be said goodbye to next.
+/// Whom to say goodbye to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Leavers {
     pub(crate) sessions: Vec<SessionId>,
     pub(crate) links: Vec<(WorkerId, LinkId)>,
 }
 
-/// A connection that broke the rules too often.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Offender {
-    /// Close this session.
-    Session(SessionId),
-    /// Close this link.
-    Link(WorkerId, LinkId),
-}
-
-/// Why a channel may not be opened.
+/// Why a channel may not be opened or renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Denied {
     /// What the client is told.
@@ -146,6 +143,17 @@ impl Denied {
         Self {
             refusal,
             quota: Some(quota),
+        }
+    }
+
+    const fn draining() -> Self {
+        let refusal = Refusal {
+            reason: RefusalReason::Draining,
+            retry_after: DRAIN_RETRY,
+        };
+        Self {
+            refusal,
+            quota: None,
         }
     }
 }
@@ -170,13 +178,6 @@ pub(crate) enum NoSession {
     Draining,
 }
 
-/// How long a revoked credential is remembered: longer than any request that may have read it
-/// before it was revoked can take.
-const TOMBSTONE: Duration = Duration::from_secs(600);
-/// Channels that a connection may lose to breaches before it is lost itself.
-const OFFENCES_MAX: u32 = 16;
-/// When a quota of live things is worth asking again.
-const QUOTA_RETRY: Duration = Duration::from_secs(5);
 /// When another replica, or this one again, will be there.
 const DRAIN_RETRY: Duration = Duration::from_secs(1);
 
@@ -244,7 +245,7 @@ impl Directory {
         Ok(())
     }
 
-    /// A session went; its channels are to be closed.
+    /// A session went; the channels that it was a path of are to be told.
     pub(crate) fn session_gone(&mut self, session: SessionId) -> Vec<ChannelId> {
         let Some(entry) = self.sessions.remove(&session) else {
             return Vec::new();
@@ -288,133 +289,6 @@ impl Directory {
         Some(self.running_or_forgotten(entry.channels))
     }
 
-    /// Takes a channel id, so that whatever is revoked from now on finds it.
-    pub(crate) fn reserve(&mut self, asked: Asked) -> Result<Reservation, Denied> {
-        self.judge(&asked)?;
-        let number = self.number();
-        let Asked {
-            channel,
-            session,
-            worker,
-            user,
-            credential,
-        } = asked;
-        self.topics
-            .entry(credential.clone())
-            .or_default()
-            .channels
-            .insert(channel);
-        self.users.entry(user.clone()).or_default().channels += 1;
-        if let Some(entry) = self.sessions.get_mut(&session) {
-            entry.channels.insert(channel);
-        }
-        if let Some(entry) = self.links.get_mut(&worker) {
-            entry.channels.insert(channel);
-        }
-        let phase = Phase::Reserved;
-        let entry = ChannelEntry {
-            number,
-            session,
-            worker,
-            user,
-            credential,
-            phase,
-        };
-        self.channels.insert(channel, entry);
-        Ok(Reservation { channel, number })
-    }
-
-    fn judge(&self, asked: &Asked) -> Result<(), Denied> {
-        if self.draining {
-            let (reason, retry_after) = (RefusalReason::Draining, DRAIN_RETRY);
-            return Err(Denied {
-                refusal: Refusal {
-                    reason,
-                    retry_after,
-                },
-                quota: None,
-            });
-        }
-        if self.tombstones.contains_key(&asked.credential)
-            || !self.sessions.contains_key(&asked.session)
-        {
-            return Err(RefusalReason::Credential.into());
-        }
-        let live = self
-            .users
-            .get(&asked.user)
-            .map_or(0, |usage| usage.channels);
-        if live >= self.quotas.channels_per_user {
-            return Err(Denied::quota(Quota::Channels, QUOTA_RETRY));
-        }
-        if self.channels.contains_key(&asked.channel) {
-            return Err(RefusalReason::Duplicate.into());
-        }
-        if !self.links.contains_key(&asked.worker) {
-            return Err(RefusalReason::WorkerOffline.into());
-        }
-        Ok(())
-    }
-
-    /// Lets a reserved channel run, unless something ended it meanwhile.
-    pub(crate) fn commit(&mut self, reservation: Reservation) -> Result<LinkId, RefusalReason> {
-        let entry = self.channels.get_mut(&reservation.channel);
-        let entry = entry.filter(|entry| entry.number == reservation.number);
-        let entry = entry.ok_or(RefusalReason::WorkerOffline)?;
-        if self.tombstones.contains_key(&entry.credential) {
-            self.release(reservation);
-            return Err(RefusalReason::Credential);
-        }
-        let link = self
-            .links
-            .get(&entry.worker)
-            .ok_or(RefusalReason::WorkerOffline)?
-            .id;
-        entry.phase = Phase::Running;
-        Ok(link)
-    }
-
-    /// Gives a reserved id back.
-    pub(crate) fn release(&mut self, reservation: Reservation) {
-        let entry = self.channels.get(&reservation.channel);
-        if entry.is_some_and(|entry| entry.number == reservation.number) {
-            self.forget(reservation.channel);
-        }
-    }
-
-    /// A channel ended; whoever broke a rule in it once too often is named.
-    pub(crate) fn channel_gone(
-        &mut self,
-        channel: ChannelId,
-        offender: Option<Side>,
-    ) -> Option<Offender> {
-        let entry = self.forget(channel)?;
-        match offender? {
-            Side::Client => {
-                let session = self.sessions.get_mut(&entry.session)?;
-                session.offences += 1;
-                (session.offences >= OFFENCES_MAX).then_some(Offender::Session(entry.session))
-            }
-            Side::Worker => {
-                let link = self.links.get_mut(&entry.worker)?;
-                link.offences += 1;
-                (link.offences >= OFFENCES_MAX).then_some(Offender::Link(entry.worker, link.id))
-            }
-        }
-    }
-
-    /// A credential was revoked: what stood with it falls, and nothing rises on it again.
-    pub(crate) fn revoke(&mut self, credential: CredentialId, now: Instant) -> Revoked {
-        self.tombstones.retain(|_, until| *until > now);
-        let topic = self.topics.get(&credential);
-        let revoked = topic.map_or_else(Revoked::default, |topic| Revoked {
-            channels: topic.channels.iter().copied().collect(),
-            sessions: topic.sessions.iter().copied().collect(),
-        });
-        self.tombstones.insert(credential, now + TOMBSTONE);
-        revoked
-    }
-
     /// From now on nobody new is let in.
     pub(crate) const fn drain(&mut self) {
         self.draining = true;
@@ -442,7 +316,7 @@ impl Directory {
         Leavers { sessions, links }
     }
 
-    /// The channels of one session.
+    /// The channels that a session is a path of.
     pub(crate) fn channels_of(&self, session: SessionId) -> Vec<ChannelId> {
         self.sessions
             .get(&session)
@@ -467,11 +341,9 @@ impl Directory {
             .collect()
     }
 
-    /// The two connections of a channel.
-    pub(crate) fn parties(&self, channel: ChannelId) -> Option<(SessionId, WorkerId)> {
-        self.channels
-            .get(&channel)
-            .map(|entry| (entry.session, entry.worker.clone()))
+    /// Whether a Worker is linked.
+    pub(crate) fn is_linked(&self, worker: &WorkerId) -> bool {
+        self.links.contains_key(worker)
     }
 
     /// The user of a session.
@@ -501,37 +373,6 @@ impl Directory {
         }
     }
 
-    /// Running channels keep their entry until their actor reports; reserved ones have no actor.
-    fn running_or_forgotten(&mut self, channels: BTreeSet<ChannelId>) -> Vec<ChannelId> {
-        let (running, reserved) = channels.into_iter().partition(|channel| {
-            self.channels
-                .get(channel)
-                .is_some_and(|entry| entry.phase == Phase::Running)
-        });
-        let reserved: Vec<ChannelId> = reserved;
-        reserved.into_iter().for_each(|channel| {
-            self.forget(channel);
-        });
-        running
-    }
-
-    fn forget(&mut self, channel: ChannelId) -> Option<ChannelEntry> {
-        let entry = self.channels.remove(&channel)?;
-        if let Some(session) = self.sessions.get_mut(&entry.session) {
-            session.channels.remove(&channel);
-        }
-        if let Some(link) = self.links.get_mut(&entry.worker) {
-            link.channels.remove(&channel);
-        }
-        self.leave_topic(&entry.credential, |topic| {
-            topic.channels.remove(&channel);
-        });
-        self.release_usage(&entry.user, |usage| {
-            usage.channels = usage.channels.saturating_sub(1)
-        });
-        Some(entry)
-    }
-
     fn leave_topic(&mut self, credential: &CredentialId, leave: impl FnOnce(&mut Topic)) {
         if let Some(topic) = self.topics.get_mut(credential) {
             leave(topic);
@@ -557,5 +398,4 @@ impl Directory {
 }
 
 #[cfg(test)]
-#[path = "directory_tests.rs"]
 mod tests;

@@ -1,251 +1,20 @@
-//! Wiring only: what the Channel actor does with its relay's verdicts.
+//! Opens, frames, ends.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
-
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Context, Handler};
 use channel_actors::{
-    BrowserSide, Channel, ChannelParts, CloseReason, Limits, LinkSide, RefusalReason,
-    fence::{Fence, Passage, Passing},
-    guard::{ChannelReport, Guard},
-    messages::{
-        Close, ControlFromBrowser, ControlFromWorker, ControlToBrowser, ControlToWorker,
-        FromBrowser, FromWorker, MeetBrowser, MeetWorker, ToBrowser, ToWorker,
-    },
+    CloseReason, Limits, RefusalReason,
+    guard::Guard,
+    messages::{Close, ControlFromBrowser},
     post::{Overrun, tell_addr},
     relay::{Ending, Side},
 };
 use schema::{
     frame::Frame,
-    ids::{ChannelId, CredentialId, UserId, WorkerId},
     wire::{self, control::Body},
 };
 use tokio::sync::mpsc;
 
-/// A Session and a Link in one: it writes down what it hears.
-struct Recorder {
-    heard: mpsc::UnboundedSender<Heard>,
-    /// Keeps envelopes closed, like a socket whose peer does not read.
-    stalled: bool,
-    waiting: Vec<Passing>,
-    taken: Vec<Passage>,
-}
-
-enum Heard {
-    MeetBrowser(MeetBrowser),
-    MeetWorker(MeetWorker),
-    Control(Side, Body),
-    Frame(Side, Frame),
-    /// What came out of the envelopes in the end.
-    Released(usize),
-}
-
-/// The socket takes something again.
-#[derive(actix::Message)]
-#[rtype(result = "()")]
-struct Release;
-
-impl Actor for Recorder {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.set_mailbox_capacity(100_000);
-    }
-}
-
-impl Recorder {
-    fn hear(&self, heard: Heard) {
-        self.heard.send(heard).expect("the test listens");
-    }
-
-    fn passing(&mut self, to: Side, passing: Passing) {
-        if self.stalled {
-            return self.waiting.push(passing);
-        }
-        if let Some((frame, _)) = passing.pass() {
-            self.hear(Heard::Frame(to, frame));
-        }
-    }
-}
-
-macro_rules! hears {
-    ($($message:ident($self:ident, $it:ident) $act:expr;)+) => { $(
-        impl Handler<$message> for Recorder {
-            type Result = ();
-
-            fn handle(&mut $self, $it: $message, _: &mut Context<Self>) {
-                $act;
-            }
-        }
-    )+ };
-}
-
-hears! {
-    MeetBrowser(self, it) self.hear(Heard::MeetBrowser(it));
-    MeetWorker(self, it) self.hear(Heard::MeetWorker(it));
-    ControlToBrowser(self, it) self.hear(Heard::Control(Side::Client, it.0));
-    ControlToWorker(self, it) self.hear(Heard::Control(Side::Worker, it.0));
-    ToBrowser(self, it) self.passing(Side::Client, it.0);
-    ToWorker(self, it) self.passing(Side::Worker, it.0);
-}
-
-impl Handler<Release> for Recorder {
-    type Result = ();
-
-    fn handle(&mut self, _: Release, _: &mut Context<Self>) {
-        let passed = self.waiting.drain(..).filter_map(Passing::pass);
-        self.taken = passed.map(|(_, passage)| passage).collect();
-        self.hear(Heard::Released(self.taken.len()));
-    }
-}
-
-struct Bench {
-    channel: Addr<Channel>,
-    recorder: Addr<Recorder>,
-    fence: Fence,
-    heard: mpsc::UnboundedReceiver<Heard>,
-    browser: Option<MeetBrowser>,
-    worker: Option<MeetWorker>,
-    report: Arc<Mutex<Option<ChannelReport>>>,
-}
-
-impl Bench {
-    fn opening(limits: Limits, stalled: bool) -> Self {
-        let (heard, hearing) = mpsc::unbounded_channel();
-        let (waiting, taken) = (Vec::new(), Vec::new());
-        let recorder = Recorder {
-            heard,
-            stalled,
-            waiting,
-            taken,
-        }
-        .start();
-        let report = Arc::new(Mutex::new(None));
-        let kept = report.clone();
-        let fence = Fence::new();
-        let channel = Channel::start(ChannelParts {
-            channel: id(),
-            worker: WorkerId::parse("worker").expect("a valid id"),
-            user: UserId::parse("alice").expect("a valid id"),
-            credential: CredentialId::parse("login").expect("a valid id"),
-            incoming: wire::Incoming::default(),
-            browser: BrowserSide {
-                frames: recorder.clone().recipient(),
-                control: recorder.clone().recipient(),
-                meet: recorder.clone().recipient(),
-            },
-            link: LinkSide {
-                frames: recorder.clone().recipient(),
-                control: recorder.clone().recipient(),
-                meet: recorder.clone().recipient(),
-            },
-            guard: Guard::new(id(), move |report| {
-                *kept.lock().expect("nobody panics with it") = Some(report);
-            }),
-            fence: fence.clone(),
-            limits: Arc::new(limits),
-        });
-        let (browser, worker) = (None, None);
-        Self {
-            channel,
-            recorder,
-            fence,
-            heard: hearing,
-            browser,
-            worker,
-            report,
-        }
-    }
-
-    async fn live(limits: Limits, stalled: bool) -> Self {
-        let mut bench = Self::opening(limits, stalled);
-        bench.meet().await;
-        bench.worker_says(Body::Opened(wire::Opened::default()));
-        assert!(matches!(
-            bench.hear().await,
-            Heard::Control(Side::Client, Body::Opened(_))
-        ));
-        bench
-    }
-
-    async fn meet(&mut self) {
-        let Heard::MeetBrowser(browser) = self.hear().await else {
-            panic!("an introduction")
-        };
-        let Heard::MeetWorker(worker) = self.hear().await else {
-            panic!("an introduction")
-        };
-        let incoming = self.hear().await;
-        assert!(matches!(
-            incoming,
-            Heard::Control(Side::Worker, Body::Incoming(_))
-        ));
-        (self.browser, self.worker) = (Some(browser), Some(worker));
-    }
-
-    async fn hear(&mut self) -> Heard {
-        let heard = tokio::time::timeout(Duration::from_secs(60), self.heard.recv()).await;
-        heard.expect("in time").expect("the recorder lives")
-    }
-
-    fn worker_says(&self, body: Body) {
-        tell_addr(&self.channel, ControlFromWorker(body));
-    }
-
-    fn offer_from_browser(&self, frame: Frame) -> Result<(), Overrun> {
-        let browser = self.browser.as_ref().expect("introduced");
-        browser.frames.offer(FromBrowser(frame))
-    }
-
-    fn offer_from_worker(&self, frame: Frame) -> Result<(), Overrun> {
-        let worker = self.worker.as_ref().expect("introduced");
-        worker.frames.offer(FromWorker(frame))
-    }
-
-    /// Both sides are told why, and the Registry how.
-    async fn expect_end(&mut self, expected: CloseReason) -> ChannelReport {
-        for side in [Side::Client, Side::Worker] {
-            loop {
-                match self.hear().await {
-                    Heard::Control(told, Body::Close(close)) => {
-                        assert_eq!(told, side);
-                        assert_eq!(CloseReason::from_wire(close.reason), Some(expected));
-                        break;
-                    }
-                    Heard::Frame(..) => {}
-                    _ => panic!("something else than the end"),
-                }
-            }
-        }
-        self.reported().await
-    }
-
-    async fn reported(&self) -> ChannelReport {
-        let waiting = async {
-            loop {
-                if let Some(report) = self.report.lock().expect("nobody panics with it").take() {
-                    return report;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), waiting)
-            .await
-            .expect("it is reported")
-    }
-}
-
-fn id() -> ChannelId {
-    ChannelId::from_bytes([5; 16])
-}
-
-fn frame(correlation: u64, flags: u8) -> Frame {
-    Frame::new(id(), 0, correlation, flags, &[0; 40])
-}
+use crate::bench::{A, Bench, Heard, Release, frame, id};
 
 #[actix::test]
 async fn frames_pass_both_ways_as_they_came() {
@@ -450,7 +219,11 @@ async fn a_close_of_one_end_is_told_to_both_once() {
     let reason = CloseReason::ClosedByClient;
     for _ in 0..3 {
         let close = channel_actors::close::close(id(), 0, reason);
-        channel_actors::post::tell(&control, ControlFromBrowser(close));
+        let said = ControlFromBrowser {
+            path: A,
+            body: close,
+        };
+        channel_actors::post::tell(&control, said);
     }
     tell_addr(
         &bench.channel,

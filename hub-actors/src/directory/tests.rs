@@ -1,0 +1,467 @@
+use channel_actors::relay::Side;
+
+use super::{paths::Revoked, *};
+
+fn directory() -> Directory {
+    Directory::new(Quotas {
+        channels_per_user: 2,
+        sessions_per_user: 2,
+        ..Quotas::default()
+    })
+}
+
+fn user() -> UserId {
+    UserId::parse("u").unwrap()
+}
+
+fn credential(name: &str) -> CredentialId {
+    CredentialId::parse(name).unwrap()
+}
+
+fn worker(name: &str) -> WorkerId {
+    WorkerId::parse(name).unwrap()
+}
+
+fn channel(byte: u8) -> ChannelId {
+    ChannelId::from_bytes([byte; 16])
+}
+
+fn now() -> Instant {
+    crate::clock::now()
+}
+
+fn session(directory: &mut Directory, name: &str) -> SessionId {
+    directory
+        .admit_session(user(), credential(name), SessionKind::Relay)
+        .unwrap()
+}
+
+fn asked(session: SessionId, byte: u8) -> Asked {
+    Asked {
+        channel: channel(byte),
+        session,
+        worker: worker("w"),
+        user: user(),
+        credential: credential("c"),
+    }
+}
+
+fn reason(denied: Result<Reservation, Denied>) -> RefusalReason {
+    denied.unwrap_err().refusal.reason
+}
+
+#[test]
+fn a_channel_runs_between_a_session_and_a_link() {
+    let mut directory = directory();
+    let session = session(&mut directory, "c");
+    assert_eq!(
+        reason(directory.reserve(asked(session, 1))),
+        RefusalReason::WorkerOffline
+    );
+    let link = directory.admit_link(worker("w")).unwrap().link;
+    let reservation = directory.reserve(asked(session, 1)).unwrap();
+    assert_eq!(directory.census().opening, 1);
+    assert_eq!(directory.commit(reservation), Ok(link));
+    assert_eq!(directory.census().channels, 1);
+    let parties = (vec![session], worker("w"));
+    assert_eq!(directory.parties(channel(1)), Some(parties));
+    assert_eq!(directory.channel_gone(channel(1), None, None), None);
+    assert_eq!(directory.session_gone(session), Vec::new());
+    assert_eq!(directory.link_gone(&worker("w"), link), Some(Vec::new()));
+    assert!(directory.census().is_empty());
+}
+
+#[test]
+fn a_revocation_that_races_an_open_wins() {
+    let mut directory = directory();
+    let session = session(&mut directory, "c");
+    directory.admit_link(worker("w")).unwrap();
+    let reservation = directory.reserve(asked(session, 1)).unwrap();
+    let revoked = directory.revoke(credential("c"), now());
+    assert_eq!(
+        revoked,
+        Revoked {
+            paths: vec![(channel(1), session)],
+            sessions: vec![session]
+        }
+    );
+    assert_eq!(
+        directory.commit(reservation),
+        Err(RefusalReason::Credential)
+    );
+    assert_eq!(directory.census().opening, 0);
+    assert_eq!(
+        reason(directory.reserve(asked(session, 2))),
+        RefusalReason::Credential
+    );
+    assert_eq!(directory.may_stay(session), Err(NoSession::Revoked));
+    let late = directory.admit_session(user(), credential("c"), SessionKind::Relay);
+    assert_eq!(late, Err(NoSession::Revoked));
+}
+
+#[test]
+fn a_revocation_touches_nothing_of_another_credential() {
+    let mut directory = directory();
+    let mine = session(&mut directory, "c");
+    let other = session(&mut directory, "d");
+    directory.admit_link(worker("w")).unwrap();
+    directory.reserve(asked(mine, 1)).unwrap();
+    assert_eq!(
+        directory.revoke(credential("d"), now()).sessions,
+        vec![other]
+    );
+    assert_eq!(directory.may_stay(mine), Ok(()));
+}
+
+#[test]
+fn a_reservation_of_a_gone_session_does_not_touch_a_later_one_of_the_same_id() {
+    let mut directory = directory();
+    directory.admit_link(worker("w")).unwrap();
+    let first = session(&mut directory, "c");
+    let stale = directory.reserve(asked(first, 1)).unwrap();
+    assert_eq!(directory.session_gone(first), Vec::new());
+    let second = session(&mut directory, "c");
+    let fresh = directory.reserve(asked(second, 1)).unwrap();
+    assert!(directory.commit(stale).is_err());
+    directory.release(stale);
+    assert!(directory.commit(fresh).is_ok());
+}
+
+#[test]
+fn ids_and_quotas_are_kept() {
+    let mut directory = directory();
+    directory.admit_link(worker("w")).unwrap();
+    let session = session(&mut directory, "c");
+    let first = directory.reserve(asked(session, 1)).unwrap();
+    assert_eq!(
+        reason(directory.reserve(asked(session, 1))),
+        RefusalReason::Duplicate
+    );
+    directory.reserve(asked(session, 2)).unwrap();
+    let third = directory.reserve(asked(session, 3)).unwrap_err();
+    assert_eq!(third.quota, Some(Quota::Channels));
+    directory.release(first);
+    assert!(directory.reserve(asked(session, 3)).is_ok());
+}
+
+#[test]
+fn sessions_of_a_user_are_limited() {
+    let mut directory = directory();
+    let first = session(&mut directory, "c");
+    session(&mut directory, "c");
+    let third = |directory: &mut Directory| {
+        directory.admit_session(user(), credential("c"), SessionKind::Events)
+    };
+    assert_eq!(third(&mut directory), Err(NoSession::Quota));
+    directory.session_gone(first);
+    assert!(third(&mut directory).is_ok());
+}
+
+#[test]
+fn the_newer_link_wins_and_the_older_takes_nothing_with_it() {
+    let mut directory = directory();
+    let session = session(&mut directory, "c");
+    let old = directory.admit_link(worker("w")).unwrap();
+    assert_eq!(old.replaced, None);
+    let reservation = directory.reserve(asked(session, 1)).unwrap();
+    directory.commit(reservation).unwrap();
+    let new = directory.admit_link(worker("w")).unwrap();
+    assert_eq!(new.replaced, Some((old.link, vec![channel(1)])));
+    assert_eq!(directory.link_gone(&worker("w"), old.link), None);
+    assert_eq!(directory.census().links, 1);
+}
+
+#[test]
+fn the_sixteenth_offence_names_the_offender() {
+    let mut directory = directory();
+    let session = session(&mut directory, "c");
+    let link = directory.admit_link(worker("w")).unwrap().link;
+    let mut breach = |byte: u8, side| {
+        let reservation = directory.reserve(asked(session, byte)).unwrap();
+        directory.commit(reservation).unwrap();
+        directory.channel_gone(channel(byte), Some(session), Some(side))
+    };
+    for byte in 0..15 {
+        assert_eq!(breach(byte, Side::Client), None);
+        assert_eq!(breach(byte, Side::Worker), None);
+    }
+    assert_eq!(breach(15, Side::Client), Some(Offender::Session(session)));
+    assert_eq!(
+        breach(15, Side::Worker),
+        Some(Offender::Link(worker("w"), link))
+    );
+}
+
+#[test]
+fn a_draining_hub_lets_nobody_in_and_sends_everybody_away_once() {
+    let mut directory = directory();
+    let first = session(&mut directory, "c");
+    let second = session(&mut directory, "c");
+    let link = directory.admit_link(worker("w")).unwrap().link;
+    directory.drain();
+    assert_eq!(
+        reason(directory.reserve(asked(first, 1))),
+        RefusalReason::Draining
+    );
+    assert_eq!(
+        directory.admit_link(worker("x")),
+        Err(RefusalReason::Draining)
+    );
+    let refused = directory.admit_session(user(), credential("c"), SessionKind::Relay);
+    assert_eq!(refused, Err(NoSession::Draining));
+    let away = directory.send_away(1);
+    assert_eq!((away.sessions, away.links), (vec![first], Vec::new()));
+    // One that has no address yet hears it when it asks to begin.
+    assert_eq!(directory.may_stay(first), Err(NoSession::Draining));
+    assert_eq!(directory.may_stay(second), Ok(()));
+    let away = directory.send_away(2);
+    assert_eq!(
+        (away.sessions, away.links),
+        (vec![second], vec![(worker("w"), link)])
+    );
+    let away = directory.send_away(9);
+    assert_eq!((away.sessions, away.links), (Vec::new(), Vec::new()));
+}
+
+fn running(directory: &mut Directory, session: SessionId, byte: u8) {
+    let reservation = directory.reserve(asked(session, byte)).unwrap();
+    directory.commit(reservation).unwrap();
+}
+
+fn known(directory: &mut Directory, asked: Asked) -> Reservation {
+    match directory.renew(asked) {
+        Ok(Renewal::Known(reservation)) => reservation,
+        other => panic!("not of a known channel: {other:?}"),
+    }
+}
+
+fn anew(directory: &mut Directory, asked: Asked) -> Reservation {
+    match directory.renew(asked) {
+        Ok(Renewal::Anew(reservation)) => reservation,
+        other => panic!("not anew: {other:?}"),
+    }
+}
+
+fn denied(directory: &mut Directory, asked: Asked) -> RefusalReason {
+    directory.renew(asked).unwrap_err().refusal.reason
+}
+
+#[test]
+fn a_channel_that_runs_here_is_renewed_where_it_is() {
+    let mut directory = directory();
+    directory.admit_link(worker("w")).unwrap();
+    let first = session(&mut directory, "c");
+    running(&mut directory, first, 1);
+    for over in [first, session(&mut directory, "c")] {
+        let reservation = known(&mut directory, asked(over, 1));
+        assert_eq!(directory.commit_path(reservation, over), Ok(()));
+    }
+    assert_eq!(directory.census().channels, 1, "it counts once");
+}
+
+#[test]
+fn one_that_is_not_here_begins_like_an_open_and_counts_like_one() {
+    let mut directory = directory();
+    let first = session(&mut directory, "c");
+    assert_eq!(
+        denied(&mut directory, asked(first, 1)),
+        RefusalReason::WorkerOffline
+    );
+    let link = directory.admit_link(worker("w")).unwrap().link;
+    let reservation = anew(&mut directory, asked(first, 1));
+    assert_eq!(
+        denied(&mut directory, asked(first, 1)),
+        RefusalReason::Busy,
+        "it is not running yet"
+    );
+    assert_eq!(directory.commit(reservation), Ok(link));
+    running(&mut directory, first, 2);
+    assert_eq!(
+        directory.renew(asked(first, 3)).unwrap_err().quota,
+        Some(Quota::Channels)
+    );
+}
+
+#[test]
+fn a_channel_of_another_user_or_to_another_worker_does_not_exist() {
+    let mut directory = directory();
+    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("v")).unwrap();
+    let first = session(&mut directory, "c");
+    running(&mut directory, first, 1);
+    let stranger = UserId::parse("stranger").unwrap();
+    let theirs = directory
+        .admit_session(stranger.clone(), credential("s"), SessionKind::Relay)
+        .unwrap();
+    let by_stranger = Asked {
+        user: stranger,
+        credential: credential("s"),
+        ..asked(theirs, 1)
+    };
+    let elsewhere = Asked {
+        worker: worker("v"),
+        ..asked(first, 1)
+    };
+    for asked in [by_stranger, elsewhere] {
+        assert_eq!(denied(&mut directory, asked), RefusalReason::NotFound);
+    }
+    assert_eq!(directory.channels_of(theirs), Vec::new());
+}
+
+#[test]
+fn a_channel_over_a_link_that_was_replaced_is_asked_for_again_in_a_moment() {
+    let mut directory = directory();
+    directory.admit_link(worker("w")).unwrap();
+    let first = session(&mut directory, "c");
+    running(&mut directory, first, 1);
+    directory.admit_link(worker("w")).unwrap();
+    let denied = directory.renew(asked(first, 1)).unwrap_err().refusal;
+    assert_eq!(denied.reason, RefusalReason::Busy);
+    assert!(denied.retry_after < Duration::from_secs(1));
+    directory.channel_gone(channel(1), None, None);
+    anew(&mut directory, asked(first, 1));
+}
+
+#[test]
+fn a_renewal_meets_the_end_of_its_channel_and_begins_anew() {
+    let mut directory = directory();
+    directory.admit_link(worker("w")).unwrap();
+    let first = session(&mut directory, "c");
+    running(&mut directory, first, 1);
+    let reservation = known(&mut directory, asked(first, 1));
+    directory.channel_gone(channel(1), None, None);
+    assert_eq!(directory.commit_path(reservation, first), Err(None));
+    let later = anew(&mut directory, asked(first, 1));
+    directory.commit(later).unwrap();
+    assert_eq!(
+        directory.commit_path(reservation, first),
+        Err(None),
+        "that is another"
+    );
+}
+
+#[test]
+fn every_path_of_a_channel_is_found_by_what_it_stands_with() {
+    let mut directory = directory();
+    directory.admit_link(worker("w")).unwrap();
+    let first = session(&mut directory, "c");
+    running(&mut directory, first, 1);
+    let second = session(&mut directory, "d");
+    let over_second = Asked {
+        credential: credential("d"),
+        ..asked(second, 1)
+    };
+    known(&mut directory, over_second);
+    for (name, session) in [("c", first), ("d", second)] {
+        let revoked = directory.revoke(credential(name), now());
+        assert_eq!(revoked.paths, [(channel(1), session)]);
+    }
+}
+
+#[test]
+fn a_path_that_went_is_still_found_until_its_channel_has_forgotten_it() {
+    let mut directory = directory();
+    directory.admit_link(worker("w")).unwrap();
+    let first = session(&mut directory, "c");
+    running(&mut directory, first, 1);
+    let second = session(&mut directory, "c");
+    known(&mut directory, asked(second, 1));
+    directory.forget_path(channel(1), first);
+    assert_eq!(directory.channels_of(first), [channel(1)], "it is here yet");
+    assert_eq!(directory.session_gone(first), [channel(1)]);
+    let paths = directory.parties(channel(1)).unwrap().0;
+    assert_eq!(paths, [first, second]);
+    directory.forget_path(channel(1), first);
+    assert_eq!(directory.parties(channel(1)).unwrap().0, [second]);
+    assert_eq!(directory.session_gone(second), [channel(1)]);
+    directory.channel_gone(channel(1), Some(second), None);
+    assert_eq!(directory.census().topics, 0);
+}
+
+#[test]
+fn the_paths_of_a_channel_are_bounded() {
+    let mut directory = Directory::new(Quotas::default());
+    directory.admit_link(worker("w")).unwrap();
+    let first = session(&mut directory, "c");
+    running(&mut directory, first, 1);
+    for _ in 0..15 {
+        let next = session(&mut directory, "c");
+        known(&mut directory, asked(next, 1));
+    }
+    let last = session(&mut directory, "c");
+    assert_eq!(denied(&mut directory, asked(last, 1)), RefusalReason::Busy);
+    known(&mut directory, asked(first, 1));
+}
+
+/// What a renewal goes through in the Registry, and what may come in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Register,
+    Look,
+    Commit,
+    Revoke,
+}
+
+/// All orders of the steps in which those of the renewal keep theirs.
+fn interleavings() -> Vec<Vec<Step>> {
+    let renewal = [Step::Register, Step::Look, Step::Commit];
+    (0..=renewal.len())
+        .map(|at| {
+            let (before, after) = renewal.split_at(at);
+            [before, &[Step::Revoke], after].concat()
+        })
+        .collect()
+}
+
+#[test]
+fn a_revocation_that_races_a_renewal_wins_in_every_order() {
+    for order in interleavings() {
+        for is_known in [false, true] {
+            assert!(
+                revoked_in(&order, is_known),
+                "{order:?}, known: {is_known}"
+            );
+        }
+    }
+}
+
+/// Whether nothing of the renewal is left that the revocation did not name, or that goes on.
+fn revoked_in(order: &[Step], is_known: bool) -> bool {
+    let mut directory = directory();
+    directory.admit_link(worker("w")).unwrap();
+    let session = session(&mut directory, "c");
+    if is_known {
+        let other = directory
+            .admit_session(user(), credential("d"), SessionKind::Relay)
+            .unwrap();
+        let over_other = Asked {
+            credential: credential("d"),
+            ..asked(other, 1)
+        };
+        let reservation = directory.reserve(over_other).unwrap();
+        directory.commit(reservation).unwrap();
+    }
+    let (mut is_live, mut looked) = (true, false);
+    let (mut renewal, mut went_on) = (None, false);
+    let mut named = Vec::new();
+    for step in order {
+        match step {
+            Step::Register => renewal = directory.renew(asked(session, 1)).ok(),
+            Step::Look => looked = is_live,
+            Step::Commit => {
+                went_on = looked
+                    && match renewal {
+                        Some(Renewal::Known(it)) => directory.commit_path(it, session).is_ok(),
+                        Some(Renewal::Anew(it)) => directory.commit(it).is_ok(),
+                        None => false,
+                    };
+            }
+            Step::Revoke => {
+                // The transaction commits before the Registry hears of it.
+                is_live = false;
+                named = directory.revoke(credential("c"), now()).paths;
+            }
+        }
+    }
+    !went_on || named.contains(&(channel(1), session))
+}
