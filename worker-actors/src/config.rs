@@ -36,6 +36,9 @@ pub struct WorkerConfig {
     pub scrollback_lines: usize,
     /// Terminals at a time, ended ones included. Default 64.
     pub terminals: usize,
+    /// How long a channel waits for a client that lost its connection, in milliseconds; its
+    /// commands run meanwhile. Default 300,000 (5 minutes).
+    pub detached_max_ms: u64,
     /// Time scales. Only tests have a reason to change them.
     #[serde(skip)]
     pub timings: Timings,
@@ -84,6 +87,7 @@ impl Default for WorkerConfig {
             login_shell: false,
             scrollback_lines: 5_000,
             terminals: 64,
+            detached_max_ms: 300_000,
             timings: Timings::default(),
         }
     }

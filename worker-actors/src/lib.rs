@@ -38,7 +38,7 @@ use schema::wire::EncryptionMode;
 
 pub use config::{DeviceTrust, Timings, WorkerConfig};
 pub use dial::{DialError, HubAddress};
-pub use hub_link::{EndReason, LinkState};
+pub use hub_link::{Census, EndReason, LinkState};
 pub use hub_state::{Credentials, KnownHub};
 pub use worker::{StartError, Worker};
 

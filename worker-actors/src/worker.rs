@@ -3,6 +3,7 @@
 use std::{
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use actix::{Actor as _, Addr, Arbiter};
@@ -16,7 +17,7 @@ use crate::{
     config::WorkerConfig,
     device_book::{BookParts, DeviceBook},
     dial::{DialError, HubAddress},
-    hub_link::{EndReason, HubLink, LinkParts, LinkState},
+    hub_link::{Census, EndReason, HubLink, LinkParts, LinkState},
     hub_state::{self, Credentials, StateError},
     identity::{self, IdentityError},
     messages::Stop,
@@ -34,6 +35,7 @@ pub struct Worker {
     public_key: PublicKey,
     words: String,
     state: watch::Receiver<LinkState>,
+    census: watch::Receiver<Census>,
     stop: Option<oneshot::Sender<()>>,
     stopped: Option<oneshot::Receiver<()>>,
     thread: Option<JoinHandle<()>>,
@@ -77,6 +79,7 @@ impl Worker {
             tracing::warn!("{warning}");
         }
         let (state, watched) = watch::channel(LinkState::Connecting);
+        let (census, counted) = watch::channel(Census::default());
         let (stop, stopping) = oneshot::channel();
         let (tell_started, started) = oneshot::channel();
         let (tell_stopped, stopped) = oneshot::channel();
@@ -88,6 +91,7 @@ impl Worker {
                     hub: address,
                     credentials,
                     state,
+                    census,
                 },
                 tell_started,
                 stopping,
@@ -106,6 +110,7 @@ impl Worker {
             public_key,
             words: words.unwrap_or_default(),
             state: watched,
+            census: counted,
             stop: Some(stop),
             stopped: Some(stopped),
             thread: Some(thread),
@@ -134,6 +139,12 @@ impl Worker {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<LinkState> {
         self.state.clone()
+    }
+
+    /// How many channels it has.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        *self.census.borrow()
     }
 
     /// Resolves when the Worker cannot go on by itself.
@@ -169,6 +180,7 @@ struct Birth {
     hub: HubAddress,
     credentials: Credentials,
     state: watch::Sender<LinkState>,
+    census: watch::Sender<Census>,
 }
 
 /// Everything that runs, in the order in which it started; it stops in the other.
@@ -219,6 +231,7 @@ fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartError> {
         hub,
         credentials,
         state,
+        census,
     } = birth;
     let folder = config.data_dir.clone();
     let identity = Arc::new(identity::load_or_create(&folder)?);
@@ -264,9 +277,11 @@ fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartError> {
         worker,
         services: Services(Arc::new(desks)),
         timings: config.timings,
+        detached_max: Duration::from_millis(config.detached_max_ms),
         arbiters: arbiters.iter().map(Arbiter::handle).collect(),
         cores,
         state,
+        census,
     });
     let household = Household {
         roster,

@@ -63,13 +63,17 @@ pub(super) struct Running {
     /// Start shells as login shells
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     login_shell: Option<bool>,
+    /// How long a channel waits for a client that lost its connection [default: 300000]
+    #[arg(long, value_name = "MS")]
+    detached_max_ms: Option<u64>,
 }
 
 impl Running {
     pub(super) fn set(&self, flags: &mut Dict) -> anyhow::Result<()> {
         set(flags, "encryption_mode", self.encryption_mode.as_ref())?;
         set(flags, "device_trust", self.device_trust.as_ref())?;
-        set(flags, "login_shell", self.login_shell)
+        set(flags, "login_shell", self.login_shell)?;
+        set(flags, "detached_max_ms", self.detached_max_ms)
     }
 }
 

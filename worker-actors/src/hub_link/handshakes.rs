@@ -10,7 +10,7 @@ use actix::{
 use channel_actors::{
     endpoint::{AcceptParts, Endpoint, Responder, SignedReply},
     limits::QUEUE_FRAMES,
-    post::{Kept, tell_addr},
+    post::tell_addr,
     refusal::RefusalReason,
 };
 use crypto::Identity;
@@ -18,13 +18,12 @@ use schema::{
     ids::{ChannelId, UserId},
     wire,
 };
-use tokio::sync::mpsc;
 
-use super::{Ctx, HubLink, Line};
+use super::{Ctx, HubLink, Line, Marks};
 use crate::{
     clock, entropy,
-    messages::ChannelGone,
-    secure_channel::{ChannelParts, Guard, SecureChannel},
+    messages::{ChannelGone, Path},
+    secure_channel::{ChannelParts, Guard, LinkEars, SecureChannel},
 };
 
 impl HubLink {
@@ -85,9 +84,11 @@ impl HubLink {
             (Ok((mut responder, signed)), Some(access), Some(live)) => {
                 responder.change_access(&access);
                 let (endpoint, opened) = responder.reply(signed, clock::now());
-                let link = live.open.frames.clone();
-                let addr = self.start(endpoint, link, ctx);
-                self.channels.insert(channel, line(&addr));
+                let path = Path {
+                    generation,
+                    frames: live.open.frames.clone(),
+                };
+                self.start(endpoint, path, ctx);
                 self.say_control(opened);
             }
             (Err(reason), Some(_), Some(_)) => {
@@ -97,22 +98,31 @@ impl HubLink {
             // Closed while it waited, or its link is gone.
             (Ok(_) | Err(_), ..) => self.admission.closed(&channel, clock::now()),
         }
+        self.take_census();
     }
 
-    fn start(
-        &mut self,
-        endpoint: Endpoint,
-        link: mpsc::Sender<wire::FromWorker>,
-        ctx: &Ctx,
-    ) -> Addr<SecureChannel> {
+    fn start(&mut self, endpoint: Endpoint, path: Path, ctx: &Ctx) {
         let (channel, hub) = (endpoint.channel(), ctx.address());
-        let guard = Guard::new(move |leave| tell_addr(&hub, ChannelGone { channel, leave }));
+        let (user, marks) = (endpoint.user().clone(), Arc::<Marks>::default());
+        let link = hub.clone();
+        let guard = Guard::new(move |leave| tell_addr(&link, ChannelGone { channel, leave }));
         let parts = ChannelParts {
             endpoint,
-            link,
+            path,
+            identity: Arc::clone(&self.parts.identity),
+            link: LinkEars {
+                detached: hub.clone().recipient(),
+                renewals: hub.recipient(),
+            },
+            marks: Arc::clone(&marks),
             services: self.parts.services.clone(),
             guard,
         };
+        let addr = self.run(parts);
+        self.channels.insert(channel, Line::new(&addr, user, marks));
+    }
+
+    fn run(&mut self, parts: ChannelParts) -> Addr<SecureChannel> {
         self.turn = self.turn.wrapping_add(1);
         let arbiters = &self.parts.arbiters;
         match arbiters.get(self.turn % arbiters.len().max(1)) {
@@ -137,13 +147,4 @@ fn shake_hands(
     let (responder, job) = Responder::accept(parts)?;
     let signed = job.run(identity, &mut entropy::source())?;
     Ok((responder, signed))
-}
-
-fn line(channel: &Addr<SecureChannel>) -> Line {
-    Line {
-        frames: Kept::new(channel.clone().recipient()),
-        control: channel.clone().recipient(),
-        lost: channel.clone().recipient(),
-        close: channel.clone().recipient(),
-    }
 }

@@ -1,41 +1,48 @@
 //! ACTOR of the stream to the Hub: dial, say hello, hand frames to their channels, notice
 //! silence, dial again.
 
+mod adrift;
+mod channels;
 mod handshakes;
+mod line;
 mod state;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+pub use channels::Census;
+pub(crate) use line::Marks;
 pub use state::{EndReason, LinkState};
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, ArbiterHandle, AsyncContext as _, Context,
-    Handler, Recipient, ResponseActFuture, SpawnHandle, StreamHandler, WrapFuture as _,
+    Handler, ResponseActFuture, SpawnHandle, StreamHandler, WrapFuture as _,
 };
 use channel_actors::{
-    close::{self, CloseReason},
     endpoint::admission::Admission,
     limits::Limits,
-    post::{Kept, Overrun, tell},
-    refusal::{self, Refusal, RefusalReason},
+    refusal::{self, Refusal},
 };
 use crypto::{Identity, Mode};
 use schema::{
-    frame::{Frame, Outer},
+    frame::Outer,
     ids::{ChannelId, WorkerId},
     wire::{self, control, from_worker, to_worker},
 };
 use tokio::sync::{mpsc, watch};
 
+use self::{
+    adrift::{Adrift, Bounds},
+    line::Line,
+};
+
 use crate::{
     clock,
     config::Timings,
     entropy,
-    messages::{ChannelGone, Close, ControlFromHub, FromHub, LinkLost, Stop},
+    messages::Stop,
     open_link::{self, Caller, Lost, Open},
     pulse::{Beat, Pulse},
     redial::Redial,
-    secure_channel::Leave,
     services::Services,
 };
 
@@ -47,13 +54,17 @@ pub(crate) struct LinkParts {
     pub(crate) worker: WorkerId,
     pub(crate) services: Services,
     pub(crate) timings: Timings,
+    /// How long a channel waits for its client to come back.
+    pub(crate) detached_max: Duration,
     /// Where channels run, in turn.
     pub(crate) arbiters: Vec<ArbiterHandle>,
     pub(crate) cores: usize,
     pub(crate) state: watch::Sender<LinkState>,
+    pub(crate) census: watch::Sender<Census>,
 }
 
-/// The link. Channels die with the stream that carried them.
+/// The link. Channels outlive the stream that carried them: a client that comes back by the next
+/// one finds its channel here.
 pub(crate) struct HubLink {
     parts: LinkParts,
     limits: Arc<Limits>,
@@ -66,6 +77,7 @@ pub(crate) struct HubLink {
     /// for one that was closed meanwhile.
     pending: BTreeMap<ChannelId, Option<Vec<wire::WorkspaceAccess>>>,
     channels: BTreeMap<ChannelId, Line>,
+    adrift: Adrift,
     turn: usize,
 }
 
@@ -78,14 +90,6 @@ struct Live {
     hearing: SpawnHandle,
 }
 
-/// The way into a channel.
-struct Line {
-    frames: Kept<FromHub>,
-    control: Recipient<ControlFromHub>,
-    lost: Recipient<LinkLost>,
-    close: Recipient<Close>,
-}
-
 /// Something the stream of a generation said, or its end.
 pub(crate) struct Heard {
     pub(crate) generation: u64,
@@ -96,7 +100,10 @@ type Ctx = Context<HubLink>;
 
 impl HubLink {
     pub(crate) fn new(parts: LinkParts) -> Self {
-        let limits = Arc::new(Limits::default());
+        let limits = Arc::new(Limits {
+            detached_max: parts.detached_max,
+            ..Limits::default()
+        });
         let first_guess = match parts.mode {
             Mode::Classic => Duration::from_millis(1),
             Mode::PostQuantum => Duration::from_millis(300),
@@ -110,6 +117,7 @@ impl HubLink {
             live: None,
             pending: BTreeMap::new(),
             channels: BTreeMap::new(),
+            adrift: Adrift::new(Bounds::default()),
             turn: 0,
         }
     }
@@ -142,13 +150,14 @@ impl HubLink {
         if let Some(live) = self.live.take() {
             ctx.cancel_future(live.hearing);
         }
-        for (channel, line) in std::mem::take(&mut self.channels) {
-            tell(&line.lost, LinkLost);
-            self.admission.closed(&channel, clock::now());
+        for line in self.channels.values() {
+            line.lost(self.generation);
         }
         self.pending.values_mut().for_each(|access| *access = None);
         if let Some(reason) = lost.is_final() {
             tracing::error!(%reason, "the link ends");
+            // No other stream will bring their clients back.
+            self.close_all();
             self.report(LinkState::Ended(reason));
             return ctx.stop();
         }
@@ -163,11 +172,11 @@ impl HubLink {
         self.parts.state.send_replace(state);
     }
 
-    /// Gives the stream up by ourselves.
+    /// The stream is over, or given up.
     fn hang_up(&mut self, lost: &Lost, ctx: &mut Ctx) {
+        self.down(lost, ctx);
         // What the old stream still says belongs to no generation.
         self.generation += 1;
-        self.down(lost, ctx);
     }
 
     fn beat(&mut self, ctx: &mut Ctx) {
@@ -234,85 +243,6 @@ impl HubLink {
         };
         self.hang_up(&lost, ctx);
     }
-
-    /// Frames of channels that are no more are late, and dropped.
-    fn frame(&mut self, frame: Frame) {
-        let channel = frame.channel();
-        let Some(line) = self.channels.get(&channel) else {
-            return;
-        };
-        match line.frames.offer(FromHub(frame)) {
-            Ok(()) => {}
-            Err(Overrun::Full) => tell(
-                &line.close,
-                Close {
-                    reason: CloseReason::TooSlow,
-                },
-            ),
-            // Its guard tells how it went.
-            Err(Overrun::Gone) => {}
-        }
-    }
-
-    fn control(&mut self, body: control::Body, ctx: &mut Ctx) {
-        match body {
-            control::Body::Incoming(incoming) => self.incoming(incoming, ctx),
-            control::Body::Close(close) => self.closed(close),
-            control::Body::AccessChanged(changed) => self.access_changed(changed),
-            control::Body::Renew(renew) => {
-                if let Ok(channel) = ChannelId::try_from(&*renew.channel_id) {
-                    let stale = Refusal::from(RefusalReason::Stale);
-                    self.say_control(refusal::refused_renewal(channel, stale, renew.serial));
-                }
-            }
-            control::Body::Open(_)
-            | control::Body::Opened(_)
-            | control::Body::Refused(_)
-            | control::Body::Renewed(_)
-            | control::Body::AccessAcknowledged(_)
-            | control::Body::Goodbye(_) => self.hang_up(&Lost::Nonsense, ctx),
-        }
-    }
-
-    fn closed(&mut self, close: wire::Close) {
-        let Ok(channel) = ChannelId::try_from(&*close.channel_id) else {
-            return;
-        };
-        if let Some(access) = self.pending.get_mut(&channel) {
-            *access = None;
-        }
-        if let Some(line) = self.channels.get(&channel) {
-            tell(&line.control, ControlFromHub(control::Body::Close(close)));
-        }
-    }
-
-    /// Acknowledged once it is in the channel's mailbox: every request that follows finds it
-    /// there before itself.
-    fn access_changed(&mut self, changed: wire::AccessChanged) {
-        let Ok(channel) = ChannelId::try_from(&*changed.channel_id) else {
-            return;
-        };
-        let acknowledged = wire::AccessAcknowledged {
-            channel_id: changed.channel_id.clone(),
-            change: changed.change,
-        };
-        if let Some(Some(access)) = self.pending.get_mut(&channel) {
-            access.clone_from(&changed.workspaces);
-        }
-        if let Some(line) = self.channels.get(&channel) {
-            tell(
-                &line.control,
-                ControlFromHub(control::Body::AccessChanged(changed)),
-            );
-        }
-        self.say_control(control::Body::AccessAcknowledged(acknowledged));
-    }
-
-    fn forget(&mut self, channel: ChannelId) {
-        if self.channels.remove(&channel).is_some() {
-            self.admission.closed(&channel, clock::now());
-        }
-    }
 }
 
 impl Actor for HubLink {
@@ -344,29 +274,11 @@ impl StreamHandler<Heard> for HubLink {
     fn finished(&mut self, _ctx: &mut Ctx) {}
 }
 
-impl Handler<ChannelGone> for HubLink {
-    type Result = ();
-
-    fn handle(&mut self, gone: ChannelGone, _ctx: &mut Ctx) {
-        let ChannelGone { channel, leave } = gone;
-        let was_here = self.channels.contains_key(&channel);
-        self.forget(channel);
-        if was_here && leave == Leave::Failed {
-            tracing::error!(%channel, "a channel failed");
-            self.say_control(close::close(channel, 0, CloseReason::Internal));
-        }
-    }
-}
-
 impl Handler<Stop> for HubLink {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, Stop: Stop, _ctx: &mut Ctx) -> Self::Result {
-        for (channel, line) in std::mem::take(&mut self.channels) {
-            // By the control queue: the actor may have no time left to say it itself.
-            self.say_control(close::close(channel, 0, CloseReason::ClosedByWorker));
-            tell(&line.lost, LinkLost);
-        }
+        self.close_all();
         self.generation += 1;
         self.report(LinkState::Ended(EndReason::Stopped));
         let said = self.live.take().map(|live| said(live.open.control));

@@ -1,52 +1,56 @@
 //! ACTOR of one channel: an endpoint, the services its user calls, and the way to the Hub.
 //!
-//! Frames come in by mailbox and are taken at once: nothing here waits for a socket. Frames go
-//! out only into places of the link's queue that were reserved before they are sealed, so a slow
-//! link holds up sealing and loses nothing.
+//! Frames come in by mailbox and are taken at once: nothing here waits for a socket. What goes out
+//! stands in `path`; the channel outlives every path, and whoever it belongs to finds it again by
+//! a renewal.
 
+mod belief;
 mod calls;
 mod guard;
+mod path;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use actix::{
-    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler,
-    SpawnHandle, StreamHandler, WrapFuture as _,
+    Actor, ActorContext as _, AsyncContext as _, Context, Handler, Recipient, SpawnHandle,
+    StreamHandler,
 };
 use channel_actors::{
-    close::CloseReason,
-    endpoint::{
-        ClaimedDevice, Endpoint, Event,
-        trust::{Standing, Verdict},
-    },
+    endpoint::{ClaimedDevice, Endpoint, Event},
+    post::tell,
 };
-use schema::{
-    frame::Outer,
-    ids::ChannelId,
-    wire::{self, control, from_worker},
-};
-use tokio::sync::mpsc;
+use crypto::Identity;
+use schema::{ids::ChannelId, wire::control};
 use tokio_stream::wrappers::{UnboundedReceiverStream, WatchStream};
 
 use self::calls::{Call, Running};
 pub(crate) use self::guard::{Guard, Leave};
 use crate::{
     clock,
-    device_book::{DeviceBook, Judged},
-    messages::{Close, ControlFromHub, FromHub, LinkLost},
+    device_book::DeviceBook,
+    entropy,
+    hub_link::Marks,
+    messages::{Close, ControlFromHub, Detached, Path, RenewalAnswered},
     services::Services,
-    store::StoreError,
     streams::Streams,
 };
 
 /// One channel.
 pub(crate) struct SecureChannel {
     endpoint: Endpoint,
-    link: mpsc::Sender<wire::FromWorker>,
-    waits_for_link: bool,
+    identity: Arc<Identity>,
+    /// The way to the client; none while the channel is detached.
+    path: Option<Path>,
+    /// Waiting for a place in the path's queue.
+    waiting: Option<SpawnHandle>,
+    link: LinkEars,
+    marks: Arc<Marks>,
+    /// Frames that came by another stream than the channel's.
+    strays: u64,
     services: Services,
     /// Who was believed, once somebody was.
     device: Option<ClaimedDevice>,
+    judging: Option<SpawnHandle>,
     calls: BTreeMap<u64, Running>,
     streams: Streams,
     timer: Option<SpawnHandle>,
@@ -56,19 +60,33 @@ pub(crate) struct SecureChannel {
 /// What a channel is started with.
 pub(crate) struct ChannelParts {
     pub(crate) endpoint: Endpoint,
-    pub(crate) link: mpsc::Sender<wire::FromWorker>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) path: Path,
+    pub(crate) link: LinkEars,
+    pub(crate) marks: Arc<Marks>,
     pub(crate) services: Services,
     pub(crate) guard: Guard,
+}
+
+/// What the link hears of a channel.
+pub(crate) struct LinkEars {
+    pub(crate) renewals: Recipient<RenewalAnswered>,
+    pub(crate) detached: Recipient<Detached>,
 }
 
 impl SecureChannel {
     pub(crate) fn new(parts: ChannelParts) -> Self {
         Self {
             endpoint: parts.endpoint,
+            identity: parts.identity,
+            path: Some(parts.path),
+            waiting: None,
             link: parts.link,
-            waits_for_link: false,
+            marks: parts.marks,
+            strays: 0,
             services: parts.services,
             device: None,
+            judging: None,
             calls: BTreeMap::new(),
             streams: Streams::default(),
             timer: None,
@@ -96,45 +114,11 @@ impl SecureChannel {
                 break;
             }
         }
-        if self.endpoint.closed().is_some() && !self.waits_for_link {
+        if self.endpoint.closed().is_some() && self.waiting.is_none() {
             self.guard.over();
             return ctx.stop();
         }
         self.rearm(ctx);
-    }
-
-    /// Sends what there is and room for. True = there may be more to hear.
-    fn send(&mut self, ctx: &mut Context<Self>) -> bool {
-        let mut sent = false;
-        let link = self.link.clone();
-        while !self.waits_for_link {
-            match link.try_reserve() {
-                Ok(place) => {
-                    let Some(outer) = self.endpoint.poll_outgoing(clock::now()) else {
-                        break;
-                    };
-                    place.send(relay(outer));
-                    sent = true;
-                }
-                Err(mpsc::error::TrySendError::Full(())) => self.wait_for_link(ctx),
-                Err(mpsc::error::TrySendError::Closed(())) => {
-                    self.endpoint.lost();
-                    break;
-                }
-            }
-        }
-        sent
-    }
-
-    fn wait_for_link(&mut self, ctx: &mut Context<Self>) {
-        self.waits_for_link = true;
-        let place = self.link.clone().reserve_owned().into_actor(self);
-        ctx.spawn(place.map(|place, channel, ctx| {
-            // Given back at once: what is to be sent now is decided now.
-            drop(place);
-            channel.waits_for_link = false;
-            channel.settle(ctx);
-        }));
     }
 
     fn rearm(&mut self, ctx: &mut Context<Self>) {
@@ -154,7 +138,7 @@ impl SecureChannel {
 
     fn heed(&mut self, event: Event, ctx: &mut Context<Self>) {
         match event {
-            Event::Claimed(device) => self.judge(device, ctx),
+            Event::Claimed { epoch, device } => self.judge(epoch, device, ctx),
             Event::Established { .. } => tracing::info!(channel = %self.id(), "channel open"),
             Event::Request {
                 id,
@@ -180,75 +164,40 @@ impl SecureChannel {
                 self.forget(id, ctx);
             }
             Event::StreamRoom { .. } => {}
-            Event::Response { .. } | Event::Pong { .. } | Event::RenewalDue => {}
+            Event::Detached => self.detached(ctx),
+            Event::Attached => self.attached(ctx),
+            // Of clients.
+            Event::Response { .. }
+            | Event::Pong { .. }
+            | Event::RenewalDue
+            | Event::RenewalRefused { .. } => {}
             Event::Closed { reason, .. } => {
-                tracing::info!(channel = %self.id(), reason = reason.label(), "channel closed");
+                let (reason, strays) = (reason.label(), self.strays);
+                tracing::info!(channel = %self.id(), reason, strays, "channel closed");
             }
         }
     }
 
-    fn judge(&mut self, device: ClaimedDevice, ctx: &mut Context<Self>) {
-        let book = self.devices().clone();
-        let judging = async move { (book.judge(device.clone()).await, device) };
-        ctx.spawn(
-            judging
-                .into_actor(self)
-                .map(|(judged, device), channel, ctx| {
-                    channel.believe(judged, device, ctx);
-                    channel.settle(ctx);
-                }),
-        );
+    /// Nothing more is sent by the old path, nor taken from it. What runs for the client goes on.
+    fn detached(&mut self, ctx: &mut Context<Self>) {
+        self.leave_path(ctx);
+        self.streams.detached(true);
+        tracing::info!(channel = %self.id(), "channel detached");
+        self.tell_link(true);
     }
 
-    fn believe(
-        &mut self,
-        judged: Result<Judged, StoreError>,
-        device: ClaimedDevice,
-        ctx: &mut Context<Self>,
-    ) {
-        match judged {
-            Ok(Judged {
-                verdict: Verdict::Trusted { cap, .. },
-                ..
-            }) => {
-                self.device = Some(device);
-                self.endpoint.accept_claim(cap, clock::now());
-                // A removal between the judgement and this moment found no device here.
-                self.recheck_device(ctx);
-            }
-            Ok(Judged { fingerprint, .. }) => {
-                tracing::warn!(channel = %self.id(), device = fingerprint, "device not trusted");
-                self.endpoint.reject_device(&fingerprint);
-            }
-            Err(_) => self.endpoint.close(CloseReason::Internal),
-        }
+    /// The client is back, and is believed.
+    fn attached(&mut self, ctx: &mut Context<Self>) {
+        self.streams.detached(false);
+        tracing::info!(channel = %self.id(), "channel attached");
+        self.tell_link(false);
+        // What was announced meanwhile counts from now on.
+        self.recheck_device(ctx);
     }
 
-    /// A device that is trusted no more, or not until later, loses its channels; one whose
-    /// grants have changed has what they say now.
-    fn recheck_device(&mut self, ctx: &mut Context<Self>) {
-        let Some(device) = &self.device else { return };
-        match self.devices().standing(device) {
-            Some(Standing { cap, .. }) => {
-                self.endpoint.change_cap(cap);
-                self.recheck_roles(ctx);
-            }
-            None => {
-                tracing::info!(channel = %self.id(), "its device is trusted no more");
-                self.endpoint.close(CloseReason::ClosedByWorker);
-            }
-        }
-    }
-
-    fn change_access(&mut self, changed: &wire::AccessChanged, ctx: &mut Context<Self>) {
-        self.endpoint.change_access(&changed.workspaces);
-        self.recheck_roles(ctx);
-        if !changed.certificates.is_empty() {
-            let (book, certificates) = (self.devices().clone(), changed.certificates.clone());
-            // What fails is logged where it does; all channels hear of what was changed.
-            let heeding = async move { book.heed(certificates).await.is_ok() };
-            ctx.spawn(heeding.into_actor(self).map(|_, _, _| ()));
-        }
+    fn tell_link(&self, detached: bool) {
+        let channel = self.id();
+        tell(&self.link.detached, Detached { channel, detached });
     }
 }
 
@@ -258,16 +207,9 @@ impl Actor for SecureChannel {
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(channel_actors::limits::QUEUE_FRAMES);
         ctx.add_stream(UnboundedReceiverStream::new(self.streams.orders()));
-        ctx.add_stream(WatchStream::from_changes(self.devices().watch()).map_changed());
-        self.settle(ctx);
-    }
-}
-
-impl Handler<FromHub> for SecureChannel {
-    type Result = ();
-
-    fn handle(&mut self, FromHub(frame): FromHub, ctx: &mut Context<Self>) {
-        self.endpoint.receive(frame, clock::now());
+        ctx.add_stream(belief::changes(WatchStream::from_changes(
+            self.devices().watch(),
+        )));
         self.settle(ctx);
     }
 }
@@ -279,18 +221,9 @@ impl Handler<ControlFromHub> for SecureChannel {
         if let control::Body::AccessChanged(changed) = &body {
             self.change_access(changed, ctx);
         } else {
-            self.endpoint.receive_control(&body);
+            let mut rng = entropy::source();
+            self.endpoint.receive_control(&body, &mut rng, clock::now());
         }
-        self.settle(ctx);
-    }
-}
-
-impl Handler<LinkLost> for SecureChannel {
-    type Result = ();
-
-    fn handle(&mut self, LinkLost: LinkLost, ctx: &mut Context<Self>) {
-        self.endpoint.lost();
-        self.waits_for_link = false;
         self.settle(ctx);
     }
 }
@@ -313,33 +246,4 @@ impl StreamHandler<crate::services::stream::Order> for SecureChannel {
 
     /// The actor itself holds a sender.
     fn finished(&mut self, _ctx: &mut Context<Self>) {}
-}
-
-/// The device list has changed, or somebody's trust has expired.
-pub(crate) struct DevicesChanged;
-
-impl StreamHandler<DevicesChanged> for SecureChannel {
-    fn handle(&mut self, _: DevicesChanged, ctx: &mut Context<Self>) {
-        self.recheck_device(ctx);
-        self.settle(ctx);
-    }
-
-    /// The Worker is about to stop; it says so in another way.
-    fn finished(&mut self, _ctx: &mut Context<Self>) {}
-}
-
-trait MapChanged {
-    fn map_changed(self) -> impl futures_util::Stream<Item = DevicesChanged>;
-}
-
-impl MapChanged for WatchStream<u64> {
-    fn map_changed(self) -> impl futures_util::Stream<Item = DevicesChanged> {
-        futures_util::StreamExt::map(self, |_| DevicesChanged)
-    }
-}
-
-fn relay(outer: Outer) -> wire::FromWorker {
-    wire::FromWorker {
-        body: Some(from_worker::Body::Relay(outer.encode())),
-    }
 }

@@ -95,7 +95,8 @@ pub(super) async fn watch(
 }
 
 /// Output to the client, input from it, side by side: a program that does not read holds up
-/// typing and nothing else.
+/// typing and nothing else. A client that is away too long for its credit attaches again, and is
+/// given the screen as it stands then.
 pub(super) async fn attach(
     services: &Services,
     caller: &Caller,
@@ -111,17 +112,23 @@ pub(super) async fn attach(
     }
     let Stream { inlet, outlet } = stream;
     tokio::select! {
-        () = show(seat, outlet) => Ok(()),
+        Behind = show(seat, outlet) => Err(error(Code::Aborted, "behind")),
         ended = type_in(typist, inlet) => ended,
     }
 }
 
-async fn show(mut seat: Seat, mut outlet: Outlet) {
+/// There is more to show than a client that is away has credit for.
+struct Behind;
+
+async fn show(mut seat: Seat, mut outlet: Outlet) -> Behind {
     loop {
         let Some(event) = seat.next_event(outlet.room()) else {
+            if outlet.is_detached() && seat.has_more() {
+                return Behind;
+            }
             tokio::select! {
                 () = seat.moved() => {}
-                () = outlet.more_room() => {}
+                () = outlet.moved() => {}
             }
             continue;
         };

@@ -1,0 +1,10 @@
+//! Channels that outlive their streams: cut off, found again, and given up.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bounds;
+mod commands;
+mod fleet;
+mod strangers;
+mod terminals;
