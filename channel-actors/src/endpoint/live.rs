@@ -237,15 +237,18 @@ impl Endpoint {
     }
 
     /// The newest epoch. A frame or a Close of an older one is not judged.
-    pub(super) fn epoch(&self) -> u32 {
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
         self.epochs.as_ref().map_or(0, |it| it.newest().number)
     }
 
     /// The epoch that a Close names. From its Renew on a client uses nothing of the base epoch, and
     /// the Worker may be ahead: so it is the one that was asked for.
     pub(super) fn sent_under(&self) -> u32 {
-        let asked_for = self.renewals.as_ref().and_then(|it| it.awaited());
-        asked_for.unwrap_or_else(|| self.epoch())
+        match (self.phase, &self.renewals) {
+            (Phase::Renewing { .. }, Some(renewals)) => renewals.serial(),
+            _ => self.epoch(),
+        }
     }
 
     pub(super) fn shut(&mut self, shut: Shut) {

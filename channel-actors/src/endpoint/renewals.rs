@@ -101,6 +101,11 @@ impl Renewals {
         }))
     }
 
+    /// The newest serial that was used.
+    pub(super) const fn serial(&self) -> u32 {
+        self.serial
+    }
+
     /// The serial of the Renew that waits for its answer.
     pub(super) fn awaited(&self) -> Option<u32> {
         self.awaiting.as_ref().map(|_| self.serial)

@@ -226,4 +226,27 @@ mod tests {
         assert!(window.again().is_none() && window.acknowledge(3));
         assert_eq!(window.bytes, 0);
     }
+
+    #[test]
+    fn plaintext_is_let_go_when_it_is_acknowledged_and_when_the_channel_ends() {
+        /// Wipes, in life; here it says that it would have.
+        struct Owner(std::sync::Arc<[u8; 6]>);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                &*self.0
+            }
+        }
+        let mut window = Window::new(&Limits::default());
+        let held = std::sync::Arc::new(*b"secret");
+        for _ in 0..3 {
+            window.keep(Kept {
+                plaintext: Bytes::from_owner(Owner(held.clone())),
+                ..frame(0)
+            });
+        }
+        assert!(window.acknowledge(1));
+        assert_eq!(std::sync::Arc::strong_count(&held), 3);
+        window.clear();
+        assert_eq!(std::sync::Arc::strong_count(&held), 1);
+    }
 }

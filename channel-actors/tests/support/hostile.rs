@@ -73,6 +73,33 @@ impl Hostile {
         hostile
     }
 
+    /// Goes over to new keys, whatever comes of them.
+    pub(crate) fn renew(&mut self, serial: u32, now: std::time::Instant) {
+        let renewal = crypto::Renewal {
+            mode: self.mode,
+            serial,
+            base: serial - 1,
+            received: 0,
+        };
+        let (root, key) = (&self.keys.root, identity().public());
+        let (awaiting, noise) =
+            crypto::renew(&renewal, root, key, &mut rng(23)).expect("good keys");
+        let renew = wire::Renew {
+            channel_id: channel(9).as_bytes().to_vec().into(),
+            worker_id: worker().as_str().to_owned(),
+            serial,
+            base: renewal.base,
+            noise: noise.into(),
+        };
+        let answered = self
+            .worker
+            .answer_renewal(identity(), &renew, &mut rng(24), now);
+        let Ok(control::Body::Renewed(renewed)) = answered else {
+            panic!("an answer")
+        };
+        (self.keys, _) = awaiting.finish(&renewed.noise).expect("a good answer");
+    }
+
     pub(crate) fn claim(&self, name: &str, key: &DeviceKey) -> wire::Claim {
         let statement = Statement {
             mode: self.mode,

@@ -270,6 +270,7 @@ impl Wire {
     pub(crate) fn cut_and_renew(&mut self) {
         self.client.detach(self.now);
         self.worker.detach(self.now);
+        self.collect();
         self.renew();
     }
 
@@ -290,7 +291,7 @@ impl Wire {
         }
     }
 
-    fn collect(&mut self) {
+    pub(crate) fn collect(&mut self) {
         while let Some(event) = self.client.poll_event() {
             self.client_events.push(event);
         }
