@@ -28,6 +28,8 @@ async fn opened_is_live_plus_all_that_closed() {
     }
     browser.send(frame(0, 1, &[0; 100])).await;
     worker.frame().await;
+    // One that is of no channel.
+    worker.send(frame(77, 1, &[0; 17])).await;
     // One by a breach; one refused for the quota before that.
     browser.ask(9, id).await;
     let Body::Refused(_) = browser.control().await else {
@@ -64,6 +66,8 @@ async fn opened_is_live_plus_all_that_closed() {
         books.sum("leapmux_hub_relay_bytes_total", "\"to_worker\""),
         100.0
     );
+    assert_eq!(books.channels(), (5.0, 5.0));
+    hub.settled().await;
     let lines = hub.admin("/metrics").await.text().lines().count();
 
     drop(browser);
@@ -81,4 +85,12 @@ async fn opened_is_live_plus_all_that_closed() {
         lines,
         "series came into being while it ran"
     );
+    assert_eq!(books.channels(), (5.0, 5.0));
+    let (received, accounted) = books.frames();
+    assert_eq!((received, accounted), (3.0, 3.0));
+    assert_eq!(
+        books.sum("leapmux_hub_relay_drops_total", "\"violation\""),
+        1.0
+    );
+    assert_eq!(books.unexplained(), 0.0);
 }

@@ -4,6 +4,7 @@
 
 mod admin;
 mod books;
+mod discarded;
 mod doors;
 mod drain;
 mod events;

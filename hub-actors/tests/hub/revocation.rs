@@ -1,7 +1,9 @@
 //! What a credential carried ends with it.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
+
 use hub_actors::Mode;
-use schema::wire::{CloseReason, Opened, control::Body};
+use schema::wire::{CloseReason, Opened, Renew, Renewed, control::Body};
 
 use crate::support::{Browser, TestHub, TestWorker, frame, open};
 
@@ -190,6 +192,83 @@ async fn no_open_survives_a_revocation_that_races_it() {
             );
             assert_eq!(out.status, 200);
             hub.until(|census| census.sessions == 0 && census.channels + census.opening == 0)
+                .await;
+        }
+    };
+    tokio::select! {
+        () = answering => {}
+        () = racing => {}
+    }
+}
+
+#[tokio::test]
+async fn no_renewal_survives_a_revocation_that_races_it() {
+    let hub = TestHub::with(Mode::Hub, |config| {
+        config.quotas.failed_sign_ins_per_minute = 1_000;
+        config.quotas.opens_burst = 1_000;
+    })
+    .await;
+    let (worker_id, mut worker) = worker(&hub).await;
+    let answering = async {
+        // Whatever the Worker is asked it grants, so that only the Hub can refuse.
+        loop {
+            match worker.control().await {
+                Body::Incoming(incoming) => {
+                    let channel_id = incoming.channel_id;
+                    worker
+                        .send(Body::Opened(Opened {
+                            channel_id,
+                            ..Opened::default()
+                        }))
+                        .await;
+                }
+                Body::Renew(renew) => {
+                    worker
+                        .send(Body::Renewed(Renewed {
+                            channel_id: renew.channel_id,
+                            serial: renew.serial,
+                            ..Renewed::default()
+                        }))
+                        .await;
+                }
+                _ => {}
+            }
+        }
+    };
+    let racing = async {
+        for round in 0..60_u8 {
+            let (mine, other) = (signed_in(&hub).await, signed_in(&hub).await);
+            let mut browser = Browser::open_with(&hub, &[("Cookie", &mine)])
+                .await
+                .ok()
+                .unwrap();
+            let mut bystander = Browser::open_with(&hub, &[("Cookie", &other)])
+                .await
+                .ok()
+                .unwrap();
+            // Of a channel that stands with another login, and of one that is not at this Hub.
+            let is_known = round % 2 == 0;
+            if is_known {
+                bystander.ask(round, &worker_id).await;
+                hub.until(|census| census.channels == 1).await;
+            }
+            let renew = Renew {
+                channel_id: vec![round; 16].into(),
+                worker_id: worker_id.clone(),
+                serial: 1,
+                ..Renew::default()
+            };
+            let headers = [("Cookie", mine.as_str())];
+            let (out, ()) = tokio::join!(
+                hub.call_with("AccountService/SignOut", "{}", &headers),
+                browser.send(Body::Renew(renew)),
+            );
+            assert_eq!(out.status, 200);
+            // What stood with the other login stands, unless the channel had moved by then.
+            hub.until(|census| census.sessions == 1 && census.opening == 0 && census.channels < 2)
+                .await;
+            drop(bystander);
+            hub.until(|census| census.sessions + census.channels + census.opening == 0)
                 .await;
         }
     };

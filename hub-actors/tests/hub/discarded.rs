@@ -1,0 +1,31 @@
+//! Frames that never arrive are in the books all the same.
+
+use crate::{
+    stage::{Stage, stage},
+    support::{frame, open},
+};
+
+#[tokio::test]
+async fn what_nobody_reads_is_counted_when_its_connection_ends() {
+    let Stage {
+        hub,
+        mut worker,
+        worker_id,
+        mut browser,
+    } = stage().await;
+    open(&mut browser, &mut worker, 1, &worker_id).await;
+    // More than the sockets hold, less than the channel's lane.
+    for correlation in 0..320 {
+        worker.send(frame(1, correlation, &[7; 16_384])).await;
+    }
+    drop(browser);
+    hub.until(|census| census.sessions + census.channels == 0)
+        .await;
+    for correlation in 320..340 {
+        worker.send(frame(1, correlation, &[7; 17])).await;
+    }
+    hub.settled().await;
+    let books = hub.books().await;
+    let lost = books.sum("leapmux_hub_relay_drops_total", "\"unsent\"");
+    assert!(lost > 0.0, "the sockets held it all");
+}
