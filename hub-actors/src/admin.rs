@@ -13,6 +13,7 @@ use actix_web::{
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::{
+    folder,
     messages::TakeCensus,
     origin,
     state::{State, ask},
@@ -72,6 +73,7 @@ async fn livez(admin: web::Data<Admin>) -> HttpResponse {
 async fn readyz(request: HttpRequest, admin: web::Data<Admin>) -> HttpResponse {
     let checks = [
         ("database", admin.state.store.answers().await),
+        ("disk", has_room(&admin.state).await),
         (
             "registry",
             ask(&admin.state.registry, TakeCensus).await.is_ok(),
@@ -84,6 +86,14 @@ async fn readyz(request: HttpRequest, admin: web::Data<Admin>) -> HttpResponse {
         .split('&')
         .any(|one| one.starts_with("verbose"));
     report(&checks, verbose)
+}
+
+/// A disk may hang, so it is asked off this thread.
+async fn has_room(state: &State) -> bool {
+    let folder = state.config.data_dir.clone();
+    web::block(move || folder::has_room(&folder))
+        .await
+        .is_ok_and(|has_room| has_room)
 }
 
 /// This door opens when everything before it was done, migrations included.

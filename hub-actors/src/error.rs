@@ -32,6 +32,9 @@ pub enum Refusal {
     /// Nothing is served under this name.
     #[error("there is no such method")]
     NoSuchMethod,
+    /// The database is held, crowded, or has no room; another try, later, may do.
+    #[error("the Hub's database takes nothing at the moment; try again")]
+    Unavailable(Duration),
     /// Our fault; the log knows more.
     #[error("internal error")]
     Internal,
@@ -125,7 +128,7 @@ impl Refusal {
             Self::NotFound => tonic::Code::NotFound,
             Self::Exists => tonic::Code::AlreadyExists,
             Self::Quota(..) => tonic::Code::ResourceExhausted,
-            Self::Draining(_) => tonic::Code::Unavailable,
+            Self::Draining(_) | Self::Unavailable(_) => tonic::Code::Unavailable,
             Self::CookieOnly | Self::NoSuchMethod => tonic::Code::Unimplemented,
             Self::Internal => tonic::Code::Internal,
         }
@@ -135,7 +138,7 @@ impl Refusal {
     #[must_use]
     pub const fn retry_after(self) -> Option<Duration> {
         match self {
-            Self::Quota(_, after) | Self::Draining(after) => Some(after),
+            Self::Quota(_, after) | Self::Draining(after) | Self::Unavailable(after) => Some(after),
             Self::Malformed(_)
             | Self::NotSignedIn
             | Self::WrongToken
@@ -174,9 +177,47 @@ pub enum Fault {
     Random,
 }
 
+/// Room comes back when somebody makes some, and a lock when somebody lets go of it.
+const UNAVAILABLE_FOR: Duration = Duration::from_secs(5);
+
+impl Fault {
+    /// Whether the same request may succeed later without anything being mended in here.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Database(error) => is_passing(error),
+            Self::Pool(_) | Self::Crowded => true,
+            Self::Task | Self::Actor | Self::Row(_) | Self::Random => false,
+        }
+    }
+}
+
+/// diesel tells constraints apart and nothing else; the rest has SQLite's own fixed texts.
+fn is_passing(error: &diesel::result::Error) -> bool {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "diesel's list is open, and the others are mistakes"
+    )]
+    match error {
+        diesel::result::Error::DatabaseError(_, said) => {
+            matches!(
+                said.message(),
+                "database is locked" | "database or disk is full" | "disk I/O error"
+            )
+        }
+        diesel::result::Error::RollbackErrorOnCommit { commit_error, .. } => {
+            is_passing(commit_error)
+        }
+        _ => false,
+    }
+}
+
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         tracing::error!(error = &fault as &dyn std::error::Error, "a request failed");
-        Self::Internal
+        if fault.is_passing() {
+            Self::Unavailable(UNAVAILABLE_FOR)
+        } else {
+            Self::Internal
+        }
     }
 }

@@ -20,6 +20,15 @@ pub enum FolderError {
     InUse,
 }
 
+/// Less than this, and the next transactions may not find room for their journal.
+const ROOM: u64 = 1024 * 1024;
+
+/// Whether the folder's file system has room for what has to be written down.
+pub(crate) fn has_room(folder: &Path) -> bool {
+    nix::sys::statvfs::statvfs(folder)
+        .is_ok_and(|found| found.blocks_available() * found.fragment_size() >= ROOM)
+}
+
 /// A data folder that nobody else may use until this is dropped.
 pub(crate) struct Folder {
     path: PathBuf,

@@ -10,7 +10,12 @@ async fn health_is_told_on_the_admin_port() {
     }
     assert_eq!(hub.admin("/readyz").await.text(), "ok\n");
     let verbose = hub.admin("/readyz?verbose").await.text();
-    for check in ["[+] database", "[+] registry", "[+] not_draining"] {
+    for check in [
+        "[+] database",
+        "[+] disk",
+        "[+] registry",
+        "[+] not_draining",
+    ] {
         assert!(verbose.contains(check), "{verbose}");
     }
     assert_eq!(hub.admin("/").await.status, 404);
