@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use nix::sys::socket::{setsockopt, sockopt};
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -48,6 +49,7 @@ async fn connect(address: &Address) -> anyhow::Result<Box<dyn Pipe>> {
         Address::Tcp { tls, host, port } => {
             let stream = TcpStream::connect((host.as_str(), *port)).await?;
             stream.set_nodelay(true)?;
+            watch(&stream)?;
             if *tls {
                 wrap(stream, host).await
             } else {
@@ -56,6 +58,30 @@ async fn connect(address: &Address) -> anyhow::Result<Box<dyn Pipe>> {
         }
     }
 }
+
+/// Has the kernel ask a silent Hub whether it is there, and end a connection on which it does not
+/// answer: of a network that went away without a word nobody is told otherwise. The numbers are
+/// those of a Worker's link.
+fn watch(stream: &TcpStream) -> nix::Result<()> {
+    setsockopt(stream, sockopt::KeepAlive, &true)?;
+    #[cfg(target_os = "linux")]
+    {
+        setsockopt(stream, sockopt::TcpKeepIdle, &ASK_AFTER_S)?;
+        setsockopt(stream, sockopt::TcpKeepInterval, &ASK_EVERY_S)?;
+        setsockopt(stream, sockopt::TcpUserTimeout, &DEAD_AFTER_MS)?;
+    }
+    Ok(())
+}
+
+/// Silence after which the other side is asked for a sign.
+#[cfg(target_os = "linux")]
+const ASK_AFTER_S: u32 = 5;
+/// From one question to the next.
+#[cfg(target_os = "linux")]
+const ASK_EVERY_S: u32 = 2;
+/// Without a sign for so long, the connection is over.
+#[cfg(target_os = "linux")]
+const DEAD_AFTER_MS: u32 = 10_000;
 
 async fn wrap(stream: TcpStream, host: &str) -> anyhow::Result<Box<dyn Pipe>> {
     let name = ServerName::try_from(host.to_owned()).context("not a name that TLS can check")?;
