@@ -19,10 +19,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 
-use crate::{
-    support::{Daemon, LEAPMUX, errors, run, text},
-    terminal::Person,
-};
+use crate::support::{Daemon, LEAPMUX, Person, errors, http, log_in, registration_key, run, text};
 
 /// Passes connections on to a Hub and keeps what went by.
 struct Recorder {
@@ -74,7 +71,10 @@ fn copy(mut from: TcpStream, mut to: TcpStream, tape: Arc<Mutex<Vec<u8>>>) {
 /// Everything at the Hub, by the place where it was.
 fn everything(hub: &mut Daemon, data: &Path, recorders: [Recorder; 2]) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
-    found.push(("metrics".to_owned(), metrics(&hub.admin)));
+    found.push((
+        "metrics".to_owned(),
+        http::get(&hub.admin, "/metrics").expect("it answers").body,
+    ));
     found.push(("memory".to_owned(), memory(hub.id())));
     for path in files(data) {
         found.push((
@@ -96,18 +96,6 @@ fn everything(hub: &mut Daemon, data: &Path, recorders: [Recorder; 2]) -> Vec<(S
         found.push((name.to_owned(), locked(&recorder.tape).clone()));
     }
     found
-}
-
-fn metrics(admin: &str) -> Vec<u8> {
-    let mut stream = TcpStream::connect(admin.trim_start_matches("http://")).expect("it listens");
-    write!(
-        stream,
-        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    )
-    .expect("it reads");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("it answers");
-    answer
 }
 
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
@@ -252,31 +240,8 @@ fn sweep(binary: &str) -> Vec<String> {
 /// Logs the client in, makes a registration key, and starts a Worker with it.
 fn register(binary: &str, home: &Path, data: &Path, recorders: &[Recorder; 2]) -> Daemon {
     let [client, worker] = recorders;
-    let token = fs::read(data.join("access-token")).expect("made at the first start");
-    let login = run(
-        binary,
-        home,
-        ["remote", "--hub", &client.url, "login"],
-        &token,
-    );
-    assert!(login.status.success(), "{}", errors(&login));
-    let made = run(
-        binary,
-        home,
-        [
-            "remote",
-            "--hub",
-            &client.url,
-            "--json",
-            "worker",
-            "register",
-        ],
-        b"",
-    );
-    let made: serde_json::Value =
-        serde_json::from_slice(&made.stdout).unwrap_or_else(|_| panic!("{}", errors(&made)));
-    let key = home.join("registration-key");
-    fs::write(&key, made["registration_key"].as_str().expect("a key")).expect("ours");
+    log_in(binary, home, &client.url, data);
+    let key = registration_key(binary, home, &client.url);
     let state = home.join("worker");
     let arguments = ["worker", "--hub", &worker.url, "--registration-key-file"];
     let arguments = arguments.iter().map(AsRef::as_ref).chain([

@@ -1,18 +1,11 @@
 //! `leapmux solo`, from the door that people use.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    os::unix::fs::PermissionsExt as _,
-};
+use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::{Daemon, LEAPMUX, Solo, errors, run, text};
+use crate::support::{Daemon, LEAPMUX, Solo, errors, http, run, text};
 
 fn get(address: &str, head: &str) -> String {
-    let mut stream = TcpStream::connect(address.trim_start_matches("http://")).expect("it listens");
-    write!(stream, "{head}Connection: close\r\n\r\n").expect("it reads");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("it answers");
+    let answer = http::raw(address, head, b"").expect("it answers");
     String::from_utf8_lossy(&answer).into_owned()
 }
 

@@ -2,13 +2,27 @@
 
 use std::{
     ffi::OsStr,
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    sync::{
+        Mutex,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+pub(crate) mod http;
+mod person;
+
+pub(crate) use person::Person;
 
 /// Longest wait for anything; a slow machine builds at the same time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,7 +33,8 @@ pub(crate) const LEAPMUX: &str = env!("CARGO_BIN_EXE_leapmux");
 /// A process of ours that has said where it listens.
 pub(crate) struct Daemon {
     child: Child,
-    lines: Receiver<String>,
+    /// Locked, so that what has a daemon can be shared between threads.
+    lines: Mutex<Receiver<String>>,
     log: Option<JoinHandle<String>>,
     /// What `LeapMux is ready:` named, if it was waited for.
     pub(crate) url: String,
@@ -35,14 +50,7 @@ impl Daemon {
         arguments: I,
     ) -> Self {
         let mut daemon = Self::spawn(binary, home, arguments);
-        while daemon.url.is_empty() {
-            let line = daemon.line();
-            if let Some(url) = line.strip_prefix("LeapMux is ready: ") {
-                daemon.url = url.trim_end_matches('/').to_owned();
-            } else if let Some(url) = line.strip_prefix("Admin: ") {
-                daemon.admin = url.trim_end_matches('/').to_owned();
-            }
-        }
+        daemon.wait_until_ready();
         daemon
     }
 
@@ -52,8 +60,14 @@ impl Daemon {
         home: &Path,
         arguments: I,
     ) -> Self {
-        let mut child = command(binary, home)
-            .args(arguments)
+        let mut command = command(binary, home);
+        command.args(arguments);
+        Self::launch(command)
+    }
+
+    /// Starts a command as it is and waits for nothing.
+    pub(crate) fn launch(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -63,16 +77,29 @@ impl Daemon {
         let log = read_log(child.stderr.take().expect("piped"));
         Self {
             child,
-            lines,
+            lines: Mutex::new(lines),
             log: Some(log),
             url: String::new(),
             admin: String::new(),
         }
     }
 
+    /// Reads up to `LeapMux is ready`.
+    pub(crate) fn wait_until_ready(&mut self) {
+        while self.url.is_empty() {
+            let line = self.line();
+            if let Some(url) = line.strip_prefix("LeapMux is ready: ") {
+                self.url = url.trim_end_matches('/').to_owned();
+            } else if let Some(url) = line.strip_prefix("Admin: ") {
+                self.admin = url.trim_end_matches('/').to_owned();
+            }
+        }
+    }
+
     /// The next line of standard output; panics with the log when the process ends instead.
     pub(crate) fn line(&mut self) -> String {
-        match self.lines.recv_timeout(PATIENCE) {
+        let lines = self.lines.get_mut().expect("no reader panics");
+        match lines.recv_timeout(PATIENCE) {
             Ok(line) => line,
             Err(RecvTimeoutError::Timeout) => panic!("nothing was said in time:\n{}", self.stop()),
             Err(RecvTimeoutError::Disconnected) => panic!("it ended early:\n{}", self.stop()),
@@ -81,13 +108,18 @@ impl Daemon {
 
     /// SIGTERM, then the whole log. Ends in bounded time.
     pub(crate) fn stop(&mut self) -> String {
-        let pid = nix::unistd::Pid::from_raw(self.child.id().cast_signed());
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        self.signal(Signal::SIGTERM);
         wait(&mut self.child);
         self.log
             .take()
             .and_then(|log| log.join().ok())
             .unwrap_or_default()
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        // One that has ended already is not there to take it.
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
     }
 
     /// The process id.
@@ -122,10 +154,10 @@ impl Drop for Daemon {
 
 fn wait(child: &mut Child) -> Option<i32> {
     let (done, ended) = channel::<()>();
-    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    let pid = Pid::from_raw(child.id().cast_signed());
     let watchdog = thread::spawn(move || {
         if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+            let _ = kill(pid, Signal::SIGKILL);
         }
     });
     let status = child.wait().expect("our own child");
@@ -199,6 +231,24 @@ pub(crate) fn text(output: &Output) -> String {
 /// What a command printed to standard error, as text.
 pub(crate) fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Trades the access token of the Hub's data folder for a login of the command line.
+pub(crate) fn log_in(binary: &str, home: &Path, hub: &str, data: &Path) {
+    let token = fs::read(data.join("access-token")).expect("made at the first start");
+    let login = run(binary, home, ["remote", "--hub", hub, "login"], &token);
+    assert!(login.status.success(), "{}", errors(&login));
+}
+
+/// Has a registration key made; the file that holds it.
+pub(crate) fn registration_key(binary: &str, home: &Path, hub: &str) -> PathBuf {
+    let arguments = ["remote", "--hub", hub, "--json", "worker", "register"];
+    let made = run(binary, home, arguments, b"");
+    let made: serde_json::Value =
+        serde_json::from_slice(&made.stdout).unwrap_or_else(|_| panic!("{}", errors(&made)));
+    let key = home.join("registration-key");
+    fs::write(&key, made["registration_key"].as_str().expect("a key")).expect("ours");
+    key
 }
 
 /// `leapmux solo` in its own home, on free ports.
