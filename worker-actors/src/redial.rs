@@ -9,6 +9,8 @@ pub struct BackOff {
     pub first: Duration,
     /// The longest wait.
     pub longest: Duration,
+    /// The longest wait while channels wait for their clients, which cannot come back before.
+    pub awaited: Duration,
     /// A link that lasted so long counts as good: the next wait is the first again.
     pub stable: Duration,
 }
@@ -18,6 +20,7 @@ impl Default for BackOff {
         Self {
             first: Duration::from_secs(1),
             longest: Duration::from_secs(180),
+            awaited: Duration::from_secs(5),
             stable: Duration::from_secs(30),
         }
     }
@@ -55,8 +58,9 @@ impl Redial {
         self.told = (!delay.is_zero()).then_some(delay.min(self.numbers.longest));
     }
 
-    /// The link is down, or did not come up. Says how long to wait; `luck` is from [0, 1).
-    pub fn down(&mut self, now: Instant, luck: f64) -> Duration {
+    /// The link is down, or did not come up. Says how long to wait; `awaited`: there are channels
+    /// whose clients want to come back; `luck` is from [0, 1).
+    pub fn down(&mut self, now: Instant, awaited: bool, luck: f64) -> Duration {
         let up_for = self
             .up_since
             .take()
@@ -69,6 +73,11 @@ impl Redial {
         }
         let wait = self.next;
         self.next = (wait * 2).min(self.numbers.longest);
+        let wait = if awaited {
+            wait.min(self.numbers.awaited)
+        } else {
+            wait
+        };
         wait.mul_f64(0.8 + 0.4 * luck)
     }
 }
@@ -81,7 +90,7 @@ mod tests {
     const MIDDLE: f64 = 0.5;
 
     fn seconds(redial: &mut Redial, now: Instant) -> f64 {
-        redial.down(now, MIDDLE).as_secs_f64()
+        redial.down(now, false, MIDDLE).as_secs_f64()
     }
 
     #[test]
@@ -92,11 +101,21 @@ mod tests {
     }
 
     #[test]
+    fn clients_that_want_to_come_back_are_waited_for_with_short_waits() {
+        let (mut redial, now) = (Redial::new(BackOff::default()), Instant::now());
+        let mut awaited = || redial.down(now, true, MIDDLE).as_secs_f64();
+        let waits: Vec<_> = (0..6).map(|_| awaited()).collect();
+        assert_eq!(waits, [1., 2., 4., 5., 5., 5.]);
+        // Once the last of them is given up, everything is as it would have been.
+        assert_eq!(seconds(&mut redial, now), 64.);
+    }
+
+    #[test]
     fn every_wait_is_jittered_by_a_fifth_and_the_first_one_too() {
         let now = Instant::now();
         for (luck, wait) in [(0.0, 0.8), (MIDDLE, 1.0), (0.999_999, 1.2)] {
             let first = Redial::new(BackOff::default())
-                .down(now, luck)
+                .down(now, false, luck)
                 .as_secs_f64();
             assert!((first - wait).abs() < 1e-4, "{first}");
         }
@@ -106,7 +125,7 @@ mod tests {
     fn only_a_link_that_lasted_makes_the_wait_short_again() {
         let (mut redial, now) = (Redial::new(BackOff::default()), Instant::now());
         for _ in 0..5 {
-            redial.down(now, MIDDLE);
+            redial.down(now, false, MIDDLE);
         }
         redial.up(now);
         assert_eq!(seconds(&mut redial, now + Duration::from_secs(29)), 32.);

@@ -161,7 +161,8 @@ impl HubLink {
             self.report(LinkState::Ended(reason));
             return ctx.stop();
         }
-        let wait = self.redial.down(clock::now(), entropy::fraction());
+        let awaited = !self.channels.is_empty();
+        let wait = self.redial.down(clock::now(), awaited, entropy::fraction());
         let retry_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         tracing::warn!(cause = %lost, retry_ms, "no link to the Hub");
         self.report(LinkState::Waiting { retry_after: wait });
