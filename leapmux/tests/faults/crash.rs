@@ -17,6 +17,7 @@ fn a_killed_hub_comes_back_with_everything_it_acknowledged() {
     let signed_in = hub.sign_in().expect("it answers");
     let cookie = cookie(&signed_in);
     let key = registration_key(LEAPMUX, hub.home(), hub.url());
+    let mut running = hub.running();
     let killed = now();
     hub.daemon.kill();
     hub.restart();
@@ -29,6 +30,7 @@ fn a_killed_hub_comes_back_with_everything_it_acknowledged() {
         seconds(10),
         || hub.is_online() == Some(true),
     );
+    running.lives_on(killed, "Hub killed", seconds(15));
     let me = http::call(
         hub.url(),
         "AccountService/WhoAmI",

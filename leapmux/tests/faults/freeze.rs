@@ -23,6 +23,7 @@ fn a_frozen_process_is_noticed_and_catches_up_when_it_thaws() {
 fn the_hub() {
     let hub = HubRig::start("127.0.0.1", Launch::default());
     let _worker = WorkerRig::start(&hub, Launch::default());
+    let mut running = hub.running();
     hub.daemon.signal(Signal::SIGSTOP);
     thread::sleep(FREEZE);
     let thawed = now();
@@ -36,12 +37,14 @@ fn the_hub() {
         seconds(20),
         || hub.is_online() == Some(true) && hub.short().status.success(),
     );
+    running.lives_on(thawed, "frozen Hub", seconds(20));
     assert_eq!(hub.metric("leapmux_hub_links"), 1.0);
 }
 
 fn the_worker() {
     let hub = HubRig::start("127.0.0.1", Launch::default());
     let worker = WorkerRig::start(&hub, Launch::default());
+    let mut running = hub.running();
     let frozen = now();
     worker.daemon.signal(Signal::SIGSTOP);
     since(
@@ -56,6 +59,7 @@ fn the_worker() {
     since(thawed, "frozen Worker: online again", seconds(10), || {
         hub.is_online() == Some(true)
     });
+    running.lives_on(thawed, "frozen Worker", seconds(20));
     assert!(hub.short().status.success());
     assert_eq!(hub.metric("leapmux_hub_links"), 1.0);
 }

@@ -29,6 +29,7 @@ fn apart(cells: &Cells) -> (HubRig, WorkerRig) {
 fn a_reset_link_is_seen_at_once_and_dialled_again() {
     let cells = Cells::new();
     let (hub, _worker) = apart(&cells);
+    let mut running = cells.here(|| hub.running());
     let cut = now();
     cells.reset();
     cells.here(|| {
@@ -38,6 +39,7 @@ fn a_reset_link_is_seen_at_once_and_dialled_again() {
         since(cut, "link reset: Worker online again", seconds(5), || {
             hub.is_online() == Some(true)
         });
+        running.lives_on(cut, "link reset", seconds(10));
         assert!(hub.short().status.success());
         assert_eq!(hub.metric("leapmux_hub_links"), 1.0);
     });
@@ -47,6 +49,7 @@ fn a_reset_link_is_seen_at_once_and_dialled_again() {
 fn both_ends_of_a_half_open_link_notice_by_silence() {
     let cells = Cells::new();
     let (hub, _worker) = apart(&cells);
+    let mut running = cells.here(|| hub.running());
     let cut = now();
     cells.part();
     cells.here(|| {
@@ -74,6 +77,7 @@ fn both_ends_of_a_half_open_link_notice_by_silence() {
             seconds(10),
             || hub.is_online() == Some(true),
         );
+        running.lives_on(healed, "half-open link", seconds(15));
         assert!(hub.short().status.success());
     });
 }
@@ -104,7 +108,7 @@ fn a_new_link_wins_over_a_zombie() {
 #[test]
 fn both_ends_of_a_half_open_session_notice_by_silence() {
     let cells = Cells::new();
-    let (hub, _worker, _client) = cells.here(|| {
+    let (hub, _worker, mut client) = cells.here(|| {
         // A ping after 2 s, dead after 5 s: two and a half intervals, at a pace fit for a test.
         let hub = Launch::default()
             .with("LEAPMUX_HUB_TIMEOUTS__PING_AFTER_MS", "2000")
@@ -131,6 +135,8 @@ fn both_ends_of_a_half_open_session_notice_by_silence() {
         seconds(16),
         || cells.connections().is_empty(),
     );
+    let healed = now();
     cells.heal();
+    client.lives_on(healed, "half-open session", seconds(15));
     cells.here(|| assert!(hub.short().status.success()));
 }

@@ -5,10 +5,10 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use crate::gauge::now;
+use crate::gauge::{now, report};
 
 /// `remote exec -- cat`: what goes in comes out, by way of Hub and Worker.
 pub(crate) struct Running {
@@ -59,6 +59,16 @@ impl Running {
         let back = self.lines.recv_timeout(crate::support::PATIENCE);
         assert_eq!(back.as_ref(), Ok(&line), "it does not live on");
         sent.elapsed()
+    }
+
+    /// Goes on as if nothing had happened, which takes a while at most.
+    pub(crate) fn lives_on(&mut self, after: Instant, what: &str, bound: Duration) {
+        self.round_trip();
+        report(
+            &format!("{what}: a running command goes on"),
+            after.elapsed(),
+            bound,
+        );
     }
 
     /// The middle one of so many round trips.
