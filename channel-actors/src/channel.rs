@@ -8,11 +8,12 @@ use std::{sync::Arc, time::Instant};
 
 use actix::{
     Actor, ActorContext as _, Addr, ArbiterHandle, AsyncContext as _, Context, Handler, Recipient,
-    Running, SpawnHandle,
+    Running, SpawnHandle, WeakAddr,
 };
 use schema::{frame::Frame, ids::ChannelId, wire::control::Body};
 
 use crate::{
+    budget::Account,
     close::{self, CloseReason},
     figures::{self, Counted, RenewalResult},
     guard::{Guard, Passed},
@@ -22,7 +23,7 @@ use crate::{
     },
     outlets::{ToClient, ToLink},
     parts::{Begin, ChannelParts},
-    post::{Kept, Overrun, tell},
+    post::{Kept, Overrun, tell, tell_addr},
     refusal,
     relay::{Dropped, Ending, Relay, Side, Verdict},
     renewals::{PathId, Renewals},
@@ -39,6 +40,8 @@ pub struct Channel {
     pub(crate) candidates: Vec<ToClient>,
     pub(crate) link: ToLink,
     pub(crate) limits: Arc<Limits>,
+    /// Of all its lanes together.
+    pub(crate) account: Arc<Account>,
     pub(crate) forgotten: Recipient<PathForgotten>,
     beginning: Option<Beginning>,
     timer: Option<(Instant, SpawnHandle)>,
@@ -58,7 +61,8 @@ impl Channel {
     pub fn start(parts: ChannelParts) -> Addr<Self> {
         let mut context = Context::new();
         context.set_mailbox_capacity(mailbox(&parts));
-        context.run(Self::new(parts))
+        let me = context.address().downgrade();
+        context.run(Self::new(parts, me))
     }
 
     /// Starts it on another arbiter.
@@ -66,12 +70,13 @@ impl Channel {
         let places = mailbox(&parts);
         Self::start_in_arbiter(arbiter, move |context| {
             context.set_mailbox_capacity(places);
-            Self::new(parts)
+            Self::new(parts, context.address().downgrade())
         })
     }
 
-    fn new(parts: ChannelParts) -> Self {
+    fn new(parts: ChannelParts, me: WeakAddr<Self>) -> Self {
         let limits = parts.limits;
+        let account = parts.budget.open(move || evict(&me));
         let span = tracing::info_span!(
             "channel",
             channel = %parts.channel,
@@ -79,8 +84,8 @@ impl Channel {
             user = %parts.user,
             credential = %parts.credential,
         );
-        let link = ToLink::new(&parts.link, parts.browser.fence.clone(), &limits);
-        let first = ToClient::new(parts.browser, &limits);
+        let link = ToLink::new(&parts.link, parts.browser.fence.clone(), &limits, &account);
+        let first = ToClient::new(parts.browser, &limits, &account);
         let (relay, counted, browser, candidates) = match &parts.begin {
             Begin::Open(incoming) => (
                 Relay::opening(&limits, incoming.max_message_bytes, now()),
@@ -103,6 +108,7 @@ impl Channel {
             candidates,
             link,
             limits,
+            account,
             forgotten: parts.forgotten,
             beginning: Some(Beginning {
                 link: parts.link.meet,
@@ -379,6 +385,14 @@ impl Handler<Close> for Channel {
 
     fn handle(&mut self, Close { reason }: Close, ctx: &mut Context<Self>) {
         self.end(Ending::Closed(reason), None, ctx);
+    }
+}
+
+/// What all channels hold is too much, and this one holds the most of it.
+fn evict(channel: &WeakAddr<Channel>) {
+    if let Some(channel) = channel.upgrade() {
+        let reason = CloseReason::TooSlow;
+        tell_addr(&channel, Close { reason });
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::{
 use schema::frame::Frame;
 
 use crate::{
+    budget::Account,
     figures::{self, PassedOn},
     relay::{Dropped, Side},
 };
@@ -57,6 +58,8 @@ struct Taken {
     places: AtomicUsize,
     bytes: AtomicUsize,
     passed_on: PassedOn,
+    /// None for a lane by itself.
+    account: Option<Arc<Account>>,
 }
 
 impl Lane {
@@ -71,11 +74,18 @@ impl Lane {
         }
     }
 
-    /// The same, whose frames are counted as they leave it.
+    /// The same, whose frames are counted as they leave it, and whose bytes are on an account.
     #[must_use]
-    pub fn toward(side: Side, fence: Fence, places: usize, bytes: usize) -> Self {
+    pub(crate) fn toward(
+        side: Side,
+        account: Arc<Account>,
+        fence: Fence,
+        places: usize,
+        bytes: usize,
+    ) -> Self {
         let taken = Arc::new(Taken {
             passed_on: PassedOn::toward(side),
+            account: Some(account),
             ..Taken::default()
         });
         Self {
@@ -99,6 +109,10 @@ impl Lane {
         let places = self.taken.places.load(Ordering::Acquire);
         let held = self.taken.bytes.load(Ordering::Acquire);
         if places >= self.places || held + bytes > self.bytes {
+            return None;
+        }
+        let account = self.taken.account.as_ref();
+        if account.is_some_and(|account| !account.take(bytes)) {
             return None;
         }
         self.taken.places.fetch_add(1, Ordering::AcqRel);
@@ -136,6 +150,9 @@ impl Drop for Passage {
     fn drop(&mut self) {
         self.taken.places.fetch_sub(1, Ordering::AcqRel);
         self.taken.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        if let Some(account) = &self.taken.account {
+            account.give_back(self.bytes);
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub const OPENS: &str = "leapmux_hub_channel_opens_total";
 pub const CLOSES: &str = "leapmux_hub_channel_closes_total";
 /// Counter, label `result`: [`RenewalResult`]'s, or a refusal's label.
 pub const RENEWALS: &str = "leapmux_hub_channel_renewals_total";
+/// Counter of channels that were closed because all lanes together held too much, and they the most.
+pub const EVICTIONS: &str = "leapmux_hub_relay_evictions_total";
 /// Counter of Closes that were dropped, since they were said under an epoch that was over.
 pub const STALE_CLOSES: &str = "leapmux_hub_channel_stale_closes_total";
 /// Counter of frames that came off a socket, label `direction`: `to_worker`, `to_client`.
@@ -52,6 +54,12 @@ pub fn register() {
         "Closes of an epoch that was over, dropped"
     );
     counter!(STALE_CLOSES).absolute(0);
+    describe_counter!(
+        EVICTIONS,
+        Unit::Count,
+        "Channels closed as the largest holder of what waits"
+    );
+    counter!(EVICTIONS).absolute(0);
     describe_counter!(
         RELAY_RECEIVED,
         Unit::Count,

@@ -18,6 +18,7 @@
 //! Read next: [`limits`] for the numbers, [`relay`], then `endpoint`.
 
 mod arrival;
+pub mod budget;
 pub mod channel;
 #[cfg(feature = "endpoint")]
 pub mod chunks;

@@ -1,9 +1,12 @@
 //! The two ways out of a Channel.
 
+use std::sync::Arc;
+
 use actix::{Message, Recipient};
 use schema::{frame::Frame, wire::control::Body};
 
 use crate::{
+    budget::Account,
     fence::{Fence, Lane, Passing},
     limits::Limits,
     messages::{ControlToBrowser, ControlToWorker, MeetBrowser, ToBrowser, ToWorker},
@@ -31,10 +34,15 @@ pub(crate) struct ToClient {
 }
 
 impl ToLink {
-    pub(crate) fn new(side: &LinkSide, fence: Fence, limits: &Limits) -> Self {
+    pub(crate) fn new(
+        side: &LinkSide,
+        fence: Fence,
+        limits: &Limits,
+        account: &Arc<Account>,
+    ) -> Self {
         Self {
             frames: Kept::new(side.frames.clone()),
-            lane: lane(Side::Worker, fence, limits),
+            lane: lane(Side::Worker, fence, limits, account),
             control: side.control.clone(),
         }
     }
@@ -53,10 +61,10 @@ impl ToLink {
 }
 
 impl ToClient {
-    pub(crate) fn new(side: BrowserSide, limits: &Limits) -> Self {
+    pub(crate) fn new(side: BrowserSide, limits: &Limits, account: &Arc<Account>) -> Self {
         Self {
             path: side.path,
-            lane: lane(Side::Client, side.fence.clone(), limits),
+            lane: lane(Side::Client, side.fence.clone(), limits, account),
             fence: side.fence,
             meet: side.meet,
             frames: Kept::new(side.frames),
@@ -73,8 +81,9 @@ impl ToClient {
     }
 }
 
-fn lane(to: Side, fence: Fence, limits: &Limits) -> Lane {
-    Lane::toward(to, fence, limits.queue_frames, limits.queue_bytes())
+fn lane(to: Side, fence: Fence, limits: &Limits, account: &Arc<Account>) -> Lane {
+    let (places, bytes) = (limits.queue_frames, limits.queue_bytes());
+    Lane::toward(to, Arc::clone(account), fence, places, bytes)
 }
 
 fn offer<M>(

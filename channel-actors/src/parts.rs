@@ -9,6 +9,7 @@ use schema::{
 };
 
 use crate::{
+    budget::Budget,
     fence::Fence,
     guard::Guard,
     limits::Limits,
@@ -41,6 +42,8 @@ pub struct ChannelParts {
     pub guard: Guard,
     /// The numbers.
     pub limits: Arc<Limits>,
+    /// What all channels of the Hub share.
+    pub budget: Arc<Budget>,
 }
 
 /// How a Channel begins.

@@ -189,7 +189,7 @@ impl Handler<PassRenewal> for Channel {
         let is_new_path = self.path() != Some(path);
         self.pass_on(path, renewal, is_new_path, now())?;
         if is_new_path && self.candidates.iter().all(|one| one.path != path) {
-            let candidate = ToClient::new(browser, &self.limits);
+            let candidate = ToClient::new(browser, &self.limits, &self.account);
             self.candidates.push(candidate);
         }
         self.rearm(ctx);

@@ -21,6 +21,8 @@ pub struct HubConfig {
     pub mode: Mode,
     /// How much one user may take.
     pub quotas: Quotas,
+    /// How much may wait in the relay.
+    pub relay: RelayConfig,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How it goes down.
@@ -36,6 +38,7 @@ impl Default for HubConfig {
             data_dir: PathBuf::from("leapmux-hub"),
             mode: Mode::Solo,
             quotas: Quotas::default(),
+            relay: RelayConfig::default(),
             timeouts: Timeouts::default(),
             drain: DrainConfig::default(),
         }
@@ -101,6 +104,22 @@ impl Default for Quotas {
             registration_keys_per_user: 16,
             failed_sign_ins_per_minute: 10,
         }
+    }
+}
+
+/// Memory of the relay, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RelayConfig {
+    /// Frames of all channels that wait for their sockets. Beyond it the channel that holds the most
+    /// is closed. Default 268,435,456 (256 MiB): 49 channels that are as full as one may be.
+    pub waiting_bytes: usize,
+}
+
+impl Default for RelayConfig {
+    fn default() -> Self {
+        let waiting_bytes = 256 * 1024 * 1024;
+        Self { waiting_bytes }
     }
 }
 

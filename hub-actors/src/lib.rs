@@ -65,7 +65,7 @@ mod telemetry;
 mod token;
 mod workers;
 
-pub use config::{DrainConfig, HubConfig, Mode, Quotas, Timeouts};
+pub use config::{DrainConfig, HubConfig, Mode, Quotas, RelayConfig, Timeouts};
 pub use error::{Fault, Field, Quota, Refusal};
 pub use folder::FolderError;
 pub use hub::{BundledWorker, Hub};

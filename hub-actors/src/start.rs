@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix::{Actor as _, Addr};
-use channel_actors::Limits;
+use channel_actors::{Limits, budget::Budget};
 use schema::ids::{CredentialId, OrganisationId, UserId, WorkspaceId};
 use tokio::sync::{Semaphore, watch};
 
@@ -221,6 +221,7 @@ fn registry_parts(config: &HubConfig, store: &Store) -> (RegistryParts, Kit, wat
         store: store.clone(),
         presence: kit.presence.clone(),
         limits: Arc::clone(&kit.limits),
+        budget: Arc::new(Budget::new(config.relay.waiting_bytes)),
         arbiters: kit.arbiters.clone(),
         alive,
         // Thousands of changes a millisecond would have to happen to meet the next life's.

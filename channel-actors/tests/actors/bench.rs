@@ -8,6 +8,7 @@ use std::{
 use actix::{Actor, Addr, Context, Handler};
 use channel_actors::{
     Begin, BrowserSide, Channel, ChannelParts, CloseReason, Limits, LinkSide, PathId,
+    budget::Budget,
     fence::{Fence, Passage, Passing},
     guard::{ChannelReport, Guard},
     messages::{
@@ -131,6 +132,11 @@ impl Bench {
     }
 
     pub(crate) fn begin(begin: Begin, limits: Limits, stalled: bool) -> Self {
+        let budget = Arc::new(Budget::new(usize::MAX));
+        Self::within(budget, begin, limits, stalled)
+    }
+
+    pub(crate) fn within(budget: Arc<Budget>, begin: Begin, limits: Limits, stalled: bool) -> Self {
         let (recorder, hearing) = Recorder::listen(stalled);
         let report = Arc::new(Mutex::new(None));
         let kept = report.clone();
@@ -152,6 +158,7 @@ impl Bench {
             }),
             forgotten: recorder.clone().recipient(),
             limits: Arc::new(limits),
+            budget,
         });
         let (browser, worker) = (None, None);
         Self {
@@ -166,7 +173,11 @@ impl Bench {
     }
 
     pub(crate) async fn live(limits: Limits, stalled: bool) -> Self {
-        let mut bench = Self::opening(limits, stalled);
+        Self::opening(limits, stalled).answered().await
+    }
+
+    pub(crate) async fn answered(self) -> Self {
+        let mut bench = self;
         bench.meet().await;
         bench.worker_says(Body::Opened(wire::Opened::default()));
         assert!(matches!(

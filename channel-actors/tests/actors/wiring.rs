@@ -1,8 +1,11 @@
 //! Opens, frames, ends.
 
+use std::sync::Arc;
+
 use actix::{Actor, Context, Handler};
 use channel_actors::{
-    CloseReason, Limits, RefusalReason,
+    Begin, CloseReason, Limits, RefusalReason,
+    budget::Budget,
     guard::Guard,
     messages::{Close, ControlFromBrowser},
     post::{Overrun, tell_addr},
@@ -128,6 +131,37 @@ async fn large_frames_that_nobody_reads_are_bounded_by_their_bytes() {
     }
     let report = bench.expect_end(CloseReason::TooSlow).await;
     assert_eq!(report.to_browser.frames, 83, "5.4 MB and no more");
+}
+
+#[actix::test]
+async fn a_wedged_browser_among_a_hundred_honest_ones_is_the_only_one_to_fall() {
+    let budget = Arc::new(Budget::new(1_000_000));
+    let begin = || Begin::Open(wire::Incoming::default());
+    let opening = |stalled| Bench::within(budget.clone(), begin(), Limits::default(), stalled);
+    let mut wedged = opening(true).answered().await;
+    let mut honest = Vec::new();
+    for _ in 0..100 {
+        honest.push(opening(false).answered().await);
+    }
+    let full = |correlation| Frame::new(id(), 0, correlation, 0, &[0; 20_000]);
+    // 49 * 20,030 bytes wait for it.
+    for correlation in 0..49 {
+        assert_eq!(wedged.offer_from_worker(full(correlation)), Ok(()));
+        tokio::task::yield_now().await;
+    }
+    while budget.held() < 981_470 {
+        tokio::task::yield_now().await;
+    }
+    // An honest one brings the last drop, and is not the one to go.
+    for correlation in 0..8 {
+        for bench in &mut honest {
+            assert_eq!(bench.offer_from_worker(full(correlation)), Ok(()));
+            assert!(matches!(bench.hear().await, Heard::Frame(..)));
+        }
+    }
+    let report = wedged.expect_end(CloseReason::TooSlow).await;
+    assert_eq!(report.offender, None);
+    assert!(honest.iter().all(|bench| bench.channel.connected()));
 }
 
 #[actix::test]

@@ -9,6 +9,7 @@ use actix::{
 };
 use channel_actors::{
     Channel, CloseReason, Limits, RefusalReason,
+    budget::Budget,
     fence::Fence,
     messages::{
         Close, ControlToBrowser, ControlToWorker, MeetBrowser, MeetWorker, PathGone, ToBrowser,
@@ -43,6 +44,7 @@ pub(crate) struct RegistryParts {
     pub(crate) store: Store,
     pub(crate) presence: Presence,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) arbiters: Arbiters,
     /// Closes when the Registry is no more.
     pub(crate) alive: watch::Sender<()>,
@@ -66,6 +68,7 @@ struct Kit {
     store: Store,
     presence: Presence,
     limits: Arc<Limits>,
+    budget: Arc<Budget>,
     arbiters: Arbiters,
     _alive: watch::Sender<()>,
 }
@@ -111,6 +114,7 @@ impl Registry {
                 store: parts.store,
                 presence: parts.presence,
                 limits: parts.limits,
+                budget: parts.budget,
                 arbiters: parts.arbiters,
                 _alive: parts.alive,
             },

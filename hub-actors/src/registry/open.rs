@@ -122,6 +122,7 @@ impl Registry {
             forgotten: me.recipient(),
             guard: Guard::new(channel, gone),
             limits: Arc::clone(&self.parts.limits),
+            budget: Arc::clone(&self.parts.budget),
         }
     }
 
