@@ -3,7 +3,6 @@
 //! `RENEWAL_SEEDS=1 RENEWAL_FIRST=4711` replays one seed.
 
 #![cfg(feature = "endpoint")]
-#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
 
 mod support;
 

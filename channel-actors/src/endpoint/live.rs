@@ -161,7 +161,11 @@ impl Endpoint {
 
     /// What has happened. Ask until there is nothing more.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if event.is_none() {
+            self.events.shrink_to(EVENT_PLACES);
+        }
+        event
     }
 
     /// Ends the channel, tells the other end where there is a path, and wipes the keys. Idempotent.
@@ -296,3 +300,6 @@ impl Endpoint {
         }
     }
 }
+
+/// Places for events that an idle channel keeps.
+const EVENT_PLACES: usize = 16;

@@ -87,6 +87,9 @@ impl Window {
         self.bytes -= gone.map(|frame| frame.plaintext.len()).sum::<usize>();
         self.sealed -= fresh;
         self.acknowledged = received;
+        if self.kept.is_empty() {
+            self.kept.shrink_to(KEPT_PLACES);
+        }
         true
     }
 
@@ -97,6 +100,9 @@ impl Window {
         self.bytes = 0;
     }
 }
+
+/// Places for frames that an idle channel keeps: 64 * 48 bytes. A full window has 4,096.
+const KEPT_PLACES: usize = 64;
 
 /// The receiver's side.
 #[derive(Debug)]
@@ -195,6 +201,7 @@ mod tests {
         (0..4_096).for_each(|_| window.keep(frame(1)));
         assert!(!window.has_room());
         assert!(window.acknowledge(1) && window.has_room());
+        assert!(window.acknowledge(4_096) && window.kept.capacity() <= 2 * KEPT_PLACES);
         let mut window = Window::new(&Limits::default());
         while window.has_room() {
             window.keep(frame(PLAINTEXT_MAX));

@@ -1,5 +1,7 @@
 //! What is under way, and what it leads to where it arrives.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
+
 use bytes::Bytes;
 use channel_actors::{endpoint::Event, refusal::refused_renewal};
 use rand::RngExt as _;
