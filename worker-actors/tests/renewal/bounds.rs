@@ -9,7 +9,7 @@ use channel_actors::{
     refusal::RefusalReason,
 };
 use crypto::Mode;
-use schema::wire;
+use schema::ids::ChannelId;
 use worker_actors::{Census, Worker, devices};
 
 use crate::{
@@ -271,11 +271,9 @@ async fn a_worker_that_stops_ends_what_waits_for_absent_clients() {
 #[tokio::test]
 async fn a_channel_whose_claim_never_came_ends_with_its_stream() {
     let mut fleet = Fleet::new().await;
-    let (_initiator, open) = fleet.initiator(schema::ids::ChannelId::from_bytes([7; 16]));
-    let wire::control::Body::Open(open) = open else {
-        panic!("no Open")
-    };
-    fleet.announce(open).await;
+    let owner = fleet.owner();
+    let channel = ChannelId::from_bytes([7; 16]);
+    let _initiator = fleet.announce(channel, &owner).await;
     fleet.hear().await;
     eventually("a channel", || fleet.worker.census().channels == 1).await;
     fleet.cut();

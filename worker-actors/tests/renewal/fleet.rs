@@ -71,6 +71,15 @@ pub(crate) trait Job {
     fn as_any(&self) -> &dyn std::any::Any;
 }
 
+/// As whom a client opens a channel.
+pub(crate) struct Passport {
+    pub(crate) user: &'static str,
+    pub(crate) device: Arc<DeviceKey>,
+    pub(crate) certificates: Vec<wire::Signed>,
+    /// What the Hub announces.
+    pub(crate) workspaces: Vec<wire::WorkspaceAccess>,
+}
+
 /// A client that only waits.
 pub(crate) struct Idle;
 
@@ -121,15 +130,21 @@ impl Fleet {
 
     /// Opens a channel and waits until its claim is accepted.
     pub(crate) async fn open(&mut self, job: impl Job + 'static) -> ChannelId {
+        let owner = self.owner();
+        self.open_as(&owner, job).await
+    }
+
+    /// The same for anybody.
+    pub(crate) async fn open_as(
+        &mut self,
+        passport: &Passport,
+        job: impl Job + 'static,
+    ) -> ChannelId {
         self.until("a stream", |fleet| fleet.link.is_some()).await;
         let mut bytes = [0; 16];
         rng().fill_bytes(&mut bytes);
         let channel = ChannelId::from_bytes(bytes);
-        let (initiator, open) = self.initiator(channel);
-        let control::Body::Open(open) = open else {
-            panic!("no Open")
-        };
-        self.announce(open).await;
+        let initiator = self.announce(channel, passport).await;
         let opened = loop {
             match self.hear().await {
                 Outer::Control(control::Body::Opened(opened)) => break opened,
@@ -155,18 +170,17 @@ impl Fleet {
         channel
     }
 
-    /// Tells the Worker of an open.
-    pub(crate) async fn announce(&mut self, open: wire::Open) {
-        self.say(control::Body::Incoming(wire::Incoming {
-            channel_id: open.channel_id,
-            user_id: OWNER.to_owned(),
-            noise: open.noise,
-            ..Default::default()
-        }))
-        .await;
+    pub(crate) fn owner(&self) -> Passport {
+        Passport {
+            user: OWNER,
+            device: Arc::clone(&self.device),
+            certificates: Vec::new(),
+            workspaces: Vec::new(),
+        }
     }
 
-    pub(crate) fn initiator(&self, channel: ChannelId) -> (Initiator, control::Body) {
+    /// Begins to open a channel, and tells the Worker.
+    pub(crate) async fn announce(&mut self, channel: ChannelId, passport: &Passport) -> Initiator {
         let mode = match self.hello.encryption_mode() {
             wire::EncryptionMode::Classic => Mode::Classic,
             wire::EncryptionMode::PostQuantum | wire::EncryptionMode::Unspecified => {
@@ -178,13 +192,25 @@ impl Fleet {
             worker_key: &PublicKey::from_bytes(&self.hello.public_key).expect("a key"),
             channel,
             worker: WorkerId::parse(WORKER).expect("an id"),
-            user: UserId::parse(OWNER).expect("an id"),
-            device: Arc::clone(&self.device),
-            certificates: Vec::new(),
+            user: UserId::parse(passport.user).expect("an id"),
+            device: Arc::clone(&passport.device),
+            certificates: passport.certificates.clone(),
             workspaces: Vec::new(),
             limits: Arc::clone(&self.limits),
         };
-        Initiator::open(parts, &mut rng(), now()).expect("an open")
+        let begun = Initiator::open(parts, &mut rng(), now()).expect("an open");
+        let (initiator, control::Body::Open(open)) = begun else {
+            panic!("no Open")
+        };
+        self.say(control::Body::Incoming(wire::Incoming {
+            channel_id: open.channel_id,
+            user_id: passport.user.to_owned(),
+            workspaces: passport.workspaces.clone(),
+            noise: open.noise,
+            ..Default::default()
+        }))
+        .await;
+        initiator
     }
 
     /// Goes on until something holds.
@@ -277,9 +303,9 @@ impl Fleet {
             .clients
             .values()
             .filter_map(|client| client.endpoint.deadline());
-        let wait = wait
-            .min()
-            .map_or(PATIENCE, |due| due.saturating_duration_since(now()));
+        let wait = wait.min().map_or(GLANCE, |due| {
+            due.saturating_duration_since(now()).min(GLANCE)
+        });
         let Some(link) = &mut self.link else {
             let link = self.hub.link().await;
             let welcome = ToWorker {
@@ -422,6 +448,9 @@ impl Client {
         self.job.as_any().downcast_ref().expect("its job")
     }
 }
+
+/// How often somebody looks at what no message tells: the Worker's census.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// This Hub answers no heartbeat.
 fn patient(mut config: WorkerConfig) -> WorkerConfig {

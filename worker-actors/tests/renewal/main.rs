@@ -6,5 +6,6 @@ mod support;
 mod bounds;
 mod commands;
 mod fleet;
+mod guests;
 mod strangers;
 mod terminals;

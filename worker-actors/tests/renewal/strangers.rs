@@ -87,7 +87,7 @@ async fn a_renewal_by_somebody_without_the_channels_secrets_changes_nothing() {
 async fn what_was_sent_by_an_older_path_is_late_on_a_newer_one() {
     let mut fleet = Fleet::new().await;
     fleet.recorded = Some(Vec::new());
-    let channel = fleet.open(Copying::of(1_500_000, 6)).await;
+    let channel = fleet.open(Copying::of(6_000_000, 6)).await;
     for round in 0..4 {
         fleet.cut_after = Some(10 + 5 * round);
         fleet
