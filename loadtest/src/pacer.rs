@@ -6,10 +6,7 @@ use std::thread;
 use anyhow::Context as _;
 use tokio::sync::{mpsc::Sender, mpsc::error::TrySendError, oneshot};
 
-use crate::{
-    clock::Clock,
-    schedule::{Arrival, Schedule},
-};
+use crate::{clock::Clock, schedule::Arrival};
 
 /// What became of the arrivals.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,7 +22,7 @@ pub(crate) struct Paced {
 /// Runs the schedule to its end. The queues are closed then, or when nobody waits any more.
 pub(crate) async fn pace(
     clock: Clock,
-    schedule: Schedule,
+    schedule: impl Iterator<Item = Arrival> + Send + 'static,
     queues: Vec<Sender<Arrival>>,
 ) -> anyhow::Result<Paced> {
     let (done, paced) = oneshot::channel();

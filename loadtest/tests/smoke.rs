@@ -230,6 +230,29 @@ fn one_more_of_each_kind_has_a_slope() {
     }
 }
 
+#[test]
+fn channels_outlive_a_hub_that_is_killed_or_drained() {
+    let small = ["--channels", "12", "--sessions", "3", "--workers", "2"];
+    let once = ["--restarts", "1", "--every", "5s", "--rate", "60"];
+    for (by, crypto) in [("kill", "classic"), ("term", "classic"), ("kill", "pq")] {
+        let how = [
+            "restart",
+            "--lag-limit",
+            "5s",
+            "--by",
+            by,
+            "--crypto",
+            crypto,
+        ];
+        let report = passed(&[&how[..], &small, &once].concat());
+        everything_came_back(&report);
+        assert_eq!(number(&report, "/signed_first"), 12.0, "{by} {crypto}");
+        assert_eq!(number(&report, "/signed_later"), 0.0, "{by} {crypto}");
+        assert_eq!(number(&report, "/blackout/count"), 12.0, "{by} {crypto}");
+        assert_eq!(number(&report, "/clients/attached"), 12.0, "{by} {crypto}");
+    }
+}
+
 /// A Hub that the test owns, to be killed by it.
 struct Hub {
     child: Child,

@@ -249,11 +249,15 @@ impl Visitor {
         }
     }
 
-    /// Closes the WebSocket, and waits until the Hub has.
+    /// Closes the WebSocket, and waits for the Hub's word that it has, but not for its socket.
     async fn hang_up(mut self) -> anyhow::Result<()> {
         let hanging_up = timeout(PATIENCE, async {
             self.socket.close(None).await?;
-            while let Some(Ok(_)) = self.socket.next().await {}
+            while let Some(Ok(message)) = self.socket.next().await {
+                if message.is_close() {
+                    break;
+                }
+            }
             anyhow::Ok(())
         });
         hanging_up.await.context("the Hub does not say goodbye")?

@@ -31,7 +31,7 @@ use crate::{
     payload::Payloads,
     recorder::Recorder,
     redial::Manner,
-    schedule::{Load, Schedule, Sizes},
+    schedule::{Arrival, Load, Schedule, Sizes},
     target::Target,
     threshold::duration,
     verdict::Verdict,
@@ -158,7 +158,11 @@ async fn measure(options: &RestartOptions) -> anyhow::Result<Report> {
     let (before, machine) = (Cost::own()?, cost::machine()?);
     let (queues, mut driven) = drive(options, sessions);
     let begun = shared.run.clock.elapsed();
-    let loading = pacer::pace(Clock::start(), schedule(options), queues);
+    let arrivals = schedule(options).map(move |one| Arrival {
+        at: begun + one.at,
+        ..one
+    });
+    let loading = pacer::pace(shared.run.clock, arrivals, queues);
     let (paced, downtimes) = tokio::try_join!(loading, strike(options, &mut target))?;
     let broken = finish(&mut driven).await;
     let wall = shared.run.clock.elapsed().saturating_sub(begun);
@@ -245,10 +249,7 @@ async fn open(
 type Driven = JoinSet<anyhow::Result<()>>;
 
 /// Sets every session to work. Gives a queue for each channel, in order.
-fn drive(
-    options: &RestartOptions,
-    sessions: Vec<Session>,
-) -> (Vec<mpsc::Sender<crate::schedule::Arrival>>, Driven) {
+fn drive(options: &RestartOptions, sessions: Vec<Session>) -> (Vec<mpsc::Sender<Arrival>>, Driven) {
     let (mut queues, mut driven) = (Vec::new(), JoinSet::new());
     for (session, share) in sessions.into_iter().zip(shares(options)) {
         let (sender, queue) = mpsc::channel(QUEUE);
