@@ -121,6 +121,9 @@ async fn metrics(admin: web::Data<Admin>) -> HttpResponse {
     match &admin.figures {
         Some(handle) => {
             handle.run_upkeep();
+            if let Ok(census) = ask(&admin.state.registry, TakeCensus).await {
+                telemetry::directory(census);
+            }
             HttpResponse::Ok()
                 .content_type("text/plain; version=0.0.4; charset=utf-8")
                 .body(handle.render())

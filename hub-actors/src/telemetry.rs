@@ -10,7 +10,7 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::{config::Mode, error::Quota, rpc::Method};
+use crate::{config::Mode, error::Quota, messages::Census, rpc::Method};
 
 const BUILD_INFO: &str = "leapmux_hub_build_info";
 const READY: &str = "leapmux_hub_ready";
@@ -24,6 +24,7 @@ const SESSIONS: &str = "leapmux_hub_sessions";
 const SESSION_CONNECTS: &str = "leapmux_hub_session_connects_total";
 const SESSION_DISCONNECTS: &str = "leapmux_hub_session_disconnects_total";
 const LINKS: &str = "leapmux_hub_links";
+const DIRECTORY: &str = "leapmux_hub_directory_entries";
 const LINK_CONNECTS: &str = "leapmux_hub_link_connects_total";
 const LINK_DISCONNECTS: &str = "leapmux_hub_link_disconnects_total";
 const SIGN_INS: &str = "leapmux_hub_sign_ins_total";
@@ -148,6 +149,10 @@ fn describe() {
         "Ended WebSockets by reason"
     );
     describe_gauge!(LINKS, "Workers linked now");
+    describe_gauge!(
+        DIRECTORY,
+        "Entries of the directory by table, at this scrape"
+    );
     describe_counter!(LINK_CONNECTS, Unit::Count, "Attempts to link by outcome");
     describe_counter!(LINK_DISCONNECTS, Unit::Count, "Ended links by reason");
     describe_counter!(SIGN_INS, Unit::Count, "Sign-ins by outcome");
@@ -169,6 +174,7 @@ fn zero() {
     gauge!(READY).increment(0);
     gauge!(DRAINING).increment(0);
     gauge!(LINKS).increment(0);
+    directory(Census::default());
     counter!(REVOCATIONS).absolute(0);
     Strange::ALL
         .iter()
@@ -295,6 +301,21 @@ pub(crate) fn link_began() {
 pub(crate) fn link_ended(reason: LinkEnd) {
     gauge!(LINKS).decrement(1);
     counter!(LINK_DISCONNECTS, "reason" => reason.label()).increment(1);
+}
+
+/// Counted anew for each scrape: nothing on the way of a frame keeps count of it.
+pub(crate) fn directory(census: Census) {
+    let tables = [
+        ("sessions", census.sessions),
+        ("watchers", census.watchers),
+        ("links", census.links),
+        ("channels", census.channels),
+        ("opening", census.opening),
+        ("topics", census.topics),
+    ];
+    for (table, entries) in tables {
+        gauge!(DIRECTORY, "table" => table).set(entries as f64);
+    }
 }
 
 pub(crate) fn sign_in(result: SignIn) {
