@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 /// Everything a Hub is started with. The binary lays file, environment and flags over it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -19,6 +20,8 @@ pub struct HubConfig {
     pub data_dir: PathBuf,
     /// Who may use it. Default `solo`.
     pub mode: Mode,
+    /// Which database it has.
+    pub storage: StorageConfig,
     /// How much one user may take.
     pub quotas: Quotas,
     /// How much may wait in the relay.
@@ -37,6 +40,7 @@ impl Default for HubConfig {
             public_url: String::new(),
             data_dir: PathBuf::from("leapmux-hub"),
             mode: Mode::Solo,
+            storage: StorageConfig::default(),
             quotas: Quotas::default(),
             relay: RelayConfig::default(),
             timeouts: Timeouts::default(),
@@ -63,6 +67,100 @@ impl Mode {
             Self::Solo => "solo",
             Self::Hub => "hub",
         }
+    }
+}
+
+/// Which database a Hub has.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    /// `sqlite`: a file in the data folder. `postgres`: a server, which several Hubs may share.
+    /// Default `sqlite`.
+    #[serde(rename = "type")]
+    pub kind: StorageKind,
+    /// Where PostgreSQL is: `postgres://USER@HOST:PORT/NAME?sslmode=verify-full` or
+    /// `host=… user=… dbname=…`. Default empty.
+    pub postgres_dsn: SecretDsn,
+    /// A file with the DSN in it, which wins over the DSN itself. Default none.
+    pub postgres_dsn_file: Option<PathBuf>,
+    /// PEM file of certificate authorities to trust beside the built-in ones. Default none.
+    pub postgres_ca_file: Option<PathBuf>,
+    /// Connections to PostgreSQL. Default 16.
+    pub connections: u32,
+    /// For a connection to PostgreSQL, TLS and sign-in included, in milliseconds. Default 5,000.
+    pub connect_ms: u64,
+    /// For one statement in PostgreSQL, in milliseconds. Default 5,000.
+    pub statement_ms: u64,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            kind: StorageKind::Sqlite,
+            postgres_dsn: SecretDsn::default(),
+            postgres_dsn_file: None,
+            postgres_ca_file: None,
+            connections: 16,
+            connect_ms: 5_000,
+            statement_ms: 5_000,
+        }
+    }
+}
+
+/// The two kinds of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StorageKind {
+    /// A file in the data folder.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+impl StorageKind {
+    /// The word used in configuration and errors.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// A DSN, which may hold a password: wiped when dropped, and shown by nobody but
+/// [`expose`](Self::expose) and the configuration's own serialisation, which masks it when printed.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub struct SecretDsn(Zeroizing<String>);
+
+impl SecretDsn {
+    /// The text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for SecretDsn {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl Serialize for SecretDsn {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.0)
+    }
+}
+
+impl std::fmt::Debug for SecretDsn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() {
+            "none"
+        } else {
+            "********"
+        })
     }
 }
 
@@ -217,6 +315,15 @@ mod tests {
         assert!(read(r#"{"lisen":"127.0.0.1:0"}"#).is_err());
         assert!(read(r#"{"quotas":{"channels":1}}"#).is_err());
         assert!(read(r#"{"timeouts":{"hello_ms":"soon"}}"#).is_err());
+    }
+
+    #[test]
+    fn a_dsn_is_not_shown() {
+        let read = r#"{"storage":{"type":"postgres","postgres_dsn":"password=hunter2"}}"#;
+        let read = serde_json::from_str::<HubConfig>(read).unwrap();
+        assert_eq!(read.storage.kind, StorageKind::Postgres);
+        assert_eq!(read.storage.postgres_dsn.expose(), "password=hunter2");
+        assert!(!format!("{read:?}").contains("hunter2"));
     }
 
     #[test]

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use diesel::result::DatabaseErrorKind;
+
+use crate::store::postgres::failure;
+
 /// What a caller is told: a closed list, each with its RPC code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -159,7 +163,7 @@ pub enum Fault {
     Database(#[from] diesel::result::Error),
     /// No connection within the time allowed.
     #[error("no database connection within the time allowed")]
-    Pool(#[from] diesel::r2d2::PoolError),
+    Pool(#[from] r2d2::Error),
     /// The pool's queue is full, or it is going down.
     #[error("the database pool takes no more work")]
     Crowded,
@@ -191,18 +195,21 @@ impl Fault {
     }
 }
 
-/// diesel tells constraints apart and nothing else; the rest has SQLite's own fixed texts.
+/// diesel tells constraints apart and little else; the rest has SQLite's own fixed texts, or
+/// PostgreSQL's codes.
 fn is_passing(error: &diesel::result::Error) -> bool {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "diesel's list is open, and the others are mistakes"
     )]
     match error {
+        diesel::result::Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
         diesel::result::Error::DatabaseError(_, said) => {
-            matches!(
-                said.message(),
-                "database is locked" | "database or disk is full" | "disk I/O error"
-            )
+            failure::is_passing(said.message())
+                || matches!(
+                    said.message(),
+                    "database is locked" | "database or disk is full" | "disk I/O error"
+                )
         }
         diesel::result::Error::RollbackErrorOnCommit { commit_error, .. } => {
             is_passing(commit_error)

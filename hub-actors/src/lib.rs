@@ -65,7 +65,10 @@ mod telemetry;
 mod token;
 mod workers;
 
-pub use config::{DrainConfig, HubConfig, Mode, Quotas, RelayConfig, Timeouts};
+pub use config::{
+    DrainConfig, HubConfig, Mode, Quotas, RelayConfig, SecretDsn, StorageConfig, StorageKind,
+    Timeouts,
+};
 pub use error::{Fault, Field, Quota, Refusal};
 pub use folder::FolderError;
 pub use hub::{BundledWorker, Hub};
@@ -73,5 +76,5 @@ pub use listen::{Bound, ListenError};
 pub use messages::Census;
 pub use private_file::PrivateFileError;
 pub use start::StartError;
-pub use store::open::DatabaseError;
+pub use store::{open::DatabaseError, postgres::ConnectError};
 pub use token::{PepperError, SecretText};

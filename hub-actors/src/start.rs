@@ -15,7 +15,7 @@ use crate::{
     accounts,
     arbiters::Arbiters,
     clock,
-    config::{HubConfig, Mode, ms},
+    config::{HubConfig, Mode},
     error::{Fault, Refusal},
     folder::{Folder, FolderError},
     limiter::{Limiter, Rate},
@@ -27,9 +27,9 @@ use crate::{
     registry::{Registry, RegistryParts},
     state::State,
     store::{
-        Store,
+        Connection, Store,
         credentials::{self, Kind, NewCredential},
-        open::{self, DatabaseError, Origin},
+        open::{DatabaseError, Origin, Storage},
         users::{self, FirstIds, User},
     },
     token::{Pepper, PepperError, Purpose, SecretText},
@@ -50,10 +50,10 @@ pub enum StartError {
         source: FolderError,
     },
     /// The database cannot be used.
-    #[error("database {}: {source}", path.display())]
+    #[error("database {place}: {source}")]
     Database {
-        /// Which.
-        path: PathBuf,
+        /// Which: a path, or a server without its password.
+        place: String,
         /// Why.
         source: DatabaseError,
     },
@@ -137,9 +137,12 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
         path: config.data_dir.clone(),
         source,
     })?;
-    let file = folder.path().join(open::FILE);
-    let origin =
-        open::origin(&file).map_err(|source| StartError::Database { path: file, source })?;
+    let storage = storage(&config, &folder)?;
+    let (storage, origin) = blocking(storage, |storage| {
+        let origin = storage.origin()?;
+        Ok((storage, origin))
+    })
+    .await?;
     // Before the database is begun: one without its pepper is taken for one that has lost it.
     let pepper = Pepper::load(folder.path(), origin == Origin::New).map_err(|source| {
         StartError::Pepper {
@@ -147,7 +150,7 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
             source,
         }
     })?;
-    let store = open_store(&folder, ms(config.timeouts.database_ms))?;
+    let store = blocking(storage, Storage::open).await?;
     let admin_user = ensure_admin(&store).await?;
     let solo_credential = ensure_solo(&store, &admin_user).await?;
     if config.mode == Mode::Hub {
@@ -182,11 +185,22 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
     })
 }
 
-fn open_store(folder: &Folder, busy: Duration) -> Result<Store, StartError> {
-    open::open(folder.path(), busy).map_err(|source| StartError::Database {
-        path: folder.path().join(open::FILE),
+fn storage(config: &HubConfig, folder: &Folder) -> Result<Storage, StartError> {
+    Storage::new(config, folder.path()).map_err(|source| StartError::Database {
+        place: config.storage.kind.label().to_owned(),
         source,
     })
+}
+
+/// Asks the database on a thread of its own: it may take its time.
+async fn blocking<T: Send + 'static>(
+    storage: Storage,
+    ask: impl FnOnce(Storage) -> Result<T, DatabaseError> + Send + 'static,
+) -> Result<T, StartError> {
+    let place = storage.place();
+    let asked = tokio::task::spawn_blocking(move || ask(storage)).await;
+    let answer = asked.map_err(|_| StartError::Ended)?;
+    answer.map_err(|source| StartError::Database { place, source })
 }
 
 type Admin = (Option<std::net::TcpListener>, Option<std::net::SocketAddr>);
@@ -299,13 +313,13 @@ async fn ensure_solo(store: &Store, admin: &User) -> Result<CredentialId, Fault>
             return Ok(Ok::<_, Fault>(found.id));
         }
         insert(conn, &id, &user, Kind::Solo, None)?;
-        Ok(Ok(id))
+        Ok(Ok(id.clone()))
     });
     ensured.await?
 }
 
 fn insert(
-    conn: &mut diesel::SqliteConnection,
+    conn: &mut Connection,
     id: &CredentialId,
     user: &UserId,
     kind: Kind,
@@ -367,7 +381,7 @@ async fn ensure_access_token(
     }
     let (id, user) = (accounts::credential_id()?, admin.id.clone());
     let replaced = store.write(move |conn| {
-        if let Some((old, _)) = stored {
+        if let Some((old, _)) = &stored {
             credentials::revoke(conn, &old.id, clock::unix_ms())?;
         }
         insert(conn, &id, &user, Kind::AccessToken, Some(hash)).map(Ok::<_, Fault>)

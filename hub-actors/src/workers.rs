@@ -19,6 +19,7 @@ use crate::{
     state::State,
     store::{
         registration_keys::{self, RegistrationKey},
+        users,
         workers::{self, Worker},
     },
     telemetry::{self, KeyFate},
@@ -175,18 +176,20 @@ pub(crate) async fn register(
         if workers::count(conn, &key.user)? >= quota {
             return Ok(Err(quota_refusal(Quota::Workers)));
         }
+        let owner = users::find(conn, &key.user)?.ok_or(Fault::Row("registration_keys.user_id"))?;
         let worker = Worker {
-            id: worker_id,
-            owner: key.user.clone(),
+            id: worker_id.clone(),
+            owner: owner.id,
+            organisation: owner.organisation,
             name: named(&key.worker_name),
-            public_key: request.public_key.into(),
+            public_key: request.public_key.to_vec(),
             encryption_mode: request.encryption_mode,
             bundled: false,
-            version: request.version,
+            version: request.version.clone(),
             registered_ms: now_ms,
             last_seen_ms: 0,
-            registration_id: request.registration_id,
-            registration_tag: request.tag.into(),
+            registration_id: request.registration_id.clone(),
+            registration_tag: request.tag.to_vec(),
         };
         workers::insert(conn, &worker, token_hash)?;
         Ok(Ok((worker.id, key)))
@@ -223,11 +226,13 @@ pub(crate) async fn register_bundled(
             workers::renew_bundled(conn, &found.id, &key, hash)?;
             return Ok(Ok::<_, Refusal>(found.id));
         }
+        let owner = users::find(conn, &owner)?.ok_or(Fault::Row("users.id"))?;
         let worker = Worker {
-            id: new_id,
-            owner,
+            id: new_id.clone(),
+            owner: owner.id,
+            organisation: owner.organisation,
             name: "this machine".to_owned(),
-            public_key: key.into(),
+            public_key: key.to_vec(),
             encryption_mode: EncryptionMode::Unspecified.into(),
             bundled: true,
             version: env!("CARGO_PKG_VERSION").to_owned(),

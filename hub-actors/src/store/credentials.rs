@@ -2,11 +2,11 @@
 
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
-    RunQueryDsl as _, SqliteConnection,
+    RunQueryDsl as _,
 };
 use schema::ids::{CredentialId, UserId};
 
-use super::tables::credentials;
+use super::{Connection, tables::credentials};
 use crate::{error::Fault, token::SecretHash};
 
 /// How somebody came to be let in.
@@ -41,7 +41,7 @@ pub(crate) struct NewCredential<'a> {
 
 /// Stores one.
 pub(crate) fn insert(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     new: &NewCredential<'_>,
     now_ms: i64,
 ) -> Result<(), Fault> {
@@ -52,7 +52,12 @@ pub(crate) fn insert(
             credentials::kind.eq(new.kind as i16),
             credentials::parent_id.eq(new.parent.map(CredentialId::as_str)),
             credentials::secret_hash.eq(new.hash.as_ref().map(|hash| hash.as_bytes().as_slice())),
+            credentials::label.eq(""),
+            credentials::user_agent.eq(""),
+            credentials::address.eq(""),
+            credentials::scopes.eq(""),
             credentials::created_ms.eq(now_ms),
+            credentials::last_used_ms.eq(now_ms),
             credentials::expires_ms.eq(new.expires_ms),
         ))
         .execute(conn)?;
@@ -60,7 +65,7 @@ pub(crate) fn insert(
 }
 
 /// Drops the logins that expired; they can open nothing, and so leave no channel behind.
-pub(crate) fn forget_expired(conn: &mut SqliteConnection, now_ms: i64) -> Result<usize, Fault> {
+pub(crate) fn forget_expired(conn: &mut Connection, now_ms: i64) -> Result<usize, Fault> {
     Ok(
         diesel::delete(credentials::table.filter(credentials::expires_ms.le(now_ms)))
             .execute(conn)?,
@@ -69,7 +74,7 @@ pub(crate) fn forget_expired(conn: &mut SqliteConnection, now_ms: i64) -> Result
 
 /// The live credential of a presented secret.
 pub(crate) fn find_live(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     kind: Kind,
     hash: SecretHash,
     now_ms: i64,
@@ -92,7 +97,7 @@ pub(crate) fn find_live(
 pub(crate) type Sole = (Credential, Option<Vec<u8>>);
 
 /// The live credential of a kind that has only one, if it is there.
-pub(crate) fn find_sole(conn: &mut SqliteConnection, kind: Kind) -> Result<Option<Sole>, Fault> {
+pub(crate) fn find_sole(conn: &mut Connection, kind: Kind) -> Result<Option<Sole>, Fault> {
     let row = credentials::table
         .filter(credentials::kind.eq(kind as i16))
         .filter(credentials::revoked_ms.is_null())
@@ -109,7 +114,7 @@ pub(crate) fn find_sole(conn: &mut SqliteConnection, kind: Kind) -> Result<Optio
 
 /// Whether it is still good.
 pub(crate) fn is_live(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     id: &CredentialId,
     now_ms: i64,
 ) -> Result<bool, Fault> {
@@ -124,7 +129,7 @@ pub(crate) fn is_live(
 
 /// Revokes one and all that were traded for it; names those that were live.
 pub(crate) fn revoke(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     id: &CredentialId,
     now_ms: i64,
 ) -> Result<Vec<CredentialId>, Fault> {
@@ -165,7 +170,7 @@ fn parse(id: &str) -> Result<CredentialId, Fault> {
 }
 
 /// Whether it is a login, which its own holder may end.
-pub(crate) fn is_login(conn: &mut SqliteConnection, id: &CredentialId) -> Result<bool, Fault> {
+pub(crate) fn is_login(conn: &mut Connection, id: &CredentialId) -> Result<bool, Fault> {
     let kind = credentials::table
         .find(id.as_str())
         .select(credentials::kind)

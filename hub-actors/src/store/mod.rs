@@ -1,30 +1,58 @@
-//! The database: a bounded pool, and every blocking call off the actors' threads.
+//! The database, SQLite or PostgreSQL: a bounded pool, and every blocking call off the actors'
+//! threads.
 //!
 //! | file | holds |
 //! |---|---|
-//! | [`open`] | opening, checking and migrating the file |
+//! | [`open`], [`migrate`], `sqlite_file` | which database it is; checking and migrating it |
+//! | [`connection`], [`postgres`], `pool` | one connection for both kinds, and where they come from |
+//! | `transaction` | transactions that mean the same on both |
 //! | [`tables`] | the tables as diesel sees them |
 //! | [`users`], [`credentials`], [`workers`], [`registration_keys`] | the questions and orders |
+//! | [`ledger`], [`audit`] | revocations in order; who did what |
 
 use std::{sync::Arc, time::Duration};
 
-use diesel::{
-    SqliteConnection,
-    r2d2::{ConnectionManager, Pool},
-};
+use r2d2::Pool;
 use tokio::sync::Semaphore;
 
 use crate::error::Fault;
 
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the orders that are written down come with accounts"
+    )
+)]
+pub(crate) mod audit;
+#[cfg(test)]
+pub(crate) mod both;
+pub(crate) mod connection;
 pub(crate) mod credentials;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "what revokes and what follows it come with accounts"
+    )
+)]
+pub(crate) mod ledger;
+pub(crate) mod migrate;
 pub(crate) mod open;
+mod pool;
+pub(crate) mod postgres;
 pub(crate) mod registration_keys;
+mod sqlite_file;
 pub(crate) mod tables;
+mod transaction;
 pub(crate) mod users;
 pub(crate) mod workers;
 
-/// Connections of the pool. SQLite has one writer; the others read beside it.
-const CONNECTIONS: u32 = 4;
+pub(crate) use connection::AnyConnection as Connection;
+use pool::Opener;
+pub(crate) use transaction::unless_taken;
+use transaction::{Access, Conflict};
+
 /// Requests that may wait for a connection; beyond that the caller is told at once.
 const QUEUE: usize = 256;
 
@@ -46,36 +74,58 @@ impl<E, F: Into<Fault>> From<F> for Undone<E> {
     }
 }
 
+impl<E> Conflict for Undone<E> {
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Fault(fault) if fault.is_conflict())
+    }
+}
+
 /// The Hub's database. Cloning shares the pool.
 #[derive(Clone)]
 pub(crate) struct Store {
-    pool: Pool<ConnectionManager<SqliteConnection>>,
+    pool: Pool<Opener>,
+    /// PostgreSQL's limits of time, as statements for the begin of a transaction.
+    limits: Arc<str>,
     places: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
 }
 
 impl Store {
-    fn new(pool: Pool<ConnectionManager<SqliteConnection>>) -> Self {
+    fn new(pool: Pool<Opener>, limits: String) -> Self {
         Self {
             pool,
+            limits: limits.into(),
             places: Arc::new(Semaphore::new(QUEUE)),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         }
     }
 
-    /// Runs a question, or one statement, on a connection of the pool.
+    /// Runs a question, or one order that stands alone.
     pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Result<T, Fault> + Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        self.blocking(|conn, limits| match conn {
+            Connection::Sqlite(_) => work(conn),
+            // Only a transaction has limits of time that no pooler can lose.
+            Connection::Postgres(_) => transaction::once(conn, limits, Access::Share, work),
+        })
+        .await
+    }
+
+    async fn blocking<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection, &str) -> Result<T, Fault> + Send + 'static,
     {
         let place = Arc::clone(&self.places)
             .try_acquire_owned()
             .map_err(|_| Fault::Crowded)?;
-        let pool = self.pool.clone();
+        let (pool, limits) = (self.pool.clone(), Arc::clone(&self.limits));
         let answer = tokio::task::spawn_blocking(move || {
             let _place = place;
-            work(&mut *pool.get()?)
+            work(&mut *pool.get()?, &limits)
         });
         answer.await.map_err(|_| Fault::Task)?
     }
@@ -84,7 +134,7 @@ impl Store {
     pub(crate) async fn run_for_stranger<T, F>(&self, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Result<T, Fault> + Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     {
         let turn = Arc::clone(&self.strangers).acquire_owned();
         let turn = tokio::time::timeout(STRANGER_WAIT, turn).await;
@@ -99,24 +149,27 @@ impl Store {
         .await
     }
 
-    /// Runs orders in one transaction that takes the writer's lock at once: one that began as
-    /// a reader could be refused in the middle, whatever the busy timeout says. Whatever ends in
-    /// an error, a refusal too, leaves nothing behind.
-    pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<Result<T, E>, Fault>
+    /// Runs orders in one transaction, alone among those that write: what it reads stays true
+    /// until it is done. Whatever ends in an error, a refusal too, leaves nothing behind. It may
+    /// run again from its beginning where the database asks for another try.
+    ///
+    /// A statement that failed cannot be survived, see [`unless_taken`] for the one that can.
+    pub(crate) async fn write<T, E, F>(&self, mut work: F) -> Result<Result<T, E>, Fault>
     where
         T: Send + 'static,
         E: Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Result<Result<T, E>, Fault> + Send + 'static,
+        F: FnMut(&mut Connection) -> Result<Result<T, E>, Fault> + Send + 'static,
     {
-        let ordered = self.run(|conn| {
-            let done = conn.immediate_transaction(|conn| work(conn)?.map_err(Undone::Refused));
+        self.blocking(move |conn, limits| {
+            let done =
+                transaction::again(conn, limits, |conn| work(conn)?.map_err(Undone::Refused));
             match done {
                 Ok(answer) => Ok(Ok(answer)),
                 Err(Undone::Refused(refusal)) => Ok(Err(refusal)),
                 Err(Undone::Fault(fault)) => Err(fault),
             }
-        });
-        ordered.await
+        })
+        .await
     }
 
     /// Whether the database answers.
@@ -129,19 +182,26 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use diesel::RunQueryDsl as _;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
-    use super::*;
+    use diesel::{
+        RunQueryDsl as _,
+        result::{DatabaseErrorKind, Error},
+    };
 
-    fn store(folder: &tempfile::TempDir) -> Store {
-        let opened = open::open(folder.path(), Duration::from_secs(1));
-        opened.unwrap()
+    use super::{both::Sandbox, *};
+
+    both::on_both! {
+        strangers_leave_the_database_to_everybody_else,
+        a_refusal_leaves_nothing_behind,
+        what_failed_inside_cannot_be_committed,
+        those_that_write_do_so_one_at_a_time,
+        a_conflict_is_tried_again_and_not_for_ever,
+        what_is_taken_can_be_survived,
+        a_panic_leaves_no_transaction_open,
     }
 
-    #[tokio::test]
-    async fn strangers_leave_the_database_to_everybody_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = store(&folder);
+    async fn strangers_leave_the_database_to_everybody_else(Sandbox { store, .. }: &Sandbox) {
         let (go, waits) = std::sync::mpsc::channel::<()>();
         let waits = std::sync::Mutex::new(waits);
         let held = store.run_for_stranger(move |_| Ok(waits.lock().unwrap().recv().is_err()));
@@ -157,10 +217,7 @@ mod tests {
         assert!(crowd.into_iter().all(|answer| answer.unwrap()));
     }
 
-    #[tokio::test]
-    async fn a_refusal_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = store(&folder);
+    async fn a_refusal_leaves_nothing_behind(Sandbox { store, .. }: &Sandbox) {
         let refused = store.write(|conn| {
             diesel::sql_query("CREATE TABLE left_behind (a INTEGER)").execute(conn)?;
             Ok(Err::<(), _>("refused"))
@@ -169,5 +226,102 @@ mod tests {
         let looked =
             store.run(|conn| Ok(diesel::sql_query("SELECT a FROM left_behind").execute(conn)?));
         assert!(looked.await.is_err());
+    }
+
+    /// A statement that both databases refuse.
+    fn fail(conn: &mut Connection) {
+        let failed = diesel::sql_query("SELECT a FROM nowhere").execute(conn);
+        assert!(failed.is_err());
+    }
+
+    async fn what_failed_inside_cannot_be_committed(Sandbox { store, .. }: &Sandbox) {
+        let done = store.write(|conn| {
+            diesel::sql_query("CREATE TABLE kept (a INTEGER)").execute(conn)?;
+            let sqlite = matches!(conn, Connection::Sqlite(_));
+            fail(conn);
+            Ok(Ok::<_, ()>(sqlite))
+        });
+        let done = done.await;
+        let kept = store.run(|conn| Ok(diesel::sql_query("SELECT a FROM kept").execute(conn)?));
+        // SQLite undoes the statement alone; PostgreSQL all, and must not be taken for done.
+        assert_eq!(done.is_ok(), kept.await.is_ok());
+        assert!(store.answers().await);
+    }
+
+    async fn those_that_write_do_so_one_at_a_time(Sandbox { store, .. }: &Sandbox) {
+        let add = || {
+            store.write(|conn| {
+                use diesel::{ExpressionMethods as _, QueryDsl as _};
+                use tables::settings;
+                let row = settings::table
+                    .select(settings::value)
+                    .load::<String>(conn)?;
+                let sum: u32 = row.first().map_or(0, |sum| sum.parse().unwrap());
+                diesel::delete(settings::table).execute(conn)?;
+                let value = (sum + 1).to_string();
+                diesel::insert_into(settings::table)
+                    .values((settings::key.eq("sum"), settings::value.eq(&value)))
+                    .execute(conn)?;
+                Ok(Ok::<_, ()>(sum + 1))
+            })
+        };
+        let sums = futures_util::future::join_all((0..40).map(|_| add())).await;
+        let mut sums: Vec<u32> = sums.into_iter().map(|sum| sum.unwrap().unwrap()).collect();
+        sums.sort_unstable();
+        assert_eq!(sums, (1..=40).collect::<Vec<_>>());
+    }
+
+    async fn a_conflict_is_tried_again_and_not_for_ever(Sandbox { store, .. }: &Sandbox) {
+        let tries = Arc::new(AtomicU32::new(0));
+        let conflict = || {
+            let why = Box::new("conflict".to_owned());
+            Fault::from(Error::DatabaseError(
+                DatabaseErrorKind::SerializationFailure,
+                why,
+            ))
+        };
+        let counted = Arc::clone(&tries);
+        let second = store.write(move |_| match counted.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(conflict()),
+            tried => Ok(Ok::<_, ()>(tried)),
+        });
+        assert_eq!(second.await.unwrap(), Ok(1));
+        let counted = Arc::clone(&tries);
+        let never = store.write(move |_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Err::<Result<(), ()>, _>(conflict())
+        });
+        assert!(never.await.is_err());
+        assert_eq!(tries.load(Ordering::SeqCst), 2 + 5);
+    }
+
+    async fn what_is_taken_can_be_survived(Sandbox { store, .. }: &Sandbox) {
+        let stored = store.write(|conn| {
+            use diesel::ExpressionMethods as _;
+            use tables::settings;
+            let mut insert = || {
+                unless_taken(conn, |conn| {
+                    diesel::insert_into(settings::table)
+                        .values((settings::key.eq("a"), settings::value.eq("b")))
+                        .execute(conn)
+                })
+            };
+            let (first, second) = (insert()?, insert()?);
+            diesel::update(settings::table)
+                .set(settings::value.eq("c"))
+                .execute(conn)?;
+            Ok(Ok::<_, ()>((first, second)))
+        });
+        assert_eq!(stored.await.unwrap(), Ok((true, false)));
+    }
+
+    async fn a_panic_leaves_no_transaction_open(Sandbox { store, .. }: &Sandbox) {
+        for _ in 0..20 {
+            let panicked = store.write(|_| -> Result<Result<(), ()>, Fault> {
+                std::panic::resume_unwind(Box::new("no message"));
+            });
+            assert!(matches!(panicked.await, Err(Fault::Task)));
+        }
+        assert_eq!(store.write(|_| Ok(Ok::<_, ()>(7))).await.unwrap(), Ok(7));
     }
 }

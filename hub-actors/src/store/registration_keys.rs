@@ -1,12 +1,9 @@
 //! Registration keys: each opens the door once, within five minutes.
 
-use diesel::{
-    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _,
-    SqliteConnection,
-};
+use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _};
 use schema::ids::UserId;
 
-use super::tables::registration_keys;
+use super::{Connection, tables::registration_keys, unless_taken};
 use crate::{error::Fault, token::SecretHash};
 
 /// What waits for the Worker: who asked for it, and the device key that it may trust.
@@ -22,30 +19,28 @@ pub(crate) struct RegistrationKey {
 
 /// Stores one; `false` when the id is taken.
 pub(crate) fn insert(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     id: SecretHash,
     key: &RegistrationKey,
 ) -> Result<bool, Fault> {
-    let rows = diesel::insert_or_ignore_into(registration_keys::table)
-        .values((
-            registration_keys::id_hash.eq(id.as_bytes().as_slice()),
-            registration_keys::user_id.eq(key.user.as_str()),
-            registration_keys::worker_name.eq(&key.worker_name),
-            registration_keys::device_algorithm.eq(key.device_algorithm),
-            registration_keys::device_key.eq(&key.device_key),
-            registration_keys::device_tag.eq(&key.device_tag),
-            registration_keys::expires_ms.eq(key.expires_ms),
-        ))
-        .execute(conn)?;
-    Ok(rows == 1)
+    let stored = unless_taken(conn, |conn| {
+        diesel::insert_into(registration_keys::table)
+            .values((
+                registration_keys::id_hash.eq(id.as_bytes().as_slice()),
+                registration_keys::user_id.eq(key.user.as_str()),
+                registration_keys::worker_name.eq(&key.worker_name),
+                registration_keys::device_algorithm.eq(key.device_algorithm),
+                registration_keys::device_key.eq(&key.device_key),
+                registration_keys::device_tag.eq(&key.device_tag),
+                registration_keys::expires_ms.eq(key.expires_ms),
+            ))
+            .execute(conn)
+    });
+    Ok(stored?)
 }
 
 /// Whether one could be taken now.
-pub(crate) fn is_good(
-    conn: &mut SqliteConnection,
-    id: SecretHash,
-    now_ms: i64,
-) -> Result<bool, Fault> {
+pub(crate) fn is_good(conn: &mut Connection, id: SecretHash, now_ms: i64) -> Result<bool, Fault> {
     let good = registration_keys::table
         .find(id.as_bytes().as_slice())
         .filter(registration_keys::expires_ms.gt(now_ms));
@@ -54,7 +49,7 @@ pub(crate) fn is_good(
 
 /// Takes one out for good; an expired one is gone as well, but gives nothing.
 pub(crate) fn take(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     id: SecretHash,
     now_ms: i64,
 ) -> Result<Option<RegistrationKey>, Fault> {
@@ -86,11 +81,7 @@ pub(crate) fn take(
 }
 
 /// Takes back a user's own key; whether it was there.
-pub(crate) fn revoke(
-    conn: &mut SqliteConnection,
-    id: SecretHash,
-    user: &UserId,
-) -> Result<bool, Fault> {
+pub(crate) fn revoke(conn: &mut Connection, id: SecretHash, user: &UserId) -> Result<bool, Fault> {
     let rows = diesel::delete(registration_keys::table.find(id.as_bytes().as_slice()))
         .filter(registration_keys::user_id.eq(user.as_str()))
         .execute(conn)?;
@@ -98,7 +89,7 @@ pub(crate) fn revoke(
 }
 
 /// How many unused keys a user has, once the expired ones are gone.
-pub(crate) fn count(conn: &mut SqliteConnection, user: &UserId, now_ms: i64) -> Result<i64, Fault> {
+pub(crate) fn count(conn: &mut Connection, user: &UserId, now_ms: i64) -> Result<i64, Fault> {
     let expired = registration_keys::table.filter(registration_keys::expires_ms.le(now_ms));
     diesel::delete(expired).execute(conn)?;
     let own = registration_keys::table.filter(registration_keys::user_id.eq(user.as_str()));

@@ -2,11 +2,10 @@
 
 use diesel::{
     ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, Queryable, RunQueryDsl as _,
-    SqliteConnection,
 };
-use schema::ids::{UserId, WorkerId};
+use schema::ids::{OrganisationId, UserId, WorkerId};
 
-use super::tables::workers;
+use super::{Connection, tables::workers};
 use crate::{error::Fault, token::SecretHash};
 
 /// A Worker as it is stored.
@@ -14,6 +13,7 @@ use crate::{error::Fault, token::SecretHash};
 pub(crate) struct Worker {
     pub(crate) id: WorkerId,
     pub(crate) owner: UserId,
+    pub(crate) organisation: OrganisationId,
     pub(crate) name: String,
     pub(crate) public_key: Vec<u8>,
     /// `wire::EncryptionMode` as it was last reported.
@@ -28,7 +28,7 @@ pub(crate) struct Worker {
 
 /// Stores a Worker that has just been registered.
 pub(crate) fn insert(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     worker: &Worker,
     token: SecretHash,
 ) -> Result<(), Fault> {
@@ -36,6 +36,7 @@ pub(crate) fn insert(
         .values((
             workers::id.eq(worker.id.as_str()),
             workers::owner_user_id.eq(worker.owner.as_str()),
+            workers::organisation_id.eq(worker.organisation.as_str()),
             workers::name.eq(&worker.name),
             workers::public_key.eq(&worker.public_key),
             workers::encryption_mode.eq(small(worker.encryption_mode)),
@@ -52,7 +53,7 @@ pub(crate) fn insert(
 }
 
 /// One Worker.
-pub(crate) fn find(conn: &mut SqliteConnection, id: &WorkerId) -> Result<Option<Worker>, Fault> {
+pub(crate) fn find(conn: &mut Connection, id: &WorkerId) -> Result<Option<Worker>, Fault> {
     let found = workers::table
         .find(id.as_str())
         .select(COLUMNS)
@@ -61,7 +62,7 @@ pub(crate) fn find(conn: &mut SqliteConnection, id: &WorkerId) -> Result<Option<
 }
 
 /// The Workers that a user owns, by name.
-pub(crate) fn owned_by(conn: &mut SqliteConnection, owner: &UserId) -> Result<Vec<Worker>, Fault> {
+pub(crate) fn owned_by(conn: &mut Connection, owner: &UserId) -> Result<Vec<Worker>, Fault> {
     let rows = workers::table
         .filter(workers::owner_user_id.eq(owner.as_str()))
         .order((workers::name.asc(), workers::id.asc()))
@@ -71,14 +72,14 @@ pub(crate) fn owned_by(conn: &mut SqliteConnection, owner: &UserId) -> Result<Ve
 }
 
 /// How many Workers a user owns.
-pub(crate) fn count(conn: &mut SqliteConnection, owner: &UserId) -> Result<i64, Fault> {
+pub(crate) fn count(conn: &mut Connection, owner: &UserId) -> Result<i64, Fault> {
     let owned = workers::table.filter(workers::owner_user_id.eq(owner.as_str()));
     Ok(owned.count().get_result(conn)?)
 }
 
 /// The Worker of a presented token.
 pub(crate) fn find_by_token(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     token: SecretHash,
 ) -> Result<Option<Worker>, Fault> {
     let row = workers::table
@@ -90,7 +91,7 @@ pub(crate) fn find_by_token(
 }
 
 /// The Worker that solo brings along.
-pub(crate) fn find_bundled(conn: &mut SqliteConnection) -> Result<Option<Worker>, Fault> {
+pub(crate) fn find_bundled(conn: &mut Connection) -> Result<Option<Worker>, Fault> {
     let row = workers::table
         .filter(workers::bundled.eq(true))
         .select(COLUMNS)
@@ -100,7 +101,7 @@ pub(crate) fn find_bundled(conn: &mut SqliteConnection) -> Result<Option<Worker>
 
 /// Gives the bundled Worker the key and token of this start.
 pub(crate) fn renew_bundled(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     id: &WorkerId,
     public_key: &[u8],
     token: SecretHash,
@@ -116,7 +117,7 @@ pub(crate) fn renew_bundled(
 
 /// Notes what a link's Hello said.
 pub(crate) fn note_hello(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     id: &WorkerId,
     encryption_mode: i32,
     version: &str,
@@ -133,11 +134,7 @@ pub(crate) fn note_hello(
 }
 
 /// Notes that a link ended.
-pub(crate) fn note_seen(
-    conn: &mut SqliteConnection,
-    id: &WorkerId,
-    now_ms: i64,
-) -> Result<(), Fault> {
+pub(crate) fn note_seen(conn: &mut Connection, id: &WorkerId, now_ms: i64) -> Result<(), Fault> {
     diesel::update(workers::table.find(id.as_str()))
         .set(workers::last_seen_ms.eq(now_ms))
         .execute(conn)?;
@@ -148,6 +145,7 @@ pub(crate) fn note_seen(
 struct Row {
     id: String,
     owner_user_id: String,
+    organisation_id: String,
     name: String,
     public_key: Vec<u8>,
     encryption_mode: i16,
@@ -162,6 +160,7 @@ struct Row {
 type Columns = (
     workers::id,
     workers::owner_user_id,
+    workers::organisation_id,
     workers::name,
     workers::public_key,
     workers::encryption_mode,
@@ -176,6 +175,7 @@ type Columns = (
 const COLUMNS: Columns = (
     workers::id,
     workers::owner_user_id,
+    workers::organisation_id,
     workers::name,
     workers::public_key,
     workers::encryption_mode,
@@ -195,6 +195,8 @@ impl TryFrom<Row> for Worker {
             id: WorkerId::parse(&row.id).map_err(|_| Fault::Row("workers.id"))?,
             owner: UserId::parse(&row.owner_user_id)
                 .map_err(|_| Fault::Row("workers.owner_user_id"))?,
+            organisation: OrganisationId::parse(&row.organisation_id)
+                .map_err(|_| Fault::Row("workers.organisation_id"))?,
             name: row.name,
             public_key: row.public_key,
             encryption_mode: i32::from(row.encryption_mode),

@@ -1,0 +1,478 @@
+//! The audit log: who did what to whom, from where. Each entry carries the hash of the one before,
+//! so that what is changed, cut out or put in between shows. Whoever owns the database could write
+//! the whole chain anew; the newest hash, kept elsewhere, shows that as well, and a cut at the end.
+//!
+//! Never a secret, never free text: actions and kinds are from closed lists, a detail too.
+
+use blake2::{Blake2b, Digest as _, digest::consts::U32};
+use diesel::{
+    ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, Queryable,
+    RunQueryDsl as _,
+};
+
+use super::{Connection, tables::audit_log};
+use crate::error::Fault;
+
+/// Who did it; `audit_log.actor_kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Actor {
+    /// Somebody with an account. Id: the user's.
+    User,
+    /// A Worker. Id: its own.
+    Worker,
+    /// `leapmux admin` on the Hub's machine. Id: the name of the operating system's user.
+    Operator,
+    /// The Hub itself, when a time was up.
+    Hub,
+    /// Somebody who was not signed in.
+    Anonymous,
+}
+
+impl Actor {
+    /// Every one.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::User,
+        Self::Worker,
+        Self::Operator,
+        Self::Hub,
+        Self::Anonymous,
+    ];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Worker => "worker",
+            Self::Operator => "operator",
+            Self::Hub => "hub",
+            Self::Anonymous => "anonymous",
+        }
+    }
+}
+
+/// What it was done to; `audit_log.object_kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Object {
+    /// An account.
+    User,
+    /// An organisation.
+    Organisation,
+    /// A workspace.
+    Workspace,
+    /// A Worker.
+    Worker,
+    /// A login, token or delegation.
+    Credential,
+    /// A registration key.
+    RegistrationKey,
+    /// An invitation.
+    Invitation,
+    /// A provider of sign-in.
+    OauthProvider,
+    /// A setting of the Hub.
+    Setting,
+    /// The keys of what is sealed at rest.
+    EncryptionKey,
+    /// The database as a whole.
+    Database,
+}
+
+impl Object {
+    /// Every one.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::User,
+        Self::Organisation,
+        Self::Workspace,
+        Self::Worker,
+        Self::Credential,
+        Self::RegistrationKey,
+        Self::Invitation,
+        Self::OauthProvider,
+        Self::Setting,
+        Self::EncryptionKey,
+        Self::Database,
+    ];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Organisation => "organisation",
+            Self::Workspace => "workspace",
+            Self::Worker => "worker",
+            Self::Credential => "credential",
+            Self::RegistrationKey => "registration_key",
+            Self::Invitation => "invitation",
+            Self::OauthProvider => "oauth_provider",
+            Self::Setting => "setting",
+            Self::EncryptionKey => "encryption_key",
+            Self::Database => "database",
+        }
+    }
+}
+
+/// What is written down.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Event<'a> {
+    pub(crate) actor: Actor,
+    pub(crate) actor_id: &'a str,
+    /// Where the request came from; empty where it came from nowhere.
+    pub(crate) address: &'a str,
+    /// A word of our own, like `login.failed`: constants only.
+    pub(crate) action: &'static str,
+    pub(crate) object: Object,
+    pub(crate) object_id: &'a str,
+    pub(crate) organisation: Option<&'a str>,
+    /// Words of our own again, like a role or a reason.
+    pub(crate) detail: &'static str,
+}
+
+/// One entry, as it is stored and exported.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, serde::Serialize)]
+#[diesel(table_name = audit_log)]
+pub(crate) struct Entry {
+    /// 1 and up, without gaps.
+    pub(crate) seq: i64,
+    pub(crate) at_ms: i64,
+    pub(crate) actor_kind: String,
+    pub(crate) actor_id: String,
+    pub(crate) address: String,
+    pub(crate) action: String,
+    pub(crate) object_kind: String,
+    pub(crate) object_id: String,
+    pub(crate) organisation_id: Option<String>,
+    pub(crate) detail: String,
+    #[serde(serialize_with = "as_hex")]
+    pub(crate) previous_hash: Vec<u8>,
+    #[serde(serialize_with = "as_hex")]
+    pub(crate) hash: Vec<u8>,
+}
+
+fn as_hex<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    to.serialize_str(&text)
+}
+
+/// How far a chain goes: to be kept elsewhere, and shown to [`verify`] again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// 0 where there is no entry.
+    pub(crate) seq: i64,
+    /// 32 bytes.
+    pub(crate) hash: Vec<u8>,
+}
+
+/// What is before the first entry.
+const NOTHING: [u8; 32] = [0; 32];
+/// In front of what is hashed.
+const LABEL: &[u8] = b"leapmux audit v1";
+
+impl Entry {
+    /// BLAKE2b-256 (RFC 7693) over label, previous hash, the two numbers as 8 bytes big-endian, and
+    /// each text behind its length, 8 bytes big-endian; no organisation is not an empty one.
+    fn compute(&self) -> Vec<u8> {
+        let mut hash = Blake2b::<U32>::new();
+        hash.update(LABEL);
+        hash.update(&self.previous_hash);
+        hash.update(self.seq.to_be_bytes());
+        hash.update(self.at_ms.to_be_bytes());
+        let texts = [
+            &self.actor_kind,
+            &self.actor_id,
+            &self.address,
+            &self.action,
+            &self.object_kind,
+            &self.object_id,
+            &self.detail,
+        ];
+        for text in texts.into_iter().chain(&self.organisation_id) {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        }
+        hash.finalize().to_vec()
+    }
+}
+
+/// Writes one down. To be called inside [`super::Store::write`]: there nobody else does meanwhile.
+pub(crate) fn append(conn: &mut Connection, event: &Event<'_>, now_ms: i64) -> Result<i64, Fault> {
+    let before = head(conn)?;
+    let mut entry = Entry {
+        seq: before.seq + 1,
+        at_ms: now_ms,
+        actor_kind: event.actor.label().to_owned(),
+        actor_id: event.actor_id.to_owned(),
+        address: event.address.to_owned(),
+        action: event.action.to_owned(),
+        object_kind: event.object.label().to_owned(),
+        object_id: event.object_id.to_owned(),
+        organisation_id: event.organisation.map(str::to_owned),
+        detail: event.detail.to_owned(),
+        previous_hash: before.hash,
+        hash: Vec::new(),
+    };
+    entry.hash = entry.compute();
+    let insert = diesel::insert_into(audit_log::table).values(&entry);
+    insert.execute(conn)?;
+    Ok(entry.seq)
+}
+
+/// How far the chain goes.
+pub(crate) fn head(conn: &mut Connection) -> Result<Head, Fault> {
+    let newest = audit_log::table
+        .order(audit_log::seq.desc())
+        .select((audit_log::seq, audit_log::hash))
+        .first::<(i64, Vec<u8>)>(conn)
+        .optional()?;
+    Ok(match newest {
+        None => Head {
+            seq: 0,
+            hash: NOTHING.to_vec(),
+        },
+        Some((seq, hash)) => Head { seq, hash },
+    })
+}
+
+/// Which entries to read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter<'a> {
+    /// Only those of one organisation.
+    pub(crate) organisation: Option<&'a str>,
+    /// Only what this one did.
+    pub(crate) actor: Option<&'a str>,
+    /// Only what was done to this one.
+    pub(crate) object: Option<&'a str>,
+}
+
+/// At most `limit` entries behind `seq`, oldest first: what `audit export` walks through.
+pub(crate) fn read_after(
+    conn: &mut Connection,
+    filter: &Filter<'_>,
+    seq: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, Fault> {
+    let mut query = audit_log::table.into_boxed();
+    query = query.filter(audit_log::seq.gt(seq));
+    if let Some(organisation) = filter.organisation {
+        query = query.filter(audit_log::organisation_id.eq(organisation));
+    }
+    if let Some(actor) = filter.actor {
+        query = query.filter(audit_log::actor_id.eq(actor));
+    }
+    if let Some(object) = filter.object {
+        query = query.filter(audit_log::object_id.eq(object));
+    }
+    Ok(query.order(audit_log::seq.asc()).limit(limit).load(conn)?)
+}
+
+/// What is wrong with a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Broken {
+    /// An entry is missing, or there is one too many.
+    #[error("entry {0} is missing, or stands where it does not belong")]
+    Missing(i64),
+    /// An entry is not what was written.
+    #[error("entry {0} was changed")]
+    Changed(i64),
+    /// The chain is shorter than it once was, or another one.
+    #[error("the log does not contain the head that was shown, entry {0}")]
+    Head(i64),
+}
+
+/// Entries that are looked at together.
+const PAGE: i64 = 1_000;
+
+/// Walks the whole chain; where it ends. `known` is a head from before that must be in it.
+pub(crate) fn verify(
+    conn: &mut Connection,
+    known: Option<&Head>,
+) -> Result<Result<Head, Broken>, Fault> {
+    let mut at = Head {
+        seq: 0,
+        hash: NOTHING.to_vec(),
+    };
+    let mut met = known.is_none_or(|known| *known == at);
+    loop {
+        let page = read_after(conn, &Filter::default(), at.seq, PAGE)?;
+        if page.is_empty() {
+            let missed = known.filter(|_| !met).map(|known| Broken::Head(known.seq));
+            return Ok(missed.map_or(Ok(at), Err));
+        }
+        for entry in page {
+            if let Some(broken) = judge(&at, &entry) {
+                return Ok(Err(broken));
+            }
+            at = Head {
+                seq: entry.seq,
+                hash: entry.hash,
+            };
+            met |= known == Some(&at);
+        }
+    }
+}
+
+fn judge(before: &Head, entry: &Entry) -> Option<Broken> {
+    if entry.seq != before.seq + 1 {
+        return Some(Broken::Missing(before.seq + 1));
+    }
+    let fits = entry.previous_hash == before.hash && entry.hash == entry.compute();
+    (!fits).then_some(Broken::Changed(entry.seq))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::store::both::{Sandbox, on_both};
+
+    on_both! {
+        a_chain_is_whole_after_many_writers,
+        a_changed_entry_shows,
+        a_cut_in_the_middle_shows,
+        a_cut_at_the_end_shows_to_whoever_kept_the_head,
+        a_chain_written_anew_shows_to_whoever_kept_the_head,
+        an_organisation_reads_its_own_entries,
+    }
+
+    const EVENT: Event<'_> = Event {
+        actor: Actor::User,
+        actor_id: "u1",
+        address: "192.0.2.1",
+        action: "login.ended",
+        object: Object::Credential,
+        object_id: "c1",
+        organisation: None,
+        detail: "",
+    };
+
+    async fn add(sandbox: &Sandbox, event: Event<'static>) {
+        let added = sandbox
+            .store
+            .write(move |conn| append(conn, &event, 5).map(Ok::<_, ()>));
+        added.await.unwrap().unwrap();
+    }
+
+    async fn check(sandbox: &Sandbox, known: Option<Head>) -> Result<Head, Broken> {
+        let checked = sandbox.store.run(move |conn| verify(conn, known.as_ref()));
+        checked.await.unwrap()
+    }
+
+    async fn tamper(sandbox: &Sandbox, statement: &'static str) {
+        let done = sandbox
+            .store
+            .run(move |conn| Ok(diesel::sql_query(statement).execute(conn)?));
+        assert!(done.await.unwrap() > 0);
+    }
+
+    async fn a_chain_is_whole_after_many_writers(sandbox: &Sandbox) {
+        let writers = (0..5).map(|_| async {
+            for _ in 0..6 {
+                add(sandbox, EVENT).await;
+            }
+        });
+        futures_util::future::join_all(writers).await;
+        let end = check(sandbox, None).await.unwrap();
+        assert_eq!(end.seq, 30);
+        assert_eq!(sandbox.store.run(head).await.unwrap(), end);
+    }
+
+    async fn a_changed_entry_shows(sandbox: &Sandbox) {
+        for _ in 0..3 {
+            add(sandbox, EVENT).await;
+        }
+        tamper(
+            sandbox,
+            "UPDATE audit_log SET actor_id = 'u2' WHERE seq = 2",
+        )
+        .await;
+        assert_eq!(check(sandbox, None).await, Err(Broken::Changed(2)));
+    }
+
+    async fn a_cut_in_the_middle_shows(sandbox: &Sandbox) {
+        for _ in 0..3 {
+            add(sandbox, EVENT).await;
+        }
+        tamper(sandbox, "DELETE FROM audit_log WHERE seq = 2").await;
+        assert_eq!(check(sandbox, None).await, Err(Broken::Missing(2)));
+        tamper(sandbox, "UPDATE audit_log SET seq = 2 WHERE seq = 3").await;
+        assert_eq!(check(sandbox, None).await, Err(Broken::Changed(2)));
+    }
+
+    async fn a_cut_at_the_end_shows_to_whoever_kept_the_head(sandbox: &Sandbox) {
+        for _ in 0..3 {
+            add(sandbox, EVENT).await;
+        }
+        let kept = check(sandbox, None).await.unwrap();
+        assert_eq!(check(sandbox, Some(kept.clone())).await, Ok(kept.clone()));
+        tamper(sandbox, "DELETE FROM audit_log WHERE seq = 3").await;
+        assert!(check(sandbox, None).await.is_ok());
+        assert_eq!(check(sandbox, Some(kept)).await, Err(Broken::Head(3)));
+    }
+
+    async fn a_chain_written_anew_shows_to_whoever_kept_the_head(sandbox: &Sandbox) {
+        add(sandbox, EVENT).await;
+        let kept = check(sandbox, None).await.unwrap();
+        tamper(sandbox, "DELETE FROM audit_log").await;
+        let event = Event {
+            actor_id: "u2",
+            ..EVENT
+        };
+        add(sandbox, event).await;
+        assert!(check(sandbox, None).await.is_ok());
+        assert_eq!(check(sandbox, Some(kept)).await, Err(Broken::Head(1)));
+    }
+
+    async fn an_organisation_reads_its_own_entries(sandbox: &Sandbox) {
+        let own = Event {
+            organisation: Some("o1"),
+            ..EVENT
+        };
+        add(sandbox, EVENT).await;
+        add(sandbox, own).await;
+        let read = sandbox.store.run(|conn| {
+            let filter = Filter {
+                organisation: Some("o1"),
+                actor: Some("u1"),
+                object: Some("c1"),
+            };
+            read_after(conn, &filter, 0, 10)
+        });
+        let read = read.await.unwrap();
+        let of: Vec<_> = read.iter().map(|entry| &entry.organisation_id).collect();
+        assert_eq!(of, [&Some("o1".to_owned())]);
+        let line = serde_json::to_string(read.first().unwrap()).unwrap();
+        assert!(line.contains(r#""action":"login.ended""#), "{line}");
+        // Hashes as people compare them.
+        let hash = serde_json::from_str::<serde_json::Value>(&line).unwrap();
+        let hash = hash.get("hash").and_then(|hash| hash.as_str()).unwrap();
+        assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    }
+
+    #[test]
+    fn no_two_kinds_have_one_name() {
+        let actors = Actor::ALL.map(Actor::label);
+        assert_eq!(BTreeSet::from(actors).len(), actors.len());
+        let objects = Object::ALL.map(Object::label);
+        assert_eq!(BTreeSet::from(objects).len(), objects.len());
+    }
+
+    #[test]
+    fn nothing_can_be_moved_from_one_field_to_the_next() {
+        let entry = |actor_id: &str, address: &str, organisation: Option<&str>| Entry {
+            seq: 1,
+            at_ms: 1,
+            actor_kind: String::new(),
+            actor_id: actor_id.to_owned(),
+            address: address.to_owned(),
+            action: String::new(),
+            object_kind: String::new(),
+            object_id: String::new(),
+            organisation_id: organisation.map(str::to_owned),
+            detail: String::new(),
+            previous_hash: NOTHING.to_vec(),
+            hash: Vec::new(),
+        };
+        let hash = |actor, address, organisation| entry(actor, address, organisation).compute();
+        assert_ne!(hash("ab", "", None), hash("a", "b", None));
+        assert_ne!(hash("a", "", None), hash("a", "", Some("")));
+        assert_eq!(hash("a", "b", None), hash("a", "b", None));
+    }
+}

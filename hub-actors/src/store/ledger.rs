@@ -1,0 +1,263 @@
+//! The ledger: every revocation, without gaps and in the order of commits.
+//!
+//! A sequence of the database would hand out numbers before commits, so that whoever reads up to
+//! 8 may see 7 appear afterwards. Here the number is one row that a transaction takes last and
+//! holds until it commits: a reader that has seen `n` has seen all up to `n`.
+
+use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
+
+use super::{
+    Connection,
+    tables::{ledger, ledger_counter},
+};
+use crate::error::Fault;
+
+/// What was revoked; `ledger.kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// A login, API access, delegation or the access token. Subject: its id.
+    Credential = 1,
+    /// All tokens of a family. Subject: the family's id.
+    TokenFamily = 2,
+    /// All that a user has. Subject: the user's id.
+    User = 3,
+    /// A Worker, its link and its channels. Subject: its id.
+    Worker = 4,
+    /// Access to a workspace became less for somebody. Subject: the workspace's id.
+    Workspace = 5,
+    /// A membership ended or became less. Subject: the organisation's id.
+    Organisation = 6,
+}
+
+impl Kind {
+    /// Every one, in the order of their numbers.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Credential,
+        Self::TokenFamily,
+        Self::User,
+        Self::Worker,
+        Self::Workspace,
+        Self::Organisation,
+    ];
+
+    fn read(number: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as i16 == number)
+    }
+}
+
+/// Why; `ledger.reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reason {
+    /// Its holder signed out.
+    SignedOut = 1,
+    /// Its holder, or who may, took it back.
+    Revoked = 2,
+    /// The password was changed.
+    PasswordChanged = 3,
+    /// The account is gone.
+    AccountDeleted = 4,
+    /// The account may not be used.
+    AccountDisabled = 5,
+    /// An administrator ended all logins.
+    ForcedOut = 6,
+    /// A refresh token was used twice.
+    TokenReused = 7,
+    /// A share was taken back.
+    ShareWithdrawn = 8,
+    /// A role became less.
+    RoleLowered = 9,
+    /// A member left or was removed.
+    MemberRemoved = 10,
+    /// A Worker was deregistered.
+    Deregistered = 11,
+    /// A Worker or workspace has another owner.
+    Transferred = 12,
+    /// A workspace was deleted.
+    WorkspaceDeleted = 13,
+    /// An organisation was deleted.
+    OrganisationDeleted = 14,
+    /// Its time was up.
+    Expired = 15,
+}
+
+impl Reason {
+    /// Every one, in the order of their numbers.
+    pub(crate) const ALL: [Self; 15] = [
+        Self::SignedOut,
+        Self::Revoked,
+        Self::PasswordChanged,
+        Self::AccountDeleted,
+        Self::AccountDisabled,
+        Self::ForcedOut,
+        Self::TokenReused,
+        Self::ShareWithdrawn,
+        Self::RoleLowered,
+        Self::MemberRemoved,
+        Self::Deregistered,
+        Self::Transferred,
+        Self::WorkspaceDeleted,
+        Self::OrganisationDeleted,
+        Self::Expired,
+    ];
+
+    fn read(number: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| *why as i16 == number)
+    }
+}
+
+/// One revocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// 1 and up, without gaps.
+    pub(crate) seq: i64,
+    pub(crate) kind: Kind,
+    pub(crate) subject: String,
+    pub(crate) reason: Reason,
+    pub(crate) at_ms: i64,
+}
+
+/// Writes one down; its number. To be called inside [`super::Store::write`], after everything else.
+pub(crate) fn append(
+    conn: &mut Connection,
+    kind: Kind,
+    subject: &str,
+    reason: Reason,
+    now_ms: i64,
+) -> Result<i64, Fault> {
+    let seq = diesel::update(ledger_counter::table)
+        .set(ledger_counter::last.eq(ledger_counter::last + 1))
+        .returning(ledger_counter::last)
+        .get_result::<i64>(conn)?;
+    diesel::insert_into(ledger::table)
+        .values((
+            ledger::seq.eq(seq),
+            ledger::kind.eq(kind as i16),
+            ledger::subject_id.eq(subject),
+            ledger::reason.eq(reason as i16),
+            ledger::at_ms.eq(now_ms),
+        ))
+        .execute(conn)?;
+    Ok(seq)
+}
+
+/// The number of the newest entry; 0 when there is none yet.
+pub(crate) fn last(conn: &mut Connection) -> Result<i64, Fault> {
+    let last = ledger_counter::table.select(ledger_counter::last);
+    Ok(last.first(conn)?)
+}
+
+/// At most `limit` of those behind `seq`, in order. One that is missing in between was pruned.
+pub(crate) fn read_after(conn: &mut Connection, seq: i64, limit: i64) -> Result<Vec<Entry>, Fault> {
+    type Row = (i64, i16, String, i16, i64);
+    let rows = ledger::table
+        .filter(ledger::seq.gt(seq))
+        .order(ledger::seq.asc())
+        .limit(limit)
+        .load::<Row>(conn)?;
+    let entry = |(seq, kind, subject, reason, at_ms): Row| {
+        Ok(Entry {
+            seq,
+            kind: Kind::read(kind).ok_or(Fault::Row("ledger.kind"))?,
+            subject,
+            reason: Reason::read(reason).ok_or(Fault::Row("ledger.reason"))?,
+            at_ms,
+        })
+    };
+    rows.into_iter().map(entry).collect()
+}
+
+/// Forgets what nobody needs any more: entries from before `until_ms`. Numbers go on from where
+/// they are.
+pub(crate) fn prune(conn: &mut Connection, until_ms: i64) -> Result<usize, Fault> {
+    Ok(diesel::delete(ledger::table.filter(ledger::at_ms.lt(until_ms))).execute(conn)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::both::{Sandbox, on_both};
+
+    on_both! {
+        eight_writers_leave_no_gap_and_no_order_but_that_of_commits,
+        what_is_written_is_read_in_pages,
+        numbers_go_on_behind_what_was_pruned,
+    }
+
+    async fn add(sandbox: &Sandbox, subject: &'static str) -> i64 {
+        let added = sandbox.store.write(move |conn| {
+            append(conn, Kind::Credential, subject, Reason::Revoked, 7).map(Ok::<_, ()>)
+        });
+        added.await.unwrap().unwrap()
+    }
+
+    /// Each of eight Hubs writes what it can; every third transaction is undone after it took its
+    /// number. A reader follows meanwhile and must never be surprised by what it has passed.
+    async fn eight_writers_leave_no_gap_and_no_order_but_that_of_commits(sandbox: &Sandbox) {
+        const EACH: usize = 30;
+        let writers = (0..8).map(|_| async {
+            let store = sandbox.again().await;
+            let mut kept = 0;
+            for round in 0..EACH {
+                let done = store.write(move |conn| {
+                    append(conn, Kind::User, "u", Reason::ForcedOut, 1)?;
+                    Ok(if round % 3 == 2 { Err(()) } else { Ok(()) })
+                });
+                kept += i64::from(done.await.unwrap().is_ok());
+            }
+            kept
+        });
+        let reader = async {
+            let mut seen = 0;
+            loop {
+                let page = sandbox.store.run(move |conn| read_after(conn, seen, 100));
+                for entry in page.await.unwrap() {
+                    assert_eq!(entry.seq, seen + 1);
+                    seen = entry.seq;
+                }
+                if seen == 160 {
+                    break seen;
+                }
+            }
+        };
+        let writers = futures_util::future::join_all(writers);
+        let both = futures_util::future::join(writers, reader);
+        let both = tokio::time::timeout(std::time::Duration::from_secs(120), both);
+        let (kept, seen) = both.await.expect("160 entries turn up");
+        assert_eq!(kept.iter().sum::<i64>(), 160);
+        assert_eq!(seen, 160);
+        assert_eq!(sandbox.store.run(last).await.unwrap(), 160);
+    }
+
+    async fn what_is_written_is_read_in_pages(sandbox: &Sandbox) {
+        for subject in ["a", "b", "c"] {
+            add(sandbox, subject).await;
+        }
+        let page = sandbox.store.run(|conn| read_after(conn, 1, 1));
+        let entry = Entry {
+            seq: 2,
+            kind: Kind::Credential,
+            subject: "b".to_owned(),
+            reason: Reason::Revoked,
+            at_ms: 7,
+        };
+        assert_eq!(page.await.unwrap(), [entry]);
+    }
+
+    async fn numbers_go_on_behind_what_was_pruned(sandbox: &Sandbox) {
+        assert_eq!(add(sandbox, "a").await, 1);
+        let pruned = sandbox.store.run(|conn| prune(conn, 8));
+        assert_eq!(pruned.await.unwrap(), 1);
+        assert_eq!(add(sandbox, "b").await, 2);
+    }
+
+    #[test]
+    fn every_number_is_read_as_what_was_written() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::read(kind as i16), Some(kind));
+        }
+        for reason in Reason::ALL {
+            assert_eq!(Reason::read(reason as i16), Some(reason));
+        }
+        assert_eq!((Kind::read(0), Reason::read(16)), (None, None));
+    }
+}
