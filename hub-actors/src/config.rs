@@ -5,6 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::store::postgres::dsn;
+
 /// Everything a Hub is started with. The binary lays file, environment and flags over it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -139,6 +141,12 @@ impl SecretDsn {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether there is a password in it, which then has no place in a process's arguments.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        dsn::has_password(&self.0)
     }
 }
 

@@ -123,3 +123,170 @@ fn versions<DB: Backend>(migrations: &EmbeddedMigrations) -> Result<Vec<String>,
     let version = all.iter().map(|one| one.name().version().to_string());
     Ok(version.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use diesel::Connection as _;
+
+    use super::*;
+    use crate::store::both;
+
+    #[derive(QueryableByName)]
+    struct Name {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+
+    fn names(rows: Vec<Name>) -> BTreeSet<String> {
+        let names = rows.into_iter().map(|row| row.name);
+        names.filter(|name| !name.starts_with("__")).collect()
+    }
+
+    fn in_sqlite(conn: &mut SqliteConnection) -> BTreeSet<String> {
+        let tables = "SELECT name FROM sqlite_master WHERE type = 'table'";
+        names(diesel::sql_query(tables).load(conn).unwrap())
+    }
+
+    fn in_postgres(conn: &mut PostgresConnection) -> BTreeSet<String> {
+        let tables = "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public'";
+        names(diesel::sql_query(tables).load(conn).unwrap())
+    }
+
+    fn memory() -> SqliteConnection {
+        SqliteConnection::establish(":memory:").unwrap()
+    }
+
+    #[test]
+    fn sqlite_goes_up_down_and_up() {
+        let mut conn = memory();
+        sqlite(&mut conn).unwrap();
+        let tables = in_sqlite(&mut conn);
+        assert_eq!(tables.len(), 26, "{tables:?}");
+        conn.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
+        conn.revert_all_migrations(SQLITE).unwrap();
+        assert_eq!(in_sqlite(&mut conn).len(), 0);
+        sqlite(&mut conn).unwrap();
+        assert_eq!(in_sqlite(&mut conn), tables);
+    }
+
+    #[test]
+    fn postgres_goes_up_down_and_up_and_has_the_same_tables() {
+        let database = test_postgres::database();
+        let settings = both::settings(&database.dsn());
+        assert_eq!(postgres_origin(&settings).unwrap(), Origin::New);
+        postgres(&settings).unwrap();
+        assert_eq!(postgres_origin(&settings).unwrap(), Origin::Found);
+        let mut conn = PostgresConnection::open(&settings).unwrap();
+        let tables = in_postgres(&mut conn);
+        let mut other = memory();
+        sqlite(&mut other).unwrap();
+        assert_eq!(tables, in_sqlite(&mut other));
+        conn.revert_all_migrations(POSTGRES).unwrap();
+        assert_eq!(in_postgres(&mut conn).len(), 0);
+        postgres(&settings).unwrap();
+        assert_eq!(in_postgres(&mut conn), tables);
+    }
+
+    /// Columns and their order, of every table.
+    #[test]
+    fn both_databases_have_the_same_columns() {
+        let database = test_postgres::database();
+        let settings = both::settings(&database.dsn());
+        postgres(&settings).unwrap();
+        let mut conn = PostgresConnection::open(&settings).unwrap();
+        let columns = "SELECT table_name || '.' || column_name || ' ' || is_nullable || ' ' || \
+             CASE data_type WHEN 'bytea' THEN 'blob' ELSE data_type END AS name \
+             FROM information_schema.columns WHERE table_schema = 'public'";
+        let there = names(diesel::sql_query(columns).load(&mut conn).unwrap());
+        let mut conn = memory();
+        sqlite(&mut conn).unwrap();
+        let columns = "SELECT t.name || '.' || c.name || ' ' || \
+             CASE WHEN c.\"notnull\" THEN 'NO' ELSE 'YES' END || ' ' || lower(c.type) AS name \
+             FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'";
+        let here = names(diesel::sql_query(columns).load(&mut conn).unwrap());
+        assert_eq!(here, there);
+    }
+
+    const ONE_USER: &str = "
+        INSERT INTO organisations VALUES ('o1', 'home');
+        INSERT INTO users VALUES ('u1', 'o1', 'admin', 5);
+        INSERT INTO workspaces VALUES ('s1', 'u1', 'Workspace', 6);
+        INSERT INTO credentials VALUES ('c1', 'u1', 2, NULL, x'01', 7, NULL, NULL),
+            ('c2', 'u1', 3, 'c1', x'02', 8, 900, NULL), ('c3', 'u1', 3, 'c1', x'03', 8, 900, 9);
+        INSERT INTO workers
+            VALUES ('w1', 'u1', 'desk', x'00', 2, x'05', 1, '1.0', 10, 11, 'r', x'06');
+        INSERT INTO registration_keys VALUES (x'07', 'u1', 'd', 1, x'08', x'09', 900);";
+
+    /// Everything that the version before knew, as one line each.
+    const BEFORE: &str = "
+        SELECT id || name AS name FROM organisations UNION ALL
+        SELECT id || organisation_id || username || created_ms FROM users UNION ALL
+        SELECT id || owner_user_id || title || created_ms FROM workspaces UNION ALL
+        SELECT id || user_id || kind || coalesce(parent_id, '-') || hex(secret_hash) || created_ms
+            || coalesce(expires_ms, '-') || coalesce(revoked_ms, '-') FROM credentials UNION ALL
+        SELECT id || owner_user_id || name || hex(public_key) || encryption_mode || hex(token_hash)
+            || bundled || version || registered_ms || last_seen_ms || registration_id
+            || hex(registration_tag) FROM workers UNION ALL
+        SELECT hex(id_hash) || user_id || worker_name || device_algorithm || hex(device_key)
+            || hex(device_tag) || expires_ms FROM registration_keys";
+
+    #[test]
+    fn what_one_user_had_is_carried_over_and_back() {
+        let mut conn = memory();
+        conn.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
+        conn.run_next_migration(SQLITE).unwrap();
+        conn.batch_execute(ONE_USER).unwrap();
+        let before = names(diesel::sql_query(BEFORE).load(&mut conn).unwrap());
+        assert_eq!(before.len(), 8);
+        sqlite(&mut conn).unwrap();
+        let personal = "SELECT u.id || o.id || o.slug || m.role || u.admin || s.organisation_id \
+             || w.organisation_id AS name FROM users AS u \
+             JOIN organisations AS o ON o.personal_user_id = u.id \
+             JOIN memberships AS m ON m.user_id = u.id AND m.organisation_id = o.id \
+             JOIN workspaces AS s ON s.owner_user_id = u.id \
+             JOIN workers AS w ON w.owner_user_id = u.id";
+        let personal = names(diesel::sql_query(personal).load(&mut conn).unwrap());
+        assert_eq!(personal, BTreeSet::from(["u1o1admin31o1o1".to_owned()]));
+        conn.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
+        conn.revert_last_migration(SQLITE).unwrap();
+        let mut back = before;
+        back.remove("o1home");
+        back.insert("o1admin".to_owned());
+        assert_eq!(
+            names(diesel::sql_query(BEFORE).load(&mut conn).unwrap()),
+            back
+        );
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_old_state() {
+        let mut conn = memory();
+        conn.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
+        conn.run_next_migration(SQLITE).unwrap();
+        conn.batch_execute(ONE_USER).unwrap();
+        // A name that the migration needs for itself.
+        conn.batch_execute("CREATE TABLE ledger (a INTEGER)")
+            .unwrap();
+        let before = in_sqlite(&mut conn);
+        assert!(matches!(sqlite(&mut conn), Err(DatabaseError::Migration)));
+        assert_eq!(in_sqlite(&mut conn), before);
+        assert_eq!(
+            names(diesel::sql_query(BEFORE).load(&mut conn).unwrap()).len(),
+            8
+        );
+    }
+
+    #[test]
+    fn an_older_version_refuses_a_newer_postgres() {
+        let database = test_postgres::database();
+        let settings = both::settings(&database.dsn());
+        postgres(&settings).unwrap();
+        let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000')";
+        let _nothing = test_postgres::server().sql(&database, newer);
+        let refused = both::postgres(&database.dsn()).open().err().unwrap();
+        assert!(matches!(refused, DatabaseError::Newer));
+        assert!(refused.to_string().starts_with("a newer leapmux wrote it"));
+    }
+}

@@ -27,6 +27,8 @@ use crate::error::Fault;
 pub(crate) mod audit;
 #[cfg(test)]
 pub(crate) mod both;
+#[cfg(test)]
+mod conformance;
 pub(crate) mod connection;
 pub(crate) mod credentials;
 #[cfg_attr(

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use hub_actors::{HubConfig, Mode};
 
-use super::serve::{self, Daemon, Listening};
+use super::serve::{self, Daemon, Listening, Storing};
 use crate::{
     layers::{Layers, set},
     lifecycle::Signals,
@@ -18,11 +18,14 @@ pub(crate) struct Options {
     daemon: Daemon,
     #[command(flatten)]
     listening: Listening,
+    #[command(flatten)]
+    storing: Storing,
 }
 
 pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
     let mut flags = options.daemon.flags()?;
     options.listening.set(&mut flags)?;
+    options.storing.set(&mut flags)?;
     set(&mut flags, "data_dir", options.daemon.data_dir.as_ref())?;
     let layers = Layers::new("LEAPMUX_HUB_", options.daemon.config.as_deref(), flags)?;
     let defaults = HubConfig {

@@ -5,7 +5,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 use anyhow::Context as _;
 use clap::Args;
 use figment::value::Dict;
-use hub_actors::{Hub, HubConfig};
+use hub_actors::{Hub, HubConfig, SecretDsn};
 use serde::Serialize;
 
 use crate::say::say;
@@ -64,6 +64,37 @@ impl Listening {
         set(flags, "listen", self.listen.as_ref())?;
         set(flags, "admin_listen", self.admin_listen.as_ref())?;
         set(flags, "public_url", self.public_url.as_ref())
+    }
+}
+
+/// Flags of a Hub's database.
+#[derive(Args)]
+pub(super) struct Storing {
+    /// sqlite: a file in the data folder; postgres: a server [default: sqlite]
+    #[arg(long, value_name = "TYPE")]
+    storage_type: Option<String>,
+    /// postgres://USER@HOST/NAME?sslmode=verify-full; one with a password belongs in a file
+    #[arg(long, value_name = "DSN")]
+    storage_postgres_dsn: Option<String>,
+    /// File with the DSN in it, readable for no strangers
+    #[arg(long, value_name = "FILE")]
+    storage_postgres_dsn_file: Option<PathBuf>,
+}
+
+impl Storing {
+    /// Adds the flags that were given. Arguments are for all users of a machine to see.
+    pub(super) fn set(&self, flags: &mut Dict) -> anyhow::Result<()> {
+        let dsn = self.storage_postgres_dsn.clone().map(SecretDsn::from);
+        anyhow::ensure!(
+            !dsn.as_ref().is_some_and(SecretDsn::has_password),
+            "--storage-postgres-dsn: a password in an argument is seen by every user of this \
+             machine; put the DSN into a file and give --storage-postgres-dsn-file, or into \
+             LEAPMUX_HUB_STORAGE__POSTGRES_DSN",
+        );
+        set(flags, "storage.type", self.storage_type.as_ref())?;
+        set(flags, "storage.postgres_dsn", dsn)?;
+        let file = self.storage_postgres_dsn_file.as_ref();
+        set(flags, "storage.postgres_dsn_file", file)
     }
 }
 

@@ -118,6 +118,14 @@ fn read(path: &Path) -> Option<Zeroizing<String>> {
     (mode & 0o007 == 0 && fits).then(|| Zeroizing::new(text.trim().to_owned()))
 }
 
+/// Whether a DSN carries a password; of one that cannot be read, whether it might.
+pub(crate) fn has_password(dsn: &str) -> bool {
+    match dsn.parse::<Config>() {
+        Ok(config) => config.get_password().is_some(),
+        Err(_) => dsn.contains("password") || dsn.contains('@'),
+    }
+}
+
 /// Everything that opens a connection. Holds a password: no `Debug`.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -318,6 +326,16 @@ mod tests {
         assert_eq!(settings.place(), "hub@db.example.org:5433/leapmux");
         let settings = read("host=/run/pg user=hub password=hunter2 dbname=d").unwrap();
         assert_eq!(settings.place(), "hub@/run/pg/d");
+    }
+
+    #[test]
+    fn a_password_is_noticed_in_either_form() {
+        assert!(has_password("postgres://hub:hunter2@db/leapmux"));
+        assert!(has_password("host=db password=hunter2"));
+        assert!(has_password(
+            "postgres://hub:hunter2@db/leapmux?sslmode=verify-full"
+        ));
+        assert!(!has_password("postgres://hub@db/leapmux"));
     }
 
     #[test]

@@ -43,6 +43,8 @@ use tokio_postgres::{
 pub(crate) mod dsn;
 pub(crate) mod failure;
 mod row;
+#[cfg(test)]
+mod tests;
 
 pub use dsn::ConnectError;
 pub(crate) use dsn::Settings;
