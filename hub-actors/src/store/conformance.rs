@@ -216,7 +216,7 @@ async fn a_worker_is_found_by_id_owner_and_token(sandbox: &Sandbox) {
     assert_eq!(found.as_ref(), Some(&stored));
     let (of, count) = (owner.clone(), owner);
     let owned = ask(sandbox, move |conn| workers::owned_by(conn, &of)).await;
-    assert_eq!(owned, [stored.clone()]);
+    assert_eq!(owned.as_slice(), std::slice::from_ref(&stored));
     assert_eq!(
         ask(sandbox, move |conn| workers::count(conn, &count)).await,
         1

@@ -13,7 +13,7 @@
 use std::{sync::Arc, time::Duration};
 
 use r2d2::Pool;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Fault;
 
@@ -64,6 +64,12 @@ const STRANGERS: usize = 2;
 /// How long a stranger may queue.
 const STRANGER_WAIT: Duration = Duration::from_secs(10);
 
+/// Transactions of this Hub that write. The database has room for one anyway; here they wait
+/// without a connection each, in order, and are woken instead of asking again and again.
+const WRITERS: usize = 1;
+/// How long one of them may wait: longer than the database lets one wait for another Hub's.
+const WRITER_WAIT: Duration = Duration::from_secs(10);
+
 /// Why a transaction was rolled back.
 enum Undone<E> {
     Fault(Fault),
@@ -90,6 +96,7 @@ pub(crate) struct Store {
     limits: Arc<str>,
     places: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
+    writers: Arc<Semaphore>,
 }
 
 impl Store {
@@ -99,6 +106,7 @@ impl Store {
             limits: limits.into(),
             places: Arc::new(Semaphore::new(QUEUE)),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
+            writers: Arc::new(Semaphore::new(WRITERS)),
         }
     }
 
@@ -108,7 +116,8 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     {
-        self.blocking(|conn, limits| match conn {
+        let place = self.place()?;
+        self.blocking(place, |conn, limits| match conn {
             Connection::Sqlite(_) => work(conn),
             // Only a transaction has limits of time that no pooler can lose.
             Connection::Postgres(_) => transaction::once(conn, limits, Access::Share, work),
@@ -116,14 +125,17 @@ impl Store {
         .await
     }
 
-    async fn blocking<T, F>(&self, work: F) -> Result<T, Fault>
+    /// A place among those that wait or are at work.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        place.map_err(|_| Fault::Crowded)
+    }
+
+    async fn blocking<T, F>(&self, place: OwnedSemaphorePermit, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: FnOnce(&mut Connection, &str) -> Result<T, Fault> + Send + 'static,
     {
-        let place = Arc::clone(&self.places)
-            .try_acquire_owned()
-            .map_err(|_| Fault::Crowded)?;
         let (pool, limits) = (self.pool.clone(), Arc::clone(&self.limits));
         let answer = tokio::task::spawn_blocking(move || {
             let _place = place;
@@ -138,11 +150,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     {
-        let turn = Arc::clone(&self.strangers).acquire_owned();
-        let turn = tokio::time::timeout(STRANGER_WAIT, turn).await;
-        let Ok(Ok(turn)) = turn else {
-            return Err(Fault::Crowded);
-        };
+        let turn = turn(&self.strangers, STRANGER_WAIT).await?;
         self.run(move |conn| {
             // Held to the end of the work, also when nobody waits for it any more.
             let _turn = turn;
@@ -162,7 +170,10 @@ impl Store {
         E: Send + 'static,
         F: FnMut(&mut Connection) -> Result<Result<T, E>, Fault> + Send + 'static,
     {
-        self.blocking(move |conn, limits| {
+        let place = self.place()?;
+        let turn = turn(&self.writers, WRITER_WAIT).await?;
+        self.blocking(place, move |conn, limits| {
+            let _turn = turn;
             let done =
                 transaction::again(conn, limits, |conn| work(conn)?.map_err(Undone::Refused));
             match done {
@@ -182,6 +193,14 @@ impl Store {
     }
 }
 
+/// A turn, within a time.
+async fn turn(of: &Arc<Semaphore>, wait: Duration) -> Result<OwnedSemaphorePermit, Fault> {
+    match tokio::time::timeout(wait, Arc::clone(of).acquire_owned()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        Ok(Err(_)) | Err(_) => Err(Fault::Crowded),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -198,6 +217,7 @@ mod tests {
         a_refusal_leaves_nothing_behind,
         what_failed_inside_cannot_be_committed,
         those_that_write_do_so_one_at_a_time,
+        those_that_write_leave_connections_to_those_that_ask,
         a_conflict_is_tried_again_and_not_for_ever,
         what_is_taken_can_be_survived,
         a_panic_leaves_no_transaction_open,
@@ -271,6 +291,22 @@ mod tests {
         let mut sums: Vec<u32> = sums.into_iter().map(|sum| sum.unwrap().unwrap()).collect();
         sums.sort_unstable();
         assert_eq!(sums, (1..=40).collect::<Vec<_>>());
+    }
+
+    async fn those_that_write_leave_connections_to_those_that_ask(Sandbox { store, .. }: &Sandbox) {
+        let (go, waits) = std::sync::mpsc::channel::<()>();
+        let waits = std::sync::Mutex::new(waits);
+        let held = store.write(move |_| Ok(Ok::<_, ()>(waits.lock().unwrap().recv().is_err())));
+        let crowd = (0..50).map(|_| store.write(|_| Ok(Ok::<_, ()>(true))));
+        let crowd = futures_util::future::join_all(crowd);
+        let asked = async {
+            let answers = store.answers().await;
+            drop(go);
+            answers
+        };
+        let (held, crowd, answers) = tokio::join!(held, crowd, asked);
+        assert!(held.unwrap().unwrap() && answers);
+        assert!(crowd.into_iter().all(|one| one.unwrap().unwrap()));
     }
 
     async fn a_conflict_is_tried_again_and_not_for_ever(Sandbox { store, .. }: &Sandbox) {

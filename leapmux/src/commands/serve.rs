@@ -168,3 +168,40 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .build()
         .context("the runtime cannot start")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(dsn: &str) -> anyhow::Result<Dict> {
+        let storing = Storing {
+            storage_type: Some("postgres".to_owned()),
+            storage_postgres_dsn: Some(dsn.to_owned()),
+            storage_postgres_dsn_file: None,
+        };
+        let mut flags = Dict::new();
+        storing.set(&mut flags).map(|()| flags)
+    }
+
+    #[test]
+    fn a_password_in_an_argument_is_refused_and_not_repeated() {
+        let refused = flags("postgres://hub:hunter2@db/leapmux").unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains("--storage-postgres-dsn-file"), "{refused}");
+        assert!(!refused.contains("hunter2"), "{refused}");
+    }
+
+    #[test]
+    fn flags_of_the_database_reach_its_settings() {
+        let flags = flags("postgres://hub@db/leapmux").unwrap();
+        let layers = Layers::new("LEAPMUX_TEST_STORING_", None, flags).unwrap();
+        let (log, config) = layers.merge_over(&HubConfig::default()).unwrap();
+        assert_eq!(config.storage.kind, hub_actors::StorageKind::Postgres);
+        assert_eq!(
+            config.storage.postgres_dsn.expose(),
+            "postgres://hub@db/leapmux"
+        );
+        let printed = layers::print(&log, &config).unwrap();
+        assert!(!printed.contains("hub@db"), "{printed}");
+    }
+}
