@@ -58,7 +58,11 @@ pub(crate) fn postgres(settings: &Settings) -> Result<(), DatabaseError> {
     let settings = settings.patient(PATIENCE);
     let mut conn = PostgresConnection::open(&settings)?;
     let limits = settings.within_transaction();
-    let begin = format!("{limits}; SELECT pg_advisory_xact_lock({MIGRATORS})");
+    // That a table is there already is no news.
+    let begin = format!(
+        "{limits}; SET LOCAL client_min_messages = warning; \
+         SELECT pg_advisory_xact_lock({MIGRATORS})"
+    );
     conn.begin(&begin).map_err(|_| DatabaseError::Migrating)?;
     let brought = bring(&mut conn, POSTGRES);
     if brought.is_ok() {
