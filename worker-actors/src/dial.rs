@@ -57,13 +57,22 @@ impl FromStr for HubAddress {
             .map_err(|_| DialError::Address)?;
         let bare = uri.host().is_some_and(|host| !host.is_empty())
             && matches!(uri.path(), "" | "/")
-            && uri.query().is_none();
+            && uri.query().is_none()
+            && names_host_and_port(&uri);
         match uri.scheme_str() {
             Some("http") if bare => Ok(Self::Plain(uri)),
             Some("https") if bare => Ok(Self::Tls(uri)),
             _ => Err(DialError::Address),
         }
     }
+}
+
+/// No user name, and no port or one that is: what is none would be taken for the scheme's own.
+fn names_host_and_port(uri: &Uri) -> bool {
+    uri.authority().is_some_and(|authority| {
+        let whole = authority.as_str();
+        !whole.contains('@') && (whole == authority.host() || authority.port_u16().is_some())
+    })
 }
 
 /// Connects, in the time given.
@@ -178,6 +187,9 @@ mod tests {
             "unix:hub",
             "https://hub/path",
             "http://h?q",
+            "http://h:",
+            "http://h:99999",
+            "http://u@h:80",
         ] {
             assert!(matches!(parse(bad), Err(DialError::Address)), "{bad}");
         }
