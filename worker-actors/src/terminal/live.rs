@@ -105,9 +105,10 @@ impl Terminal {
 
     /// Its summary, the sequence, and the bytes of its screen, for the store.
     #[must_use]
-    pub fn kept(&self) -> (wire::TerminalSummary, Vec<u8>) {
+    pub fn kept(&self) -> (wire::TerminalSummary, u64, Vec<u8>) {
         let mut desk = self.desk();
-        (desk.summary(), desk.kept_screen())
+        let (sequence, screen) = desk.kept_screen();
+        (desk.summary(), sequence, screen)
     }
 
     /// Whether its program runs.

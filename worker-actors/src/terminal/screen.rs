@@ -76,6 +76,11 @@ impl Screen {
         self.news()
     }
 
+    /// Counts from there on: what was written so far rebuilt a screen that stood at `sequence`.
+    pub const fn count_from(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
     /// Takes another size. The model reflows its primary buffer as browsers' terminals do.
     pub fn resize(&mut self, size: Size) {
         self.size = size;
