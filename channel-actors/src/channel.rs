@@ -149,8 +149,9 @@ impl Channel {
         if self.is_fenced() {
             self.relay.fence();
         }
-        match self.relay.admit(from, &frame, now()) {
-            Verdict::Pass => self.pass(from.other(), frame, ctx),
+        let now = now();
+        match self.relay.admit(from, &frame, now) {
+            Verdict::Pass => self.pass(from.other(), frame, now, ctx),
             Verdict::Drop(reason) => figures::dropped(reason),
             Verdict::Close(reason) => {
                 figures::dropped(Dropped::Violation);
@@ -159,11 +160,11 @@ impl Channel {
         }
     }
 
-    fn pass(&mut self, to: Side, frame: Frame, ctx: &mut Context<Self>) {
+    fn pass(&mut self, to: Side, frame: Frame, now: Instant, ctx: &mut Context<Self>) {
         let bytes = frame.ciphertext().len() as u64;
-        let offered = match (to, &self.browser) {
-            (Side::Worker, _) => self.link.offer(frame),
-            (Side::Client, Some(browser)) => browser.offer(frame),
+        let offered = match (to, &mut self.browser) {
+            (Side::Worker, _) => self.link.offer(frame, now),
+            (Side::Client, Some(browser)) => browser.offer(frame, now),
             (Side::Client, None) => return figures::dropped(Dropped::StaleEpoch),
         };
         match offered {
@@ -238,9 +239,17 @@ impl Channel {
         if !self.relay.close() {
             return;
         }
-        // On any other end what has passed may still arrive: an end's last word among it.
-        if let (Ending::Closed(CloseReason::Revoked), Some(browser)) = (ending, &self.browser) {
-            browser.fence.fall();
+        match ending {
+            Ending::Closed(CloseReason::Revoked) => {
+                if let Some(browser) = &self.browser {
+                    browser.fence.fall();
+                }
+                self.release(Dropped::Revoked);
+            }
+            // Whoever is too slow, or not there at all, would keep it for as long.
+            Ending::Closed(CloseReason::TooSlow) => self.release(Dropped::Overrun),
+            // What has passed may still arrive: an end's last word among it.
+            Ending::Closed(_) | Ending::Refused(_) => {}
         }
         for _ in self.renewals.waiting() {
             figures::renewal(RenewalResult::Closed);
@@ -264,7 +273,8 @@ impl Channel {
     /// Sets the one timer, unless it fires early enough as it is: a chunk moves the deadline
     /// later, and a timer that fires too soon asks again.
     pub(crate) fn rearm(&mut self, ctx: &mut Context<Self>) {
-        let deadlines = [self.relay.deadline(), self.renewals.deadline()];
+        let lanes = self.lane_deadline();
+        let deadlines = [self.relay.deadline(), self.renewals.deadline(), lanes];
         let Some(deadline) = deadlines.into_iter().flatten().min() else {
             return;
         };
@@ -282,7 +292,9 @@ impl Channel {
     fn wake(&mut self, ctx: &mut Context<Self>) {
         self.timer = None;
         self.expire_renewals(now(), ctx);
-        match self.relay.expire(now()) {
+        let stuck = self.is_stuck(now());
+        let stuck = stuck.then_some(Ending::Closed(CloseReason::TooSlow));
+        match self.relay.expire(now()).or(stuck) {
             Some(ending) => self.end(ending, None, ctx),
             None if self.relay.is_closed() => {}
             None => self.rearm(ctx),

@@ -44,6 +44,9 @@ pub struct Limits {
     pub queue_frames: usize,
     /// Bytes that such a queue holds of what is not counted: claims, acknowledgements, pings.
     pub queue_slack_bytes: usize,
+    /// How long a frame may wait in such a queue. As long as a channel may wait for a path: a full
+    /// window over a connection of 14 KB/s. Whoever reads a byte now and then would hold it for ever.
+    pub lane_wait: Duration,
     /// An acknowledgement is due after so many counted frames,
     pub ack_frames: u64,
     /// or so many bytes of their plaintext,
@@ -128,6 +131,7 @@ impl Default for Limits {
             window_bytes: 4 * 1024 * 1024,
             queue_frames: QUEUE_FRAMES,
             queue_slack_bytes: 1024 * 1024,
+            lane_wait: Duration::from_secs(5 * 60),
             ack_frames: 64,
             ack_bytes: 256 * 1024,
             ack_delay: Duration::from_secs(1),

@@ -17,7 +17,7 @@ use crate::{
     parts::Renewal,
     post::tell,
     refusal::{self, Refusal, RefusalReason},
-    relay::{Ending, Side},
+    relay::{Dropped, Ending, Side},
     renewals::PathId,
 };
 
@@ -87,7 +87,11 @@ impl Channel {
         self.counted.renewed(old.is_some());
         match old {
             Some(old) if self.renewals.awaits(old.path) => self.candidates.push(old),
-            Some(old) => old.say(close::close(self.id, old_epoch, CloseReason::Moved)),
+            Some(old) => {
+                // What waits there was sealed under keys that are over.
+                old.release(Dropped::StaleEpoch);
+                old.say(close::close(self.id, old_epoch, CloseReason::Moved));
+            }
             None => {}
         }
         self.introduce(ctx);

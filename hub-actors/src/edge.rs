@@ -10,6 +10,10 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -48,6 +52,17 @@ pub(crate) struct Edge<S> {
     io: S,
     stall: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
+    over: Stall,
+}
+
+/// Whether a socket was given up since it took nothing: what it carried is told nothing else.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stall(Arc<AtomicBool>);
+
+impl Stall {
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Edge<S> {
@@ -57,6 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Edge<S> {
             io,
             stall,
             stalled: None,
+            over: Stall::default(),
         }
     }
 
@@ -93,7 +109,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Edge<S> {
             .stalled
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
         match sleep.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Ready(()) => {
+                self.over.0.store(true, Ordering::Release);
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
             Poll::Pending => Poll::Pending,
         }
     }
@@ -228,6 +247,9 @@ where
                 .client_request_timeout(patience.head)
                 .client_disconnect_timeout(Duration::from_secs(2))
                 .h1(map_config(app(), |()| AppConfig::default()))
+                .on_connect_ext(|io: &Edge<S>, data| {
+                    data.insert(io.over.clone());
+                })
                 .new_service(())
                 .await
                 .map_err(|_| ())?;

@@ -19,6 +19,13 @@ pub(crate) struct Rate {
     pub(crate) every: Duration,
 }
 
+/// Control messages that a peer may send at once, and how often one more. They are told, not
+/// offered: this is the bound of the mailboxes that they go to.
+pub(crate) const CONTROLS: Rate = Rate {
+    burst: 4_096,
+    every: Duration::from_millis(5),
+};
+
 #[derive(Debug)]
 struct Bucket {
     /// When it will be full again; each token moves this on by `every`.

@@ -34,7 +34,7 @@ use crate::{
     clock,
     config::ms,
     departure,
-    limiter::{Limiter, Rate},
+    limiter::{CONTROLS, Limiter},
     liveness::{Liveness, Silence},
     messages::{ChannelOverrun, DepartLink, LinkGuard, MeetLink},
     outbox::{self, Outbox, Outgoing},
@@ -45,11 +45,6 @@ use crate::{
     workers,
 };
 
-/// Control messages that a Worker may send at once, and how often one more.
-const CONTROL_RATE: Rate = Rate {
-    burst: 4_096,
-    every: Duration::from_millis(5),
-};
 /// A Worker that has not read its goodbye by then does not want to.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Mailbox places: frames are counted by their channels' windows, the rest is few.
@@ -122,7 +117,7 @@ impl Link {
             worker,
             outbox,
             nonce: 1,
-            controls: Limiter::new(CONTROL_RATE),
+            controls: Limiter::new(CONTROLS),
             end: LinkEnd::Worker,
             _in_use: in_use,
         }
@@ -269,6 +264,8 @@ impl Link {
             Route::To(route) => {
                 if route.frames.offer(FromWorker::new(frame)) == Err(Overrun::Full) {
                     tell_addr(&self.state.registry, ChannelOverrun { channel });
+                    // Said once, however much still comes.
+                    self.mux.remove(&channel, clock::now());
                 }
             }
             Route::Late => telemetry::stray_frame(Stray::Late),

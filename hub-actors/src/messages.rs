@@ -20,6 +20,7 @@ use schema::{
 use crate::{
     claim::Claim,
     directory::NoSession,
+    edge::Stall,
     grant::Grant,
     registry::Registry,
     telemetry::{LinkEnd, SessionEnd, SessionKind},
@@ -163,13 +164,19 @@ pub struct Census {
     pub opening: usize,
     /// Credentials that something stands with.
     pub topics: usize,
+    /// Bytes of frames that wait for a socket.
+    pub waiting_bytes: usize,
 }
 
 impl Census {
     /// Whether nobody is here.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let waiting_bytes = 0;
+        Self {
+            waiting_bytes,
+            ..*self
+        } == Self::default()
     }
 }
 
@@ -250,11 +257,15 @@ pub(crate) struct SessionGuard {
     pub(crate) kind: SessionKind,
     /// Set before it is dropped by whoever knows better than "error".
     pub(crate) reason: SessionEnd,
+    pub(crate) stall: Stall,
     pub(crate) registry: Addr<Registry>,
 }
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {
+        if self.reason == SessionEnd::Error && self.stall.is_over() {
+            self.reason = SessionEnd::Slow;
+        }
         let gone = SessionGone {
             id: self.id,
             kind: self.kind,

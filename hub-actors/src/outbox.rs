@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use channel_actors::fence::Passing;
+use channel_actors::lane::Passing;
 use futures_util::Stream;
 use schema::wire::{ToWorker as Downstream, to_worker};
 use tonic::Status;
@@ -52,7 +52,7 @@ impl Queue {
         loop {
             match self.parcels.pop_front()? {
                 Parcel::Frame(passing) => {
-                    if let Some((frame, _passage)) = passing.pass() {
+                    if let Some(frame) = passing.pass() {
                         return Some(to_worker::Body::Relay(frame.into_bytes()));
                     }
                 }
@@ -169,16 +169,16 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 
 #[cfg(test)]
 mod tests {
-    use channel_actors::fence::{Fence, Lane};
+    use channel_actors::{fence::Fence, lane::Lane};
     use futures_util::StreamExt as _;
     use schema::{frame::Frame, ids::ChannelId, wire::Heartbeat};
 
     use super::*;
 
-    fn frame(lane: &Lane) -> Passing {
+    fn frame(lane: &mut Lane) -> Passing {
         let id = ChannelId::from_bytes([7; 16]);
         let frame = Frame::new(id, 0, 1, 0, &[0xAB; 17]);
-        Passing::new(frame, lane.enter(63).unwrap())
+        lane.enter(frame, crate::clock::now()).unwrap()
     }
 
     fn lane() -> (Fence, Lane) {
@@ -189,8 +189,8 @@ mod tests {
     #[tokio::test]
     async fn no_frame_leaves_after_its_fence_has_fallen() {
         let (outbox, mut outgoing) = pair();
-        let (fence, lane) = lane();
-        (0..4).for_each(|_| assert!(outbox.frame(frame(&lane)).is_ok()));
+        let (fence, mut lane) = lane();
+        (0..4).for_each(|_| assert!(outbox.frame(frame(&mut lane)).is_ok()));
         assert!(outgoing.next().await.is_some());
         fence.fall();
         assert!(outbox.say(heartbeat()).is_ok());
@@ -202,8 +202,8 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_reads_is_taken_back_and_the_goodbye_last() {
         let (outbox, mut outgoing) = pair();
-        let (_fence, lane) = lane();
-        (0..4).for_each(|_| assert!(outbox.frame(frame(&lane)).is_ok()));
+        let (_fence, mut lane) = lane();
+        (0..4).for_each(|_| assert!(outbox.frame(frame(&mut lane)).is_ok()));
         assert!(outbox.say(heartbeat()).is_ok());
         outbox.drop_frames();
         assert_eq!(lane.waiting(), 0);
@@ -217,11 +217,11 @@ mod tests {
     #[tokio::test]
     async fn a_link_whose_stream_is_gone_is_told() {
         let (outbox, outgoing) = pair();
-        let (_fence, lane) = lane();
-        assert!(outbox.frame(frame(&lane)).is_ok());
+        let (_fence, mut lane) = lane();
+        assert!(outbox.frame(frame(&mut lane)).is_ok());
         drop(outgoing);
         assert_eq!(lane.waiting(), 0);
-        assert!(outbox.frame(frame(&lane)).is_err() && outbox.say(heartbeat()).is_err());
+        assert!(outbox.frame(frame(&mut lane)).is_err() && outbox.say(heartbeat()).is_err());
     }
 
     #[tokio::test]

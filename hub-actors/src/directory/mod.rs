@@ -370,6 +370,7 @@ impl Directory {
             channels: running,
             opening: self.channels.len() - running,
             topics: self.topics.len(),
+            waiting_bytes: 0,
         }
     }
 

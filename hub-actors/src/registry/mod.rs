@@ -24,6 +24,7 @@ use crate::{
     arbiters::Arbiters,
     config::Quotas,
     directory::{Directory, NoSession},
+    edge::Stall,
     events::{EventLog, Missed},
     messages::{
         About, AdmitSession, Census, Depart, DepartLink, LinkGuard, LinkId, MeetLink, MeetSession,
@@ -321,6 +322,7 @@ impl Handler<AdmitSession> for Registry {
             id,
             kind,
             reason,
+            stall: Stall::default(),
             registry: ctx.address(),
         })
     }
@@ -366,7 +368,11 @@ impl Handler<TakeCensus> for Registry {
     type Result = MessageResult<TakeCensus>;
 
     fn handle(&mut self, _: TakeCensus, _: &mut Context<Self>) -> MessageResult<TakeCensus> {
-        let census: Census = self.directory.census();
-        MessageResult(census)
+        let waiting_bytes = self.parts.budget.held();
+        let census = self.directory.census();
+        MessageResult(Census {
+            waiting_bytes,
+            ..census
+        })
     }
 }

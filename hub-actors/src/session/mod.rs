@@ -30,6 +30,7 @@ use crate::{
     clock,
     config::ms,
     directory::NoSession,
+    edge::Stall,
     error::{Fault, Quota, Refusal},
     http,
     liveness::Liveness,
@@ -169,6 +170,10 @@ async fn admit(
             return Err(refused(SessionConnect::Draining, draining));
         }
     };
+    let mut guard = guard;
+    if let Some(stall) = request.conn_data::<Stall>() {
+        guard.stall = stall.clone();
+    }
     let credential = caller.credential.clone();
     let live = state
         .store

@@ -16,7 +16,7 @@ use actix_http::ws::Codec;
 use actix_web::Error;
 use actix_web_actors::ws::{CloseReason, Message};
 use bytes::{Bytes, BytesMut};
-use channel_actors::fence::Passing;
+use channel_actors::lane::Passing;
 use futures_util::Stream;
 use schema::{frame::Outer, wire::control::Body};
 use tokio_util::codec::Encoder as _;
@@ -24,18 +24,44 @@ use tokio_util::codec::Encoder as _;
 /// Bytes that are encoded at once; a message more may make a piece longer.
 const PIECE: usize = 32 * 1024;
 
-type Queue = Rc<RefCell<VecDeque<Parcel>>>;
+/// Messages that may wait beside the frames. A client that reads its answers leaves few.
+const MESSAGES_MAX: usize = 8_192;
+
+#[derive(Default)]
+struct Queue {
+    parcels: VecDeque<Parcel>,
+    messages: usize,
+}
+
+impl Queue {
+    fn push_back(&mut self, parcel: Parcel) {
+        self.messages += usize::from(parcel.is_message());
+        self.parcels.push_back(parcel);
+    }
+
+    fn pop_front(&mut self) -> Option<Parcel> {
+        let parcel = self.parcels.pop_front()?;
+        self.messages -= usize::from(parcel.is_message());
+        Some(parcel)
+    }
+}
 
 enum Parcel {
     Frame(Passing),
     Message(Message),
 }
 
-/// The actor's end: it has no bound of its own, since frames hold a place of their channel's lane
-/// until they are encoded, and a peer is answered no faster than it is read.
+impl Parcel {
+    const fn is_message(&self) -> bool {
+        matches!(self, Self::Message(_))
+    }
+}
+
+/// The actor's end. Frames hold a place of their channel's lane until they are encoded, and of
+/// everything else only so much may wait.
 #[derive(Default)]
 pub(super) struct Outgoing {
-    queue: Queue,
+    queue: Rc<RefCell<Queue>>,
 }
 
 impl Outgoing {
@@ -53,6 +79,17 @@ impl Outgoing {
 
     pub(super) fn message(&self, message: Message) {
         self.push(Parcel::Message(message));
+    }
+
+    /// Whether the client asks for more answers than it reads.
+    pub(super) fn is_overrun(&self) -> bool {
+        self.queue.borrow().messages > MESSAGES_MAX
+    }
+
+    /// Whether frames wait, so that a client that reads them has not come to our questions yet.
+    pub(super) fn holds_frames(&self) -> bool {
+        let queue = self.queue.borrow();
+        queue.parcels.len() > queue.messages
     }
 
     fn push(&self, parcel: Parcel) {
@@ -75,7 +112,7 @@ impl Outgoing {
 pub(super) struct Socket<S> {
     actor: S,
     actor_ended: bool,
-    queue: Queue,
+    queue: Rc<RefCell<Queue>>,
     codec: Codec,
 }
 
@@ -89,7 +126,7 @@ impl<S> Socket<S> {
             match parcel {
                 Parcel::Message(message) => self.codec.encode(message, &mut piece)?,
                 Parcel::Frame(passing) => {
-                    if let Some((frame, _passage)) = passing.pass() {
+                    if let Some(frame) = passing.pass() {
                         let message = Message::Binary(frame.into_bytes());
                         self.codec.encode(message, &mut piece)?;
                     }
@@ -126,16 +163,16 @@ where
 
 #[cfg(test)]
 mod tests {
-    use channel_actors::fence::{Fence, Lane};
+    use channel_actors::{fence::Fence, lane::Lane};
     use futures_util::{StreamExt as _, stream};
     use schema::{frame::Frame, ids::ChannelId};
 
     use super::*;
 
-    fn frame(lane: &Lane) -> Passing {
+    fn frame(lane: &mut Lane) -> Passing {
         let id = ChannelId::from_bytes([7; 16]);
         let frame = Frame::new(id, 0, 1, 0, &[0xAB; 20_000]);
-        Passing::new(frame, lane.enter(20_000).unwrap())
+        lane.enter(frame, crate::clock::now()).unwrap()
     }
 
     fn lane() -> (Fence, Lane) {
@@ -145,10 +182,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_frame_holds_its_place_until_the_socket_asks_for_it() {
-        let (_fence, lane) = lane();
+        let (_fence, mut lane) = lane();
         let outgoing = Outgoing::default();
         let mut socket = outgoing.socket()(stream::pending());
-        (0..4).for_each(|_| outgoing.frame(frame(&lane)));
+        (0..4).for_each(|_| outgoing.frame(frame(&mut lane)));
         assert_eq!(lane.waiting(), 4);
         let piece = socket.next().await.unwrap().unwrap();
         assert!(piece.len() >= PIECE);
@@ -157,16 +194,29 @@ mod tests {
 
     #[tokio::test]
     async fn no_frame_leaves_after_its_fence_has_fallen_and_the_goodbye_does() {
-        let (fence, lane) = lane();
+        let (fence, mut lane) = lane();
         let outgoing = Outgoing::default();
         let mut socket = outgoing.socket()(stream::empty());
-        (0..4).for_each(|_| outgoing.frame(frame(&lane)));
+        (0..4).for_each(|_| outgoing.frame(frame(&mut lane)));
         fence.fall();
         outgoing.close(None);
         let left = socket.next().await.unwrap().unwrap();
         assert_eq!(&left[..], &[0x88, 0]);
         assert!(socket.next().await.is_none());
         assert_eq!(lane.waiting(), 0);
+    }
+
+    #[tokio::test]
+    async fn so_many_answers_may_wait_and_what_is_read_gives_its_place_back() {
+        let outgoing = Outgoing::default();
+        let mut socket = outgoing.socket()(stream::pending());
+        let answer = || outgoing.message(Message::Pong(Bytes::new()));
+        (0..MESSAGES_MAX).for_each(|_| answer());
+        assert!(!outgoing.is_overrun());
+        answer();
+        assert!(outgoing.is_overrun() && !outgoing.holds_frames());
+        assert!(socket.next().await.unwrap().is_ok());
+        assert!(!outgoing.is_overrun());
     }
 
     #[tokio::test]

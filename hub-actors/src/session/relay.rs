@@ -41,6 +41,7 @@ use crate::{
     clock,
     config::ms,
     departure,
+    limiter::{CONTROLS, Limiter},
     liveness::{Liveness, Silence},
     messages::{ChannelOverrun, Depart, MeetSession, SessionGuard, SessionWays},
     state::{State, ask},
@@ -62,6 +63,7 @@ pub(crate) struct Session {
     liveness: Liveness,
     pub(super) opening: BTreeMap<ChannelId, Opening>,
     pub(super) renewing: Renewing,
+    controls: Limiter<()>,
 }
 
 struct BrowserRoute {
@@ -80,6 +82,7 @@ impl Session {
             liveness: super::liveness(&state),
             opening: BTreeMap::new(),
             renewing: Renewing::default(),
+            controls: Limiter::new(CONTROLS),
             received: Received::toward(Side::Worker),
             state,
             caller,
@@ -117,6 +120,8 @@ impl Session {
                 let frame = FromBrowser::new(self.guard.id.into(), frame);
                 if route.frames.offer(frame) == Err(Overrun::Full) {
                     tell_addr(&self.state.registry, ChannelOverrun { channel });
+                    // Said once, however much still comes.
+                    self.mux.remove(&channel, clock::now());
                 }
             }
             Route::Late => telemetry::stray_frame(Stray::Late),
@@ -129,6 +134,9 @@ impl Session {
     }
 
     fn control(&mut self, body: Body, ctx: &mut WebsocketContext<Self>) {
+        if self.controls.take(&(), clock::now()).is_err() {
+            return self.leave(SessionEnd::Protocol, ctx);
+        }
         match body {
             Body::Open(open) => self.open(open, ctx),
             Body::Renew(renew) => self.renew(renew, ctx),
@@ -143,6 +151,27 @@ impl Session {
                 self.leave(SessionEnd::Protocol, ctx);
             }
         }
+        self.answered(ctx);
+    }
+
+    /// Something was said to the client; it may ask no faster than it reads.
+    fn answered(&mut self, ctx: &mut WebsocketContext<Self>) {
+        if self.outgoing.is_overrun() {
+            self.leave(SessionEnd::Slow, ctx);
+        }
+    }
+
+    /// What frames wait before is not heard yet.
+    fn silent(&mut self, ctx: &mut WebsocketContext<Self>) {
+        let is_slow = self.outgoing.holds_frames();
+        self.leave(
+            if is_slow {
+                SessionEnd::Slow
+            } else {
+                SessionEnd::Silent
+            },
+            ctx,
+        );
     }
 
     fn open(&mut self, open: wire::Open, ctx: &mut WebsocketContext<Self>) {
@@ -248,9 +277,7 @@ impl Actor for Session {
             |session, ctx| match session.liveness.judge(clock::now()) {
                 Silence::Fine => {}
                 Silence::Ask => session.outgoing.message(Message::Ping(Bytes::new())),
-                Silence::Dead => {
-                    session.leave(SessionEnd::Silent, ctx);
-                }
+                Silence::Dead => session.silent(ctx),
             },
         );
         let me = ctx.address();
@@ -314,7 +341,11 @@ impl Handler<ToBrowser> for Session {
 impl Handler<ControlToBrowser> for Session {
     type Result = ();
 
-    fn handle(&mut self, ControlToBrowser(body): ControlToBrowser, _: &mut WebsocketContext<Self>) {
+    fn handle(
+        &mut self,
+        ControlToBrowser(body): ControlToBrowser,
+        ctx: &mut WebsocketContext<Self>,
+    ) {
         if let Some(channel) = departure::ended(&body) {
             self.mux.remove(&channel, clock::now());
             self.opening.remove(&channel);
@@ -327,6 +358,7 @@ impl Handler<ControlToBrowser> for Session {
             }
         }
         self.outgoing.control(body);
+        self.answered(ctx);
     }
 }
 
@@ -350,7 +382,10 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
             Ok(Message::Continuation(Item::FirstBinary(bytes))) => Fragment::First(bytes),
             Ok(Message::Continuation(Item::Continue(bytes))) => Fragment::Next(bytes),
             Ok(Message::Continuation(Item::Last(bytes))) => Fragment::Last(bytes),
-            Ok(Message::Ping(bytes)) => return self.outgoing.message(Message::Pong(bytes)),
+            Ok(Message::Ping(bytes)) => {
+                self.outgoing.message(Message::Pong(bytes));
+                return self.answered(ctx);
+            }
             Ok(Message::Pong(_) | Message::Nop) => return,
             Ok(Message::Close(_)) => {
                 self.guard.reason = SessionEnd::Client;

@@ -10,6 +10,7 @@ mod drain;
 mod events;
 mod http2;
 mod links;
+mod pressure;
 mod relay;
 mod renewal;
 mod revocation;
