@@ -2,7 +2,7 @@ import type { Page } from '@playwright/test';
 import { Apart } from './apart';
 import { Chance } from './chance';
 import { age, heard, listenIn, sayOnline, setClock } from './ear';
-import { axeInBothThemes, expect, run, screen, test as base } from './rig';
+import { axeInBothThemes, expect, prompt, run, screen, test as base } from './rig';
 
 const MINUTE = 60_000;
 const LINES = 600;
@@ -137,6 +137,7 @@ test('a Worker killed and started again: a fresh channel, and the last screen st
   await expect(screen(page)).toContainText('before-42');
   await over.getByRole('button', { name: 'New terminal' }).click();
   await expect(over).toHaveCount(0);
+  await prompt(page);
   await run(page, 'echo after-$((6*8))');
   await expect(screen(page)).toContainText('after-48');
 });
