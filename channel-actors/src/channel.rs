@@ -18,9 +18,7 @@ use crate::{
     figures::{self, Counted, RenewalResult},
     guard::{Guard, Passed},
     limits::Limits,
-    messages::{
-        AnnounceAccess, Close, FromBrowser, FromWorker, MeetBrowser, MeetWorker, PathForgotten,
-    },
+    messages::{Close, FromBrowser, FromWorker, MeetBrowser, MeetWorker, PathForgotten},
     outlets::{ToClient, ToLink},
     parts::{Begin, ChannelParts},
     post::{Kept, Overrun, tell, tell_addr},
@@ -60,14 +58,14 @@ impl Channel {
     /// Starts it on the current arbiter.
     pub fn start(parts: ChannelParts) -> Addr<Self> {
         let mut context = Context::new();
-        context.set_mailbox_capacity(mailbox(&parts));
+        context.set_mailbox_capacity(parts.mailbox());
         let me = context.address().downgrade();
         context.run(Self::new(parts, me))
     }
 
     /// Starts it on another arbiter.
     pub fn start_on(arbiter: &ArbiterHandle, parts: ChannelParts) -> Addr<Self> {
-        let places = mailbox(&parts);
+        let places = parts.mailbox();
         Self::start_in_arbiter(arbiter, move |context| {
             context.set_mailbox_capacity(places);
             Self::new(parts, context.address().downgrade())
@@ -178,15 +176,6 @@ impl Channel {
             Err(Overrun::Gone) => self.gone(to, ctx),
         }
         self.rearm(ctx);
-    }
-
-    /// A connection's actor has stopped; the Registry will say so in a moment.
-    fn gone(&mut self, side: Side, ctx: &mut Context<Self>) {
-        match (side, self.path()) {
-            (Side::Client, Some(path)) => self.path_gone(path, CloseReason::ConnectionLost, ctx),
-            (Side::Client, None) => {}
-            (Side::Worker, _) => self.end(Ending::Closed(CloseReason::ConnectionLost), None, ctx),
-        }
     }
 
     fn report_passed(&mut self, to: Side, bytes: u64) {
@@ -361,14 +350,6 @@ impl Actor for Channel {
     }
 }
 
-impl Handler<AnnounceAccess> for Channel {
-    type Result = ();
-
-    fn handle(&mut self, AnnounceAccess(changed): AnnounceAccess, _: &mut Context<Self>) {
-        self.link.say(Body::AccessChanged(changed));
-    }
-}
-
 impl Handler<FromBrowser> for Channel {
     type Result = ();
 
@@ -406,11 +387,6 @@ fn evict(channel: &WeakAddr<Channel>) {
         let reason = CloseReason::TooSlow;
         tell_addr(&channel, Close { reason });
     }
-}
-
-/// The window of either direction: both come by the one mailbox.
-fn mailbox(parts: &ChannelParts) -> usize {
-    2 * parts.limits.queue_frames
 }
 
 /// The runtime's clock, which a test can hold.

@@ -154,6 +154,15 @@ impl Channel {
         self.end_unless_awaited(Ending::Closed(why), ctx);
     }
 
+    /// A connection's actor has stopped; the Registry will say so in a moment.
+    pub(crate) fn gone(&mut self, side: Side, ctx: &mut Context<Self>) {
+        match (side, self.path()) {
+            (Side::Client, Some(path)) => self.path_gone(path, CloseReason::ConnectionLost, ctx),
+            (Side::Client, None) => {}
+            (Side::Worker, _) => self.end(Ending::Closed(CloseReason::ConnectionLost), None, ctx),
+        }
+    }
+
     /// A channel that waits for a path ends when no renewal is left that could bring one.
     fn end_unless_awaited(&mut self, why: Ending, ctx: &mut Context<Self>) {
         let renewals = &self.renewals;

@@ -26,8 +26,11 @@ use crate::{
     support::{Browser, PATIENCE, Stopwatch, TestHub, TestWorker, frame, hello, open},
 };
 
-/// What one direction of a channel may hold: the largest queue of the protocol.
-const LANE: usize = 5_443_072;
+/// What a place costs.
+const PLACE: usize = 256;
+/// What one direction of a channel may hold: the largest queue of the protocol, of frames of
+/// [`LARGE`].
+const LANE: usize = 5_443_072 + 5_443_072 / LARGE * PLACE;
 /// A window of conforming bytes.
 const WINDOW: usize = 4 * 1024 * 1024;
 /// Ciphertext of the frames that fill queues.
@@ -308,7 +311,7 @@ async fn who_is_evicted_gives_its_bytes_back_at_once_and_its_neighbour_keeps_its
         Some((WEDGED, CloseReason::TooSlow))
     );
     // The socket still takes nothing: what is left is the neighbour's.
-    let mine = small.as_bytes().len();
+    let mine = small.as_bytes().len() + PLACE;
     let census = hub.until(|census| census.waiting_bytes == mine).await;
     eprintln!("given back after {:?}", watch.elapsed());
     assert!(watch.elapsed() < Duration::from_secs(1));
