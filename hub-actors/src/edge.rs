@@ -246,10 +246,10 @@ where
             let http1 = HttpService::build()
                 .client_request_timeout(patience.head)
                 .client_disconnect_timeout(Duration::from_secs(2))
-                .h1(map_config(app(), |()| AppConfig::default()))
                 .on_connect_ext(|io: &Edge<S>, data| {
                     data.insert(io.over.clone());
                 })
+                .h1(map_config(app(), |()| AppConfig::default()))
                 .new_service(())
                 .await
                 .map_err(|_| ())?;
