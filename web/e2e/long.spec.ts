@@ -23,7 +23,7 @@ test(`${Math.round(LINES * LINE_BYTES / 1e6)} MB pass through a terminal while t
     await apart.open(page);
     // Slow enough for a screen: a terminal that outgrew its stream's credit would be drawn anew instead.
     const each = `seq -f "n%.0f ${'x'.repeat(LINE_BYTES - 10)}" $i $((i+${LINES_AT_ONCE - 1}))`;
-    await run(page, `clear; i=1; while [ $i -le ${LINES} ]; do ${each}; i=$((i+${LINES_AT_ONCE})); sleep ${PAUSE}; done; echo the-end-$((6*7))`);
+    await run(page, `echo; i=1; while [ $i -le ${LINES} ]; do ${each}; i=$((i+${LINES_AT_ONCE})); sleep ${PAUSE}; done; echo the-end-$((6*7))`);
     for (let kill = 0; kill < KILLS; kill += 1) {
       await page.waitForTimeout(chance.between(SOONEST, LATEST));
       await apart.killHub();
