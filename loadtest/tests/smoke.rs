@@ -194,6 +194,8 @@ fn clients_that_come_and_go_leave_nothing_behind() {
         "churn",
         "--cycles",
         "160",
+        "--warmup",
+        "0",
         "--plateaus",
         "2",
         "--cut-every",

@@ -25,6 +25,7 @@ pub(super) struct Report {
     tolerance: f64,
     #[serde(flatten)]
     end: End,
+    warmup: u64,
     seed: u64,
     version: &'static str,
 }
@@ -40,6 +41,8 @@ pub(super) struct Plateau {
 /// What was left when the Workers had gone, too.
 #[derive(Debug, Serialize)]
 pub(super) struct End {
+    /// Before the first cycle.
+    pub(super) cold: Option<Plateau>,
     pub(super) is_empty: bool,
     pub(super) books: Option<Conservation>,
     /// Of the Hub's directory.
@@ -81,6 +84,7 @@ impl Report {
             growth,
             tolerance: options.tolerance,
             end,
+            warmup: options.warmup,
             seed: options.seed,
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -137,15 +141,17 @@ impl fmt::Display for Report {
         let (all, seconds) = (self.outcomes.all(), self.end.seconds);
         writeln!(
             f,
-            "churn      {all} cycles in {seconds:.1} s, seed {}",
+            "churn      {all} cycles after a warm-up, {seconds:.1} s in all, seed {}",
             self.seed
         )?;
         writeln!(
             f,
             "cycles     {gone} as planned, {cut_off} cut off, {offline} found no Worker, {failed} failed"
         )?;
-        self.plateaus
+        self.end
+            .cold
             .iter()
+            .chain(&self.plateaus)
             .try_for_each(|one| writeln!(f, "{one}"))?;
         if let Some(growth) = self.growth {
             writeln!(f, "growth     {growth:+.2} % of {} allowed", self.tolerance)?;
