@@ -81,7 +81,9 @@ test('a second browser waits for approval, then both work in one terminal', asyn
   const second = await context.newPage();
   await second.goto(solo.url);
   await expect(second.getByRole('heading', { name: 'Approve this device' })).toBeVisible({ timeout: 30_000 });
-  const words = await second.locator('.notice-block .large-words').textContent();
+  const shownWords = second.locator('.notice-block .large-words');
+  await expect(shownWords).toHaveText(/^[a-z]+(-[a-z]+){3}$/);
+  const words = await shownWords.textContent();
   await axeInBothThemes(second, 'approve-this-device');
 
   const banner = page.getByRole('alertdialog', { name: 'A new device wants to connect' });
