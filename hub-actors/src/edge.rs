@@ -77,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Edge<S> {
     }
 
     /// Reads until the bytes differ from the HTTP/2 preface, or are it.
-    async fn sniff(io: S, stall: Duration) -> io::Result<(Protocol, Self)> {
+    pub(crate) async fn sniff(io: S, stall: Duration) -> io::Result<(Protocol, Self)> {
         let mut edge = Self::new(BytesMut::with_capacity(256), io, stall);
         let protocol = loop {
             let seen = edge.head.len().min(PREFACE.len());
@@ -118,8 +118,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Edge<S> {
     }
 }
 
+/// What the first bytes of a connection say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+pub(crate) enum Protocol {
     Http1,
     Http2,
 }

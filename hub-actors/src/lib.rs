@@ -37,6 +37,8 @@ mod edge;
 mod error;
 mod events;
 mod folder;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod grant;
 mod grpc;
 mod http;
