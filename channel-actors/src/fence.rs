@@ -27,6 +27,12 @@ impl Fence {
         self.down.store(true, Ordering::Release);
     }
 
+    /// Whether anybody else has it still.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        Arc::strong_count(&self.down) > 1
+    }
+
     /// Whether it has fallen.
     #[must_use]
     pub fn is_down(&self) -> bool {

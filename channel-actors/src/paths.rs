@@ -42,6 +42,9 @@ impl Channel {
 
     /// The Worker went over to a new epoch.
     pub(crate) fn renewed(&mut self, renewed: wire::Renewed, ctx: &mut Context<Self>) {
+        if self.is_of_another(renewed.serial) {
+            return figures::renewal(RenewalResult::Late);
+        }
         let old_epoch = self.relay.epoch();
         let (serial, bytes) = (renewed.serial, renewed.noise.len());
         let was_renewing = self.relay.is_renewing();
@@ -98,8 +101,18 @@ impl Channel {
         true
     }
 
+    /// Whether an answer is to what an earlier actor of this channel has asked: a Worker that was
+    /// slow to read answers that first, and is at no fault.
+    fn is_of_another(&self, serial: u32) -> bool {
+        let asked_before = self.relay.is_renewing() || serial < self.renewals.newest();
+        asked_before && !self.renewals.knows(serial)
+    }
+
     /// The Worker refused a renewal: who asked for it is told, and nothing else changes.
     pub(crate) fn renewal_refused(&mut self, refused: wire::Refused, ctx: &mut Context<Self>) {
+        if self.is_of_another(refused.serial) {
+            return figures::renewal(RenewalResult::Late);
+        }
         let reason = RefusalReason::from_wire(refused.reason);
         let (Some(reason), Ok(())) = (reason, self.relay.renewal_refused()) else {
             return self.breach(Side::Worker, ctx);

@@ -26,6 +26,8 @@ mod accounts;
 mod admin;
 mod arbiters;
 mod assembly;
+#[cfg(feature = "brains")]
+pub mod brains;
 mod caller;
 mod claim;
 mod clock;

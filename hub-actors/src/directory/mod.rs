@@ -374,6 +374,12 @@ impl Directory {
         }
     }
 
+    /// Users of whom anything is counted.
+    #[cfg(feature = "brains")]
+    pub(crate) fn users(&self) -> usize {
+        self.users.len()
+    }
+
     fn leave_topic(&mut self, credential: &CredentialId, leave: impl FnOnce(&mut Topic)) {
         if let Some(topic) = self.topics.get_mut(credential) {
             leave(topic);

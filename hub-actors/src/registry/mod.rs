@@ -35,9 +35,12 @@ use crate::{
     telemetry::{self, LinkEnd, SessionEnd},
 };
 
+mod fences;
 mod gone;
 mod open;
 mod renew;
+
+pub(crate) use self::fences::Fences;
 
 /// What a Registry is made of.
 pub(crate) struct RegistryParts {
@@ -59,6 +62,7 @@ pub(crate) struct Registry {
     sessions: BTreeMap<SessionId, KnownSession>,
     links: BTreeMap<WorkerId, KnownLink>,
     channels: BTreeMap<ChannelId, KnownChannel>,
+    fences: Fences,
     /// Wakes at the end of a session's credential.
     expiries: BTreeMap<SessionId, SpawnHandle>,
     events: EventLog,
@@ -109,6 +113,7 @@ impl Registry {
             sessions: BTreeMap::new(),
             links: BTreeMap::new(),
             channels: BTreeMap::new(),
+            fences: Fences::new(),
             expiries: BTreeMap::new(),
             events: EventLog::new(parts.first_cursor),
             parts: Kit {

@@ -80,7 +80,7 @@ impl Registry {
         let link = self.directory.commit(reservation).inspect_err(|_| {
             self.directory.release(reservation);
         })?;
-        let fence = Fence::new();
+        let fence = self.fences.raise(order.grant.credential());
         let browser = self.browser_side(order.session, fence.clone());
         let link = self.link_side(order.grant.worker(), link);
         let (Some(browser), Some(link)) = (browser, link) else {

@@ -10,7 +10,7 @@ use actix::{
 use channel_actors::{
     Begin, Refusal, RefusalReason, fence::Fence, messages::PassRenewal, messages::PathForgotten,
 };
-use schema::wire;
+use schema::{ids::CredentialId, wire};
 
 use super::{KnownChannel, Registry};
 use crate::{
@@ -122,7 +122,7 @@ impl Registry {
         let link = self.directory.commit(reservation).inspect_err(|_| {
             self.directory.release(reservation);
         })?;
-        let fence = Fence::new();
+        let fence = self.fences.raise(order.grant.credential());
         let browser = self.browser_side(order.session, fence.clone());
         let worker = order.grant.worker();
         let (Some(browser), Some(link)) = (browser, self.link_side(worker, link)) else {
@@ -144,7 +144,7 @@ impl Registry {
             Err(Some(reason)) => return refuse(reason.into()),
             Err(None) => return self.again(order, tries),
         }
-        let Some((addr, fence)) = self.fence_of(channel, session) else {
+        let Some((addr, fence)) = self.fence_of(channel, session, order.grant.credential()) else {
             return self.again(order, tries);
         };
         let Some(browser) = self.browser_side(session, fence) else {
@@ -176,9 +176,14 @@ impl Registry {
         &mut self,
         channel: schema::ids::ChannelId,
         session: SessionId,
+        credential: &CredentialId,
     ) -> Option<(Addr<channel_actors::Channel>, Fence)> {
         let KnownChannel { addr, fences } = self.channels.get_mut(&channel)?;
-        Some((addr.clone(), fences.entry(session).or_default().clone()))
+        let raised = || self.fences.raise(credential);
+        Some((
+            addr.clone(),
+            fences.entry(session).or_insert_with(raised).clone(),
+        ))
     }
 }
 
