@@ -39,7 +39,7 @@ pub(crate) struct ChurnOptions {
     cycles: u64,
     /// Cycles before those that count: a Hub remembers what has lately closed, up to a bound, and
     /// its allocator finds its size
-    #[arg(long, default_value_t = 40_000)]
+    #[arg(long, default_value_t = 60_000)]
     warmup: u64,
     /// Cycles that are under way at a time
     #[arg(long, default_value_t = 16, value_parser = count(256))]
@@ -53,7 +53,7 @@ pub(crate) struct ChurnOptions {
     /// How often everybody goes and the Hub is looked at
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=1_000))]
     plateaus: u64,
-    /// Percent that the last plateau may lie above the first
+    /// Percent that the last plateaus may lie above the first
     #[arg(long, default_value_t = 2.0)]
     tolerance: f64,
     /// Replays who goes how
@@ -162,10 +162,13 @@ async fn turn(
 async fn plateau(target: &Target, linked: Connected, cycles: u64) -> Option<Plateau> {
     wait_for(target, linked).await;
     tokio::time::sleep(SETTLE).await;
+    // A scrape would be an open file itself.
+    let footprint = target.footprint()?;
+    let connected = connected(target).await?;
     Some(Plateau {
         cycles,
-        connected: connected(target).await?,
-        footprint: target.footprint()?,
+        connected,
+        footprint,
     })
 }
 
