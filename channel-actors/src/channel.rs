@@ -238,7 +238,7 @@ impl Channel {
             // Whoever is too slow, or not there at all, would keep it for as long.
             Ending::Closed(CloseReason::TooSlow) => self.release(Dropped::Overrun),
             // What has passed may still arrive: an end's last word among it.
-            Ending::Closed(_) | Ending::Refused(_) => {}
+            Ending::Closed(_) | Ending::Refused(_) => self.release_later(),
         }
         for _ in self.renewals.waiting() {
             figures::renewal(RenewalResult::Closed);

@@ -15,7 +15,7 @@ use std::{
 use schema::frame::Frame;
 
 use crate::{
-    budget::Account,
+    budget::{Account, Holding},
     fence::Fence,
     figures::{self, PassedOn},
     relay::{Dropped, Side},
@@ -91,6 +91,12 @@ impl Queue {
         frame
     }
 
+    fn holds(&self, number: u64) -> bool {
+        let at = number.checked_sub(self.front).map(usize::try_from);
+        let Some(Ok(at)) = at else { return false };
+        matches!(self.frames.get(at), Some(Some(_)))
+    }
+
     fn release(&mut self) -> VecDeque<Option<Frame>> {
         self.released = true;
         self.bytes = 0;
@@ -117,9 +123,23 @@ impl Shared {
         }
     }
 
+    fn release(&self, why: Dropped) {
+        let frames = self.lock().release();
+        for frame in frames.into_iter().flatten() {
+            self.give_back(frame.as_bytes().len());
+            figures::dropped(why);
+        }
+    }
+
     /// No code that holds the lock can panic half-way.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Holding for Shared {
+    fn let_go(&self) {
+        self.release(Dropped::Overrun);
     }
 }
 
@@ -141,10 +161,13 @@ impl Lane {
     ) -> Self {
         let shared = Shared {
             passed_on: PassedOn::toward(side),
-            account: Some(account),
+            account: Some(Arc::clone(&account)),
             ..Shared::default()
         };
-        Self::of(shared, fence, places, bytes)
+        let lane = Self::of(shared, fence, places, bytes);
+        let shared = Arc::downgrade(&lane.shared);
+        account.enrol(shared);
+        lane
     }
 
     fn of(shared: Shared, fence: Fence, places: usize, bytes: usize) -> Self {
@@ -224,11 +247,13 @@ impl Lane {
     /// Lets everything go that waits, wherever its envelopes are, and counts it. Nothing enters
     /// any more.
     pub fn release(&self, why: Dropped) {
-        let frames = self.shared.lock().release();
-        for frame in frames.into_iter().flatten() {
-            self.shared.give_back(frame.as_bytes().len());
-            figures::dropped(why);
-        }
+        self.shared.release(why);
+    }
+
+    /// What waits, for somebody who is to let it go after the lane's owner; none when nothing does.
+    pub(crate) fn remains(&self) -> Option<Arc<dyn Holding>> {
+        let shared = Arc::clone(&self.shared);
+        (self.waiting() > 0).then_some(shared as Arc<dyn Holding>)
     }
 
     /// Frames that wait for their socket.
@@ -258,6 +283,13 @@ impl Passing {
         }
         self.shared.passed_on.count(frame.ciphertext().len());
         Some(frame)
+    }
+
+    /// Whether its frame still waits. An envelope whose channel has let go of it may be thrown away.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        let queue = self.shared.lock();
+        self.number.is_some_and(|number| queue.holds(number))
     }
 
     fn take(&mut self) -> Option<Frame> {

@@ -3,6 +3,7 @@
 use schema::ids::ChannelId;
 
 use super::*;
+use crate::budget::Budget;
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -81,6 +82,29 @@ fn what_is_released_is_gone_while_its_envelopes_still_wait() {
     let passed = envelopes.into_iter().chain(last).filter_map(Passing::pass);
     assert_eq!(passed.count(), 0);
     assert_eq!(lane.waiting(), 0);
+}
+
+/// A lane on an account of its own, of an actor that is no more.
+fn abandoned(budget: &Arc<Budget>) -> Lane {
+    let account = budget.open(|| {});
+    Lane::toward(Side::Worker, account, Fence::new(), 100, 1_000_000)
+}
+
+#[test]
+fn the_budget_holds_though_the_largest_holder_has_ended_and_its_socket_takes_nothing() {
+    let now = Instant::now();
+    let budget = Arc::new(Budget::new(10_000));
+    let (mut ended, mut living) = (abandoned(&budget), abandoned(&budget));
+    let dead: Vec<_> = (0..20)
+        .map(|_| ended.enter(frame(200), now).unwrap())
+        .collect();
+    drop(ended);
+    let alive: Vec<_> = (0..19)
+        .map(|_| living.enter(frame(200), now).unwrap())
+        .collect();
+    assert_eq!(budget.held(), 19 * (200 + PLACE_BYTES));
+    assert!(dead.iter().all(|envelope| !envelope.waits()));
+    assert!(alive.iter().all(Passing::waits));
 }
 
 #[test]

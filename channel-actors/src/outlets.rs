@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use actix::{Message, Recipient};
 use schema::{frame::Frame, wire::control::Body};
+use tokio::runtime::Handle;
 
 use crate::{
     budget::Account,
@@ -105,8 +106,29 @@ impl Channel {
     /// Lets go what waits for either side.
     pub(crate) fn release(&self, why: Dropped) {
         self.link.release(why);
-        if let Some(browser) = &self.browser {
-            browser.release(why);
+        let clients = self.browser.iter().chain(&self.candidates);
+        clients.for_each(|client| client.release(why));
+    }
+
+    /// Lets it go after a while: nobody asks any more how long it waits, and sockets that other
+    /// things keep alive would hold it for ever.
+    pub(crate) fn release_later(&self) {
+        let clients = self.browser.iter().chain(&self.candidates);
+        let lanes = clients.map(|client| &client.lane).chain([&self.link.lane]);
+        let remains: Vec<_> = lanes.filter_map(Lane::remains).collect();
+        let farewell = self.limits.farewell;
+        if remains.is_empty() {
+            return;
+        }
+        match Handle::try_current() {
+            // Its owner is the thread, since nothing of an actor runs on when it has stopped.
+            Ok(thread) => {
+                let _goes_by_itself = thread.spawn(async move {
+                    tokio::time::sleep(farewell).await;
+                    remains.iter().for_each(|lane| lane.let_go());
+                });
+            }
+            Err(_) => remains.iter().for_each(|lane| lane.let_go()),
         }
     }
 

@@ -145,6 +145,27 @@ async fn a_reader_that_is_never_done_loses_the_channel_and_one_that_is_keeps_it(
 }
 
 #[actix::test]
+async fn what_a_channel_leaves_behind_that_its_ends_closed_waits_a_while_and_not_for_ever() {
+    tokio::time::pause();
+    let limits = Limits::default();
+    let farewell = limits.farewell;
+    let budget = Arc::new(Budget::new(usize::MAX));
+    let begin = Begin::Open(wire::Incoming::default());
+    let bench = Bench::within(budget.clone(), begin, limits, true);
+    let mut bench = bench.answered().await;
+    assert_eq!(bench.offer_from_browser(frame(1, 0)), Ok(()));
+    assert_eq!(bench.offer_from_worker(frame(2, 0)), Ok(()));
+    let close = channel_actors::close::close(id(), 0, CloseReason::ClosedByWorker);
+    tokio::task::yield_now().await;
+    bench.worker_says(close);
+    bench.expect_end(CloseReason::ClosedByWorker).await;
+    tokio::time::sleep(farewell / 2).await;
+    assert!(budget.held() > 0, "a last word may still arrive");
+    tokio::time::sleep(farewell).await;
+    assert_eq!(budget.held(), 0, "though its envelopes still wait");
+}
+
+#[actix::test]
 async fn large_frames_that_nobody_reads_are_bounded_by_their_bytes() {
     let mut bench = Bench::live(Limits::default(), true).await;
     for correlation in 0..84 {
