@@ -26,6 +26,13 @@ pub(crate) const CONTROLS: Rate = Rate {
     every: Duration::from_millis(5),
 };
 
+/// And of a Worker: after a restart of the Hub, all of its channels come back within seconds. It may
+/// have 4,096 of them, and some answers to each.
+pub(crate) const LINK_CONTROLS: Rate = Rate {
+    burst: 4 * CONTROLS.burst,
+    every: CONTROLS.every,
+};
+
 #[derive(Debug)]
 struct Bucket {
     /// When it will be full again; each token moves this on by `every`.

@@ -34,7 +34,7 @@ use crate::{
     clock,
     config::ms,
     departure,
-    limiter::{CONTROLS, Limiter},
+    limiter::{LINK_CONTROLS, Limiter},
     liveness::{Liveness, Silence},
     messages::{ChannelOverrun, DepartLink, LinkGuard, MeetLink},
     outbox::{self, Outbox, Outgoing},
@@ -117,7 +117,7 @@ impl Link {
             worker,
             outbox,
             nonce: 1,
-            controls: Limiter::new(CONTROLS),
+            controls: Limiter::new(LINK_CONTROLS),
             end: LinkEnd::Worker,
             _in_use: in_use,
         }

@@ -182,7 +182,7 @@ impl Session {
             // Whatever is no id is no Worker either.
             return self.refuse(channel, RefusalReason::NotFound.into());
         };
-        if let Err(refusal) = self.may_open(channel) {
+        if let Err(refusal) = self.may_open(channel, &open) {
             return self.refuse(channel, refusal);
         }
         let claim = Claim::default();
