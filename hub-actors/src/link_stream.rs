@@ -59,13 +59,12 @@ impl Arrivals {
 
     /// The next message that is here as a whole.
     fn take(&mut self) -> Result<Option<Bytes>, Status> {
-        if self.begun.is_empty() {
-            if let Some(length) = message_len(&self.rest)?
-                && self.rest.len() >= HEAD_LEN + length
-            {
-                self.rest.advance(HEAD_LEN);
-                return Ok(Some(self.rest.split_to(length)));
-            }
+        if self.begun.is_empty()
+            && let Some(length) = message_len(&self.rest)?
+            && self.rest.len() >= HEAD_LEN + length
+        {
+            self.rest.advance(HEAD_LEN);
+            return Ok(Some(self.rest.split_to(length)));
         }
         loop {
             let wanted = match message_len(&self.begun)? {
