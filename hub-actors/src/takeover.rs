@@ -188,6 +188,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Lender<S> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let owner = &mut *self.0.borrow_mut();
+        if let Phase::Taken = owner.phase {
+            // Nothing of the dispatcher's is left to flush; to the socket it would look like a
+            // write that went well, and as if it did not stall.
+            return Poll::Ready(Ok(()));
+        }
         let outcome = Pin::new(&mut owner.io).poll_flush(cx);
         if let Poll::Ready(Ok(())) = outcome {
             owner.phase.flushed();
@@ -216,12 +221,13 @@ pub(crate) async fn taken<S: AsyncRead + AsyncWrite + Unpin + 'static>(io: S) ->
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
+    use std::{future::poll_fn, time::Duration};
 
     use futures_util::FutureExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+    use crate::edge::Edge;
 
     fn lent() -> (
         Lender<tokio::io::DuplexStream>,
@@ -234,6 +240,30 @@ mod tests {
         lender.offer(&mut data);
         let offer = data.remove::<Offer>().expect("it was offered");
         (lender, offer, far)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_taken_socket_that_stalls_is_given_up_whatever_the_dispatcher_flushes() {
+        let (near, _far) = tokio::io::duplex(4);
+        let mut lender = Lender::new(Edge::new(BytesMut::new(), near, Duration::from_secs(1)));
+        let mut data = Extensions::new();
+        lender.offer(&mut data);
+        let taken = data.remove::<Offer>().unwrap().take();
+        lender.0.borrow_mut().phase.wrote();
+        lender.flush().await.unwrap();
+        let given_up = poll_fn(|cx| {
+            let outcome = loop {
+                let outcome = taken.poll_write(cx, &[IoSlice::new(b"frames")]);
+                if !matches!(outcome, Poll::Ready(Ok(_))) {
+                    break outcome;
+                }
+            };
+            assert!(Pin::new(&mut lender).poll_flush(cx).is_ready());
+            outcome
+        });
+        let given_up = tokio::time::timeout(Duration::from_secs(5), given_up).await;
+        let error = given_up.unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
     async fn write(taken: &Taken, bytes: &[u8]) -> usize {

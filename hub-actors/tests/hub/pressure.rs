@@ -100,15 +100,19 @@ async fn another_worker(hub: &TestHub, key: &str, byte: u8) -> (String, TestWork
     (id, worker)
 }
 
+async fn round_trip((id, browser): &mut (u8, Browser), round: u64) {
+    let sent = frame(*id, round, &[7; 256]);
+    browser.send(sent.clone()).await;
+    assert_eq!(browser.frame().await, sent);
+}
+
 /// The 99th percentile of round trips, one after another over all of these channels at a time.
 async fn p99(honest: &mut [(u8, Browser)]) -> Duration {
     let mut times = Vec::new();
     for round in 0..ROUNDS {
-        for (id, browser) in &mut *honest {
-            let sent = frame(*id, round, &[7; 256]);
+        for one in &mut *honest {
             let watch = Stopwatch::start();
-            browser.send(sent.clone()).await;
-            assert_eq!(browser.frame().await, sent);
+            round_trip(one, round).await;
             times.push(watch.elapsed());
         }
     }
@@ -145,14 +149,22 @@ async fn a_browser_that_never_reads_harms_none_of_twenty_others() {
     // As much as a conforming Worker may send to somebody who acknowledges nothing, and what
     // sockets take.
     let mut sent = 0;
-    while hub.hub.census().await.waiting_bytes < WINDOW {
-        worker.say(frame(WEDGED, sent, &[9; LARGE])).await;
-        sent += 1;
-    }
-    let beside = p99(&mut honest).await;
+    let (beside, census) = loop {
+        while hub.hub.census().await.waiting_bytes < WINDOW {
+            worker.say(frame(WEDGED, sent, &[9; LARGE])).await;
+            sent += 1;
+            // An echo comes behind it: the Hub has read it, and what is counted next counts it.
+            round_trip(&mut honest[0], sent).await;
+        }
+        let beside = p99(&mut honest).await;
+        let census = hub.hub.census().await;
+        // Sockets go on taking for a while.
+        if census.waiting_bytes >= WINDOW {
+            break (beside, census);
+        }
+    };
     assert_unharmed(alone, beside);
-    let census = hub.hub.census().await;
-    assert!((WINDOW..=LANE).contains(&census.waiting_bytes));
+    assert!(census.waiting_bytes <= LANE);
     assert_eq!(census.channels, 21);
 
     // One byte more than may wait, and all of it goes, though its socket takes nothing.
