@@ -31,7 +31,10 @@ use tokio::{
     time::Sleep,
 };
 
-use crate::http2::{Detached, Handover, Socket};
+use crate::{
+    http2::{Detached, Handover, Socket},
+    takeover::Lender,
+};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -224,7 +227,7 @@ impl Transport for UnixStream {
 /// The per-connection service of `actix_server::ServerBuilder::{listen, listen_uds}`.
 pub(crate) fn edge<S, App, AppF, B>(
     app: impl Fn() -> App + Clone + Send + 'static,
-    http2: Handover,
+    http2: impl Fn() -> Handover + Clone + Send + 'static,
     patience: Patience,
 ) -> impl ServiceFactory<S, Config = (), Response = (), Error = (), InitError = ()>
 where
@@ -242,13 +245,14 @@ where
     B: MessageBody + 'static,
 {
     fn_factory(move || {
-        let (app, http2) = (app.clone(), http2.clone());
+        let (app, http2) = (app.clone(), http2());
         async move {
             let http1 = HttpService::build()
                 .client_request_timeout(patience.head)
                 .client_disconnect_timeout(Duration::from_secs(2))
-                .on_connect_ext(|io: &Edge<S>, data| {
-                    data.insert(io.over.clone());
+                .on_connect_ext(|io: &Lender<Edge<S>>, data| {
+                    io.offer(data);
+                    data.insert(io.look(|edge| edge.over.clone()));
                 })
                 .h1(map_config(app(), |()| AppConfig::default()))
                 .new_service(())
@@ -266,7 +270,7 @@ where
                     match tokio::time::timeout(patience.head, sniffed).await {
                         Ok(Ok((Protocol::Http1, io))) => {
                             // Its errors are the peer's: a reset, a timeout, a malformed head.
-                            let _ended = http1.call((io, peer)).await;
+                            let _ended = http1.call((Lender::new(io), peer)).await;
                         }
                         Ok(Ok((Protocol::Http2, io))) => {
                             if let Ok(detached) = S::detach(io) {

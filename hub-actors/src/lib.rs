@@ -24,7 +24,6 @@
 
 mod accounts;
 mod admin;
-mod arbiters;
 mod assembly;
 #[cfg(feature = "brains")]
 pub mod brains;
@@ -48,6 +47,7 @@ mod http2;
 mod hub;
 mod limiter;
 mod link;
+mod link_stream;
 mod listen;
 mod liveness;
 mod messages;
@@ -65,6 +65,7 @@ mod start;
 mod state;
 mod stay;
 mod store;
+mod takeover;
 mod telemetry;
 mod token;
 mod workers;

@@ -28,13 +28,14 @@ use schema::{
     ids::ChannelId,
     wire::{self, FromWorker as Upstream, control::Body, from_worker, to_worker},
 };
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use crate::{
     clock,
     config::ms,
     departure,
     limiter::{LINK_CONTROLS, Limiter},
+    link_stream::Arrivals,
     liveness::{Liveness, Silence},
     messages::{ChannelOverrun, DepartLink, LinkGuard, MeetLink},
     outbox::{self, Outbox, Outgoing},
@@ -90,7 +91,7 @@ pub(crate) fn start(
     arbiter: &ArbiterHandle,
     state: Arc<State>,
     worker: Worker,
-    incoming: Streaming<Upstream>,
+    incoming: Arrivals,
     in_use: Use,
 ) -> Outgoing {
     let (outbox, outgoing) = outbox::pair();

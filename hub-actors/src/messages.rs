@@ -4,7 +4,7 @@
 
 use std::{fmt, time::Duration};
 
-use actix::{Addr, Message, Recipient};
+use actix::{Addr, ArbiterHandle, Message, Recipient};
 use bytes::Bytes;
 use channel_actors::{
     PathId, Refusal,
@@ -75,6 +75,8 @@ pub(crate) enum SessionWays {
         frames: Recipient<ToBrowser>,
         control: Recipient<ControlToBrowser>,
         meet: Recipient<MeetBrowser>,
+        /// Its thread.
+        arbiter: ArbiterHandle,
     },
     /// One that watches, from a cursor on.
     Events {

@@ -14,8 +14,7 @@ use std::{
 
 use channel_actors::lane::Passing;
 use futures_util::Stream;
-use schema::wire::{ToWorker as Downstream, to_worker};
-use tonic::Status;
+use schema::wire::to_worker;
 
 /// Control messages that may wait for the Worker to read; one that reads holds none for long.
 const CONTROLS_MAX: usize = 8_192;
@@ -173,12 +172,12 @@ impl Drop for Outgoing {
 }
 
 impl Stream for Outgoing {
-    type Item = Result<Downstream, Status>;
+    type Item = to_worker::Body;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<to_worker::Body>> {
         let mut queue = lock(&self.queue);
         if let Some(body) = queue.take() {
-            return Poll::Ready(Some(Ok(Downstream { body: Some(body) })));
+            return Poll::Ready(Some(body));
         }
         if queue.closed {
             return Poll::Ready(None);
@@ -230,8 +229,7 @@ mod tests {
         assert!(outgoing.next().await.is_some());
         fence.fall();
         assert!(outbox.say(heartbeat()).is_ok());
-        let next = outgoing.next().await.unwrap().unwrap();
-        assert_eq!(next.body, Some(heartbeat()));
+        assert_eq!(outgoing.next().await, Some(heartbeat()));
         assert_eq!(lane.waiting(), 0);
     }
 

@@ -125,6 +125,7 @@ fn endpoint(uri: Uri, time: Duration) -> Endpoint {
         .tcp_keepalive(Some(KEEPALIVE))
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
+        .max_frame_size(DATA_FRAME_MAX)
 }
 
 /// The built-in authorities, and those of the file.
@@ -152,6 +153,8 @@ fn causes(error: &dyn std::error::Error) -> String {
 
 /// What may be under way to us: the link's frames are bounded by the channels' windows.
 const WINDOW_BYTES: u32 = 4 << 20;
+/// The largest DATA frame of HTTP/2 that the Hub may send: several messages of the link.
+const DATA_FRAME_MAX: u32 = 256 << 10;
 /// So that the kernel, too, finds out about a dead peer.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 

@@ -5,7 +5,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, Addr, AsyncContext as _, Context, Handler, MessageResult, Recipient, SpawnHandle,
+    Actor, Addr, ArbiterHandle, AsyncContext as _, Context, Handler, MessageResult, Recipient,
+    SpawnHandle,
 };
 use channel_actors::{
     Channel, CloseReason, Limits, RefusalReason,
@@ -21,7 +22,6 @@ use schema::ids::{ChannelId, UserId, WorkerId};
 use tokio::sync::watch;
 
 use crate::{
-    arbiters::Arbiters,
     config::Quotas,
     directory::{Directory, NoSession},
     edge::Stall,
@@ -49,7 +49,6 @@ pub(crate) struct RegistryParts {
     pub(crate) presence: Presence,
     pub(crate) limits: Arc<Limits>,
     pub(crate) budget: Arc<Budget>,
-    pub(crate) arbiters: Arbiters,
     /// Closes when the Registry is no more.
     pub(crate) alive: watch::Sender<()>,
     /// Where this life's event cursors begin.
@@ -74,7 +73,6 @@ struct Kit {
     presence: Presence,
     limits: Arc<Limits>,
     budget: Arc<Budget>,
-    arbiters: Arbiters,
     _alive: watch::Sender<()>,
 }
 
@@ -88,6 +86,7 @@ enum Ways {
         frames: Recipient<ToBrowser>,
         control: Recipient<ControlToBrowser>,
         meet: Recipient<MeetBrowser>,
+        arbiter: ArbiterHandle,
     },
     Events(Kept<Notice>),
 }
@@ -121,7 +120,6 @@ impl Registry {
                 presence: parts.presence,
                 limits: parts.limits,
                 budget: parts.budget,
-                arbiters: parts.arbiters,
                 _alive: parts.alive,
             },
         }
@@ -238,11 +236,13 @@ impl Handler<MeetSession> for Registry {
                 frames,
                 control,
                 meet,
+                arbiter,
             } => (
                 Ways::Relay {
                     frames,
                     control,
                     meet,
+                    arbiter,
                 },
                 None,
             ),

@@ -125,14 +125,15 @@ impl Registry {
         let fence = self.fences.raise(order.grant.credential());
         let browser = self.browser_side(order.session, fence.clone());
         let worker = order.grant.worker();
-        let (Some(browser), Some(link)) = (browser, self.link_side(worker, link)) else {
+        let (link, arbiter) = (self.link_side(worker, link), self.arbiter_of(order.session));
+        let (Some(browser), Some(link), Some(arbiter)) = (browser, link, arbiter) else {
             self.directory.release(reservation);
             return Err(RefusalReason::WorkerOffline);
         };
         let begin = Begin::Renew(renewal(order));
         let fences = [(order.session, fence)].into();
         let parts = self.parts_of(order.channel, &order.grant, begin, browser, link, me);
-        self.start_channel(parts, fences);
+        self.start_channel(&arbiter, parts, fences);
         Ok(())
     }
 

@@ -11,6 +11,7 @@
 //! | [`relay`] | Session: a mux and a parser |
 //! | [`opening`] | opens that are under way |
 //! | [`renewing`] | renewals that are under way |
+//! | [`reading`] | what the socket sent |
 //! | [`outgoing`] | what waits for the socket, up to its fence |
 //! | [`watcher`] | Watcher: what changed, in JSON |
 
@@ -37,11 +38,13 @@ use crate::{
     messages::{AdmitSession, SessionGuard},
     state::{State, ask},
     store::credentials,
+    takeover::Offer,
     telemetry::{self, SessionConnect, SessionEnd, SessionKind},
 };
 
 mod opening;
 mod outgoing;
+mod reading;
 mod relay;
 mod renewing;
 mod watcher;
@@ -68,11 +71,17 @@ pub(crate) async fn open_relay(
         Ok(admitted) => admitted,
         Err(refused) => return refused,
     };
-    let session = Session::new(state, caller, guard);
+    let Some(offer) = request.conn_data::<Offer>() else {
+        // Every connection that the edge lets in has one.
+        return HttpResponse::InternalServerError().finish();
+    };
     let answer = handshake_with_protocols(&request, &[SUBPROTOCOL]);
     upgraded(
         answer
-            .map(|mut answer| answer.streaming(session.run(payload)))
+            .map(|mut answer| {
+                let session = Session::new(state, caller, guard, offer.take());
+                answer.streaming(session.run(payload))
+            })
             .map_err(actix_web::Error::from),
     )
 }

@@ -1,12 +1,13 @@
 //! ACTOR Session: a browser's or command line's channels. A mux and a parser.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Handler, Recipient,
     StreamHandler, WrapFuture as _,
 };
 use actix_http::ws::{Codec, Item};
+use actix_rt::Arbiter;
 use actix_web::{Error, web};
 use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
 use bytes::Bytes;
@@ -31,6 +32,7 @@ use super::{
     code, incoming, not_met,
     opening::{Opening, open_channel},
     outgoing::Outgoing,
+    reading::Reading,
     renewing::Renewing,
     tick,
 };
@@ -45,6 +47,7 @@ use crate::{
     liveness::{Liveness, Silence},
     messages::{ChannelOverrun, Depart, MeetSession, SessionGuard, SessionWays},
     state::{State, ask},
+    takeover::Taken,
     telemetry::{self, SessionEnd, Stray},
 };
 
@@ -59,6 +62,7 @@ pub(crate) struct Session {
     mux: Mux<BrowserRoute>,
     received: Received,
     pub(super) outgoing: Outgoing,
+    taken: Rc<Taken>,
     assembly: Assembly,
     liveness: Liveness,
     pub(super) opening: BTreeMap<ChannelId, Opening>,
@@ -74,8 +78,14 @@ struct BrowserRoute {
 }
 
 impl Session {
-    pub(super) fn new(state: Arc<State>, caller: Caller, guard: SessionGuard) -> Self {
+    pub(super) fn new(
+        state: Arc<State>,
+        caller: Caller,
+        guard: SessionGuard,
+        taken: Taken,
+    ) -> Self {
         Self {
+            taken: Rc::new(taken),
             mux: Mux::new(&state.limits),
             outgoing: Outgoing::default(),
             assembly: Assembly::new(WEBSOCKET_MESSAGE_MAX),
@@ -90,9 +100,11 @@ impl Session {
         }
     }
 
-    /// Runs it on a socket that was upgraded; the stream is the body of the response.
+    /// Runs it on a socket that was upgraded; the stream is the body of the response, which stays
+    /// empty: the session reads and writes the socket itself. The payload is what a client said
+    /// before it was answered.
     pub(super) fn run(self, payload: web::Payload) -> impl Stream<Item = Result<Bytes, Error>> {
-        let socket = self.outgoing.socket();
+        let socket = self.outgoing.socket(Rc::clone(&self.taken));
         let codec = Codec::new().max_size(WEBSOCKET_MESSAGE_MAX);
         socket(Box::pin(WebsocketContext::with_codec(
             self,
@@ -271,6 +283,7 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut WebsocketContext<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
+        ctx.add_stream(Reading::new(Rc::clone(&self.taken)));
         tick(
             ctx,
             ms(self.state.config.timeouts.ping_after_ms),
@@ -285,6 +298,8 @@ impl Actor for Session {
             frames: me.clone().recipient(),
             control: me.clone().recipient(),
             meet: me.clone().recipient(),
+            // Each thread of the server is one.
+            arbiter: Arbiter::current(),
         };
         let meet = MeetSession {
             id: self.guard.id,
