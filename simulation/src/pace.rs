@@ -194,5 +194,8 @@ impl World {
     /// Nothing reaches a part, and it does nothing, for so long.
     pub(crate) fn freeze(&mut self, part: Part, for_ms: u64) {
         self.frozen.insert(part, self.now_ms + for_ms);
+        if for_ms >= 20_000 {
+            self.wedged.insert(part);
+        }
     }
 }

@@ -193,6 +193,8 @@ pub(crate) struct World {
     pub(crate) agenda: BTreeMap<(u64, u64), Due>,
     pub(crate) sequence: u64,
     pub(crate) frozen: BTreeMap<Part, u64>,
+    /// Those that were, for about as long as frames of a closed channel are forgiven.
+    pub(crate) wedged: BTreeSet<Part>,
     pub(crate) notes: Notes,
     pub(crate) stirred: bool,
     pub(crate) last_number: u64,
@@ -265,6 +267,7 @@ impl World {
             agenda: BTreeMap::new(),
             sequence: 0,
             frozen: BTreeMap::new(),
+            wedged: BTreeSet::new(),
             notes: Notes::default(),
             stirred: false,
             last_number: 0,

@@ -153,6 +153,9 @@ struct Sum {
 
 impl Sum {
     fn with(self, seed: u64) -> Self {
+        if seed.is_multiple_of(1_000) {
+            eprintln!("seed {seed}");
+        }
         let outcome = run(Setting::of(seed));
         if let Some(broken) = &outcome.broken {
             eprintln!("SIMULATION_SEED={seed}: {broken}");
