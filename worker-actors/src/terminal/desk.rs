@@ -230,13 +230,6 @@ impl Desk {
         view.next(room)
     }
 
-    /// Whether a client has still to be sent something.
-    #[must_use]
-    pub fn has_more(&self, view: ViewId) -> bool {
-        let place = self.views.get(&view.0);
-        place.is_some_and(|place| place.view.has_more())
-    }
-
     /// The screen as bytes, for the store, and where its output stands.
     pub fn kept_screen(&mut self) -> (u64, Vec<u8>) {
         (self.screen.sequence(), self.screen.snapshot(KEPT_MAX))

@@ -191,12 +191,6 @@ impl Seat {
         self.terminal.desk().next_event(self.view, room)
     }
 
-    /// Whether there is an event that needs more room.
-    #[must_use]
-    pub fn has_more(&self) -> bool {
-        self.terminal.desk().has_more(self.view)
-    }
-
     /// Waits until there may be another event.
     pub async fn moved(&mut self) {
         // The sender lives in the terminal that this seat holds.
