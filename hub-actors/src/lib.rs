@@ -30,6 +30,7 @@ pub mod brains;
 mod caller;
 mod claim;
 mod clock;
+mod compact;
 mod config;
 mod departure;
 mod directory;

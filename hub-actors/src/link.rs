@@ -32,6 +32,7 @@ use tonic::Status;
 
 use crate::{
     clock,
+    compact::compact,
     config::ms,
     departure,
     limiter::{LINK_CONTROLS, Limiter},
@@ -248,7 +249,7 @@ impl Link {
         if !matches!(self.phase, Phase::Linked(_)) {
             return self.leave(LinkEnd::Protocol, ctx);
         }
-        match Outer::parse(raw) {
+        match Outer::parse(compact(raw)) {
             Ok(Outer::Frame(frame)) => self.frame(frame, ctx),
             Ok(Outer::Control(body)) => self.control(body, ctx),
             Err(malformed) => {

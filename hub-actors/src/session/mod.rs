@@ -12,6 +12,7 @@
 //! | [`opening`] | opens that are under way |
 //! | [`renewing`] | renewals that are under way |
 //! | [`reading`] | what the socket sent |
+//! | [`gauge`] | how long a frame says that it is |
 //! | [`outgoing`] | what waits for the socket, up to its fence |
 //! | [`watcher`] | Watcher: what changed, in JSON |
 
@@ -25,7 +26,7 @@ use actix_web_actors::ws::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
-use self::{relay::Session, watcher::Watcher};
+use self::{gauge::Gauge, relay::Session, watcher::Watcher};
 use crate::{
     caller::Caller,
     clock,
@@ -42,6 +43,7 @@ use crate::{
     telemetry::{self, SessionConnect, SessionEnd, SessionKind},
 };
 
+mod gauge;
 mod opening;
 mod outgoing;
 mod reading;
@@ -99,7 +101,8 @@ pub(crate) async fn open_events(
     };
     let cursor = cursor(request.query_string());
     let actor = Watcher::new(state, caller, guard, cursor);
-    let answer = WsResponseBuilder::new(actor, &request, incoming(payload))
+    let incoming = incoming(payload, WATCHER_MESSAGE_MAX);
+    let answer = WsResponseBuilder::new(actor, &request, incoming)
         .frame_size(WATCHER_MESSAGE_MAX)
         .start();
     upgraded(answer)
@@ -215,9 +218,16 @@ fn tick<A>(
 }
 
 /// What a socket sent, up to its end, however it ended: actix-web-actors would throw away what came
-/// just before a connection broke, a Close among it.
-fn incoming(payload: web::Payload) -> impl Stream<Item = Result<Bytes, PayloadError>> {
-    payload.take_while(|chunk| ready(chunk.is_ok()))
+/// just before a connection broke, a Close among it. It is an error that a frame is longer than
+/// `max`, and known before the frame is here.
+fn incoming(payload: web::Payload, max: usize) -> impl Stream<Item = Result<Bytes, PayloadError>> {
+    let mut gauge = Gauge::new(max);
+    let chunks = payload.take_while(|chunk| ready(chunk.is_ok()));
+    chunks.map(move |chunk| {
+        let chunk = chunk?;
+        let judged = gauge.look(&chunk);
+        judged.map_or(Err(PayloadError::Overflow), |()| Ok(chunk))
+    })
 }
 
 /// Why a session that was admitted may not begin.

@@ -36,17 +36,34 @@ const STAGING_IDLE: usize = 8 * 1024;
 
 /// Messages that may wait beside the frames. A client that reads its answers leaves few.
 const MESSAGES_MAX: usize = 8_192;
+/// With so many parcels it is worth looking whether frames are gone from their lanes.
+const SWEEP_MIN: usize = 16_384;
 
 #[derive(Default)]
 struct Queue {
     parcels: VecDeque<Parcel>,
     messages: usize,
+    /// So many parcels are too many if nothing is in them.
+    sweep_at: usize,
 }
 
 impl Queue {
     fn push_back(&mut self, parcel: Parcel) {
+        if self.parcels.len() >= self.sweep_at {
+            self.sweep();
+        }
         self.messages += usize::from(parcel.is_message());
         self.parcels.push_back(parcel);
+    }
+
+    /// Throws the envelopes away whose channels have let go of their frames: a client that hardly
+    /// reads would leave them here.
+    fn sweep(&mut self) {
+        self.parcels.retain(|parcel| match parcel {
+            Parcel::Frame(passing) => passing.waits(),
+            Parcel::Message(_) => true,
+        });
+        self.sweep_at = SWEEP_MIN.max(2 * self.parcels.len());
     }
 
     fn pop_front(&mut self) -> Option<Parcel> {
@@ -110,8 +127,7 @@ impl Outgoing {
     pub(super) fn socket<S>(&self, taken: Rc<Taken>) -> impl FnOnce(S) -> Socket<S> + use<S> {
         let queue = Rc::clone(&self.queue);
         |actor| Socket {
-            actor,
-            actor_ended: false,
+            actor: Some(actor),
             queue,
             encoded: Encoded::default(),
             taken,
@@ -124,8 +140,8 @@ impl Outgoing {
 ///
 /// The actor is not polled while the socket takes nothing: who does not read is not answered.
 pub(super) struct Socket<S> {
-    actor: S,
-    actor_ended: bool,
+    /// None when it has ended: what is left to write is not to keep its session in the directory.
+    actor: Option<S>,
     queue: Rc<RefCell<Queue>>,
     encoded: Encoded,
     taken: Rc<Taken>,
@@ -136,10 +152,10 @@ where
     S: Stream<Item = Result<Bytes, Error>> + Unpin,
 {
     fn poll_actor(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        while !self.actor_ended {
-            match Pin::new(&mut self.actor).poll_next(cx) {
+        while let Some(actor) = &mut self.actor {
+            match Pin::new(actor).poll_next(cx) {
                 Poll::Ready(Some(own)) => self.encoded.pieces.push_back(own?),
-                Poll::Ready(None) => self.actor_ended = true,
+                Poll::Ready(None) => self.actor = None,
                 Poll::Pending => break,
             }
         }
@@ -291,7 +307,7 @@ where
         if sum < STAGING_IDLE {
             self.encoded.shrink();
         }
-        if self.actor_ended {
+        if self.actor.is_none() {
             Poll::Ready(Ok(()))
         } else {
             Poll::Pending
@@ -301,7 +317,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use channel_actors::{fence::Fence, lane::Lane};
+    use channel_actors::{fence::Fence, lane::Lane, relay::Dropped};
     use futures_util::{FutureExt as _, StreamExt as _, stream};
     use schema::{frame::Frame, ids::ChannelId};
     use tokio::io::{AsyncReadExt as _, DuplexStream};
@@ -394,6 +410,34 @@ mod tests {
         }
         drop((socket, far));
         assert_eq!(polls, 1);
+    }
+
+    #[tokio::test]
+    async fn an_actor_that_has_ended_goes_before_what_it_said_is_read() {
+        let (_fence, mut lane) = lane();
+        let outgoing = Outgoing::default();
+        let session = Rc::new(());
+        let kept = Rc::clone(&session);
+        let actor = stream::poll_fn(move |_| {
+            let _kept = &kept;
+            Poll::Ready(None)
+        });
+        let (mut socket, _far) = socket(&outgoing, actor, 100).await;
+        (0..8).for_each(|_| outgoing.frame(frame(&mut lane)));
+        assert!(socket.next().now_or_never().is_none());
+        assert!(lane.waiting() > 0, "the socket takes nothing");
+        assert_eq!(Rc::strong_count(&session), 1);
+    }
+
+    #[test]
+    fn envelopes_that_nothing_is_in_do_not_pile_up() {
+        let outgoing = Outgoing::default();
+        for _ in 0..2 * SWEEP_MIN {
+            let (_fence, mut lane) = lane();
+            outgoing.frame(frame(&mut lane));
+            lane.release(Dropped::Overrun);
+        }
+        assert!(outgoing.queue.borrow().parcels.len() <= SWEEP_MIN);
     }
 
     #[tokio::test]

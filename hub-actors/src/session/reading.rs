@@ -19,6 +19,9 @@ use crate::takeover::Taken;
 const ROOM: usize = 64 * 1024;
 /// and of one that does not, which keeps no more than this.
 const ROOM_IDLE: usize = 8 * 1024;
+/// A frame of which so much is here, and not all, is longer than one may be: 14 bytes are the
+/// longest head (RFC 6455, 5.2). The codec judges a length when the frame is here as a whole.
+const FRAME_MAX: usize = WEBSOCKET_MESSAGE_MAX + 14;
 /// Less room than this is not worth a system call.
 const ROOM_MIN: usize = 4 * 1024;
 
@@ -63,6 +66,9 @@ impl Stream for Reading {
             match this.codec.decode(&mut this.buffer) {
                 Ok(Some(frame)) => return Poll::Ready(Some(Ok(message(frame)))),
                 Ok(None) if this.ended => return Poll::Ready(None),
+                Ok(None) if this.buffer.len() >= FRAME_MAX => {
+                    return Poll::Ready(Some(Err(ProtocolError::Overflow)));
+                }
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }
@@ -89,7 +95,7 @@ fn message(frame: Frame) -> Message {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt as _;
+    use futures_util::{FutureExt as _, StreamExt as _};
     use tokio::io::AsyncWriteExt as _;
 
     use super::*;
@@ -119,6 +125,21 @@ mod tests {
             assert!(bytes.len() == length && bytes.iter().all(|found| *found == byte));
         }
         assert!(reading.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_never_ends_is_not_waited_for() {
+        let (near, mut far) = tokio::io::duplex(1 << 20);
+        let mut reading = Reading::new(Rc::new(taken(near).await));
+        let mut raw = vec![0x82, 0xFF, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        raw.resize(FRAME_MAX - 1, 7);
+        far.write_all(&raw).await.unwrap();
+        assert!(reading.next().now_or_never().is_none());
+        far.write_all(&[7]).await.unwrap();
+        assert!(matches!(
+            reading.next().await,
+            Some(Err(ProtocolError::Overflow))
+        ));
     }
 
     #[tokio::test]

@@ -41,6 +41,7 @@ use crate::{
     caller::Caller,
     claim::Claim,
     clock,
+    compact::compact,
     config::ms,
     departure,
     limiter::{CONTROLS, Limiter},
@@ -108,13 +109,13 @@ impl Session {
         let codec = Codec::new().max_size(WEBSOCKET_MESSAGE_MAX);
         socket(Box::pin(WebsocketContext::with_codec(
             self,
-            incoming(payload),
+            incoming(payload, WEBSOCKET_MESSAGE_MAX),
             codec,
         )))
     }
 
     fn outer(&mut self, raw: Bytes, ctx: &mut WebsocketContext<Self>) {
-        match Outer::parse(raw) {
+        match Outer::parse(compact(raw)) {
             Ok(Outer::Frame(frame)) => self.frame(frame, ctx),
             Ok(Outer::Control(body)) => self.control(body, ctx),
             Err(malformed) => {

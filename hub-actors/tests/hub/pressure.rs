@@ -16,6 +16,7 @@ use schema::{
     wire::{self, CloseReason, FromWorker, RefusalReason, control::Body, from_worker, to_worker},
 };
 use tokio::{
+    io::AsyncWriteExt as _,
     sync::{Semaphore, mpsc},
     task::JoinSet,
 };
@@ -378,6 +379,23 @@ async fn whoever_asks_more_than_anybody_has_to_ask_is_let_go() {
     let (goodbye, code) = browser.end().await;
     assert_eq!(goodbye, Some(CloseReason::ProtocolError));
     assert_eq!(code, Some(1_002));
+    hub.until(|census| census.sessions == 0).await;
+}
+
+#[tokio::test]
+async fn a_frame_that_says_it_never_ends_ends_its_socket() {
+    let hub = TestHub::solo().await;
+    let head = [0x82, 0xFF, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let relay = Browser::open(&hub).await;
+    let watcher = Browser::upgrade(hub.addr(), "/ws/events", &[]).await;
+    let watcher = watcher.map_err(|refused| refused.0).unwrap();
+    for (mut browser, bytes) in [(relay, 128 * 1024 + 14), (watcher, 14)] {
+        let mut raw = head.to_vec();
+        raw.resize(bytes, 0);
+        browser.socket.get_mut().write_all(&raw).await.unwrap();
+        let (_, code) = browser.end().await;
+        assert_eq!(code, Some(1_002));
+    }
     hub.until(|census| census.sessions == 0).await;
 }
 
