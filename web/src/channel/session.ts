@@ -1,8 +1,7 @@
 // One channel at the client, sans I/O: opening -> signing -> proving the user -> ready -> closed, and
-// from ready, on a live path or a new one, renewing -> signing -> proving -> ready in a new epoch.
-// An input (a message, the time, a call of the page) changes the state; then `pollOutgoing` and
-// `pollEvent` are asked until they have nothing more, and `deadline` says when to `expire`. Frames are
-// sealed as they are taken out, so sealing and queueing are one step.
+// from ready, on any path, renewing -> signing -> proving -> ready in a new epoch. An input (a message,
+// the time, a call of the page) changes the state; then `pollOutgoing` and `pollEvent` are asked until
+// they have nothing more, and `deadline` says when to `expire`. Frames are sealed as they are taken out.
 
 import { type SignedParts, claimContext } from '../crypto/signed';
 import type { Bytes } from '../crypto/wire';
@@ -40,6 +39,9 @@ export class Session {
   #detachedUntil: number | undefined;
   /** A claim was accepted once: the channel outlives its path. */
   #isAttachable = false;
+  /** Whether the Hub has the channel on our path; and before the Renew that waits for its answer. */
+  #pathStands = true;
+  #pathStood = true;
 
   constructor(parts: SessionParts) {
     const limits = parts.limits ?? LIMITS;
@@ -56,8 +58,6 @@ export class Session {
     this.#opening = new Opening(parts);
     this.#control(this.#opening.control);
   }
-
-  // What comes in.
 
   receiveControl(body: ControlBody, now: number): void {
     if (this.phase === 'closed') return;
@@ -101,6 +101,7 @@ export class Session {
   renew(now: number): void {
     if (!this.#epoch || (this.phase !== 'ready' && this.phase !== 'detached')) return;
     this.phase = 'renewing';
+    [this.#pathStood, this.#pathStands] = [this.#pathStands, true];
     this.#until = now + this.#limits.renewTimeout;
     this.#arrivals.pause(now);
     this.#control(this.#renewals.begin(this.#epoch, this.#arrivals.receipts.tell()));
@@ -109,6 +110,7 @@ export class Session {
 
   expire(now: number): void {
     if (this.phase === 'closed') return;
+    if (this.phase === 'ready') this.#arrivals.receipts.expire(now);
     if ((this.#detachedUntil ?? Infinity) <= now) this.#end({ reason: closeLabel(CloseReason.DETACHED_TOO_LONG), anew: true });
     else if ((this.#until ?? Infinity) <= now) this.#overdue(now);
     else if ((this.#arrivals.deadline ?? Infinity) <= now) this.close(CloseReason.CHUNK_TIMEOUT);
@@ -119,19 +121,17 @@ export class Session {
   close(reason: CloseReason): void {
     if (this.phase === 'closed') return;
     this.#ready = [];
-    if (this.phase !== 'detached') this.#sayClose(reason);
+    if (this.#pathStands) this.#sayClose(reason);
     this.#end({ reason: closeLabel(reason) });
   }
 
-  /** The path went away. */
-  lost(now: number): void {
+  /** The path went away, or it stands and nobody answers on it: there a Close has to be said. */
+  lost(now: number, pathStands = false): void {
     this.#ready = [];
     const reason = closeLabel(CloseReason.CONNECTION_LOST);
-    if (this.#isAttachable) this.#detach(now, { reason });
+    if (this.#isAttachable) this.#detach(now, { reason }, pathStands);
     else this.#end({ reason });
   }
-
-  // What goes out.
 
   /** The next outer message to hand to the socket. */
   pollOutgoing(now: number): Bytes | undefined {
@@ -198,10 +198,11 @@ export class Session {
     if (serial === 0) {
       if (this.phase === 'opening') this.#end(refusal);
     } else if (this.phase !== 'renewing' || !this.#renewals.awaits(serial)) this.dropped.renewals += 1;
-    else if (mayPass(reason)) this.#detach(now, refusal);
     else {
+      this.#pathStands = this.#pathStood;
+      if (mayPass(reason)) return this.#detach(now, refusal);
       // A rekey that is refused for good leaves a channel on the way that nobody uses any more.
-      if (this.#detachedUntil === undefined) this.#sayClose(CloseReason.CLOSED_BY_CLIENT);
+      if (this.#pathStands) this.#sayClose(CloseReason.CLOSED_BY_CLIENT);
       this.#end({ ...refusal, anew: true });
     }
   }
@@ -210,7 +211,7 @@ export class Session {
     // That it moved is said on the path that it leaves: the Renew may have gone by the newer one.
     const isOvertaken = this.phase === 'renewing' && reason === CloseReason.MOVED;
     if (epoch < this.#epochNumber || isOvertaken) this.dropped.closes += 1;
-    else if (this.#isAttachable && leavesAttachable(reason)) this.#detach(now, { reason: closeLabel(reason) });
+    else if (this.#isAttachable && leavesAttachable(reason)) this.#detach(now, { reason: closeLabel(reason) }, false);
     else this.#end({ reason: closeLabel(reason) });
   }
 
@@ -223,7 +224,8 @@ export class Session {
     this.#detach(now, { reason: closeLabel(CloseReason.CONNECTION_LOST), silence });
   }
 
-  #detach(now: number, why: { reason: string; retryAfter?: number; silence?: number }): void {
+  #detach(now: number, why: { reason: string; retryAfter?: number; silence?: number }, stands = this.#pathStands): void {
+    this.#pathStands = stands;
     if (this.phase === 'detached' || this.phase === 'closed') return;
     this.phase = 'detached';
     this.#ready = [];
@@ -273,10 +275,9 @@ export class Session {
     return this.phase === 'ready' && (this.#epoch?.wantsRenewal === true || this.#age.renewal <= now);
   }
 
-  /** Between a Renew and its answer it names the epoch that was asked for. */
+  /** It names the newest epoch that was asked for, which the Worker may be in already. */
   #sayClose(reason: CloseReason): void {
-    const epoch = this.phase === 'renewing' ? this.#renewals.serial : this.#epochNumber;
-    this.#control(closeControl(this.channelId, epoch, reason));
+    this.#control(closeControl(this.channelId, this.#renewals.serial, reason));
   }
 
   #control(body: ControlBody): void {

@@ -403,7 +403,20 @@ describe('what is wrong', () => {
     pair.session.renew(0);
     refuse(pair, RefusalReason.STALE, 2);
     expect(pair.events.at(-1)).toEqual({ kind: 'closed', ending: { reason: 'stale', retryAfter: 9, anew: true } });
-    expect(pair.controls.map((body) => body.case)).toEqual(['renew', 'renew']);
+    // Hub and Worker have the channel still: a refusal changes nothing there.
+    expect(pair.controls.map((body) => body.case)).toEqual(['renew', 'renew', 'close']);
+  });
+
+  it('a channel whose exchange failed says goodbye on its path, and one without a path does not', async () => {
+    const last = async (act: (pair: Pair) => void) => {
+      const pair = await new Cut().streaming();
+      act(pair);
+      pair.session.close(CloseReason.CLOSED_BY_CLIENT);
+      pair.drain();
+      return pair.controls.at(-1)?.case;
+    };
+    expect(await last((pair) => pair.session.lost(0, true))).toBe('close');
+    expect(await last((pair) => pair.session.lost(0))).toBe(undefined);
   });
 
   it('a rekey that is refused for good closes what nobody uses any more', async () => {
