@@ -9,6 +9,7 @@ fn place(of: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), of].iter().collect()
 }
 
+#[expect(clippy::print_stdout, reason = "a failing test shows what it was at")]
 fn replay(target: Target, input: &[u8]) {
     // Shown when the test fails.
     println!("{} {}", target.name, STANDARD.encode(input));
