@@ -14,6 +14,7 @@ pub mod hub;
 pub mod program;
 pub mod schema;
 pub mod trust;
+pub mod verdict;
 mod words;
 pub mod worker;
 

@@ -40,6 +40,16 @@ fn no_bug_that_was_fixed_is_back() {
 }
 
 #[test]
+fn the_verdicts_for_the_page_are_those_of_this_parser() {
+    let corpus = fs::read_to_string(place("corpus/outer")).expect("the corpus is there");
+    let verdicts = fs::read_to_string(place("verdicts/outer")).expect("the verdicts are there");
+    let verdict = |line| fuzz::verdict::of_outer(&STANDARD.decode(line).expect("a line is base64"));
+    let found: Vec<String> = corpus.lines().map(verdict).collect();
+    let kept: Vec<&str> = verdicts.lines().collect();
+    assert_eq!(found, kept, "run `cargo run -p fuzz --example verdicts`");
+}
+
+#[test]
 fn no_target_minds_an_empty_input() {
     TARGETS.iter().for_each(|target| replay(*target, &[]));
 }
