@@ -367,11 +367,13 @@ impl Handler<ControlToBrowser> for Session {
             self.opening.remove(&channel);
             self.renewing.end(&channel);
         }
-        if let Some((channel, serial)) = departure::renewed(&body) {
-            self.renewing.end(&channel);
-            if let Some(route) = self.mux.get_mut(&channel) {
-                route.epoch = route.epoch.max(serial);
-            }
+        if let Some((channel, serial)) = departure::answered(&body) {
+            self.renewing.answered(&channel, serial);
+        }
+        if let Some((channel, serial)) = departure::renewed(&body)
+            && let Some(route) = self.mux.get_mut(&channel)
+        {
+            route.epoch = route.epoch.max(serial);
         }
         self.outgoing.control(body);
         self.answered(ctx);
