@@ -4,18 +4,14 @@
 use alacritty_terminal::{
     grid::{Cursor, Dimensions, Grid},
     index::{Column, Line},
-    term::{
-        TermMode,
-        cell::{Cell, Flags},
-    },
+    term::cell::{Cell, Flags},
     vte::ansi::{Color, NamedColor},
 };
 
-use super::screen::Screen;
-
 /// Everything that shows, and everything that will show in what is written next.
+#[cfg(feature = "fuzzing")]
 #[must_use]
-pub fn looks(screen: &mut Screen) -> Vec<String> {
+pub fn looks(screen: &mut super::screen::Screen) -> Vec<String> {
     let mut looks = Vec::new();
     if let Some(primary) = screen.hidden_primary() {
         looks.extend(picture(&primary));
@@ -43,7 +39,11 @@ pub fn looks(screen: &mut Screen) -> Vec<String> {
     looks.push(format!("{:?}", screen.term().cursor_style()));
     // With origin mode on, no sequence reaches a row outside the region.
     let row = usize::try_from(grid.cursor.point.line.0).unwrap_or(0);
-    if !screen.mode().contains(TermMode::ORIGIN) || (region.0..region.1).contains(&row) {
+    if !screen
+        .mode()
+        .contains(alacritty_terminal::term::TermMode::ORIGIN)
+        || (region.0..region.1).contains(&row)
+    {
         looks.push(format!("{:?} {}", grid.cursor.point, waits(grid)));
     }
     looks
