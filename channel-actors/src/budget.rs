@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -40,6 +40,13 @@ struct Holder {
 struct Held {
     bytes: AtomicUsize,
     evicted: AtomicBool,
+    holdings: Mutex<Vec<Weak<dyn Holding>>>,
+}
+
+/// Where bytes of an account wait.
+pub(crate) trait Holding: Send + Sync {
+    /// Lets them all go, wherever their envelopes are; nothing enters any more.
+    fn let_go(&self);
 }
 
 /// One channel's part of a [`Budget`]. Kept by its lanes, and by every frame in them.
@@ -86,14 +93,15 @@ impl Budget {
         self.held.load(Ordering::Acquire)
     }
 
-    /// Lets the largest holder go, unless what those hold who have been told to go is enough. Their
-    /// bytes come back when their sockets end.
+    /// Lets the largest holder go, unless what those hold who are on their way is enough. Its bytes
+    /// come back here and now: its channel may have ended, and its socket take nothing.
     fn relieve(&self) {
         let largest = self.largest();
         if let Some(Holder { held, evict }) = largest
             && !held.evicted.swap(true, Ordering::AcqRel)
         {
             counter!(EVICTIONS).increment(1);
+            held.let_go();
             evict();
         }
     }
@@ -124,9 +132,26 @@ impl Held {
     fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Acquire)
     }
+
+    fn holdings(&self) -> MutexGuard<'_, Vec<Weak<dyn Holding>>> {
+        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn let_go(&self) {
+        let holdings = std::mem::take(&mut *self.holdings());
+        let living = holdings.iter().filter_map(Weak::upgrade);
+        living.for_each(|holding| holding.let_go());
+    }
 }
 
 impl Account {
+    /// What is to let go of its bytes when the channel is evicted.
+    pub(crate) fn enrol(&self, holding: Weak<dyn Holding>) {
+        let mut holdings = self.held.holdings();
+        holdings.retain(|known| known.strong_count() > 0);
+        holdings.push(holding);
+    }
+
     /// Takes so many bytes; false for a channel that has to go. May have another one evicted.
     pub(crate) fn take(&self, bytes: usize) -> bool {
         if self.held.evicted.load(Ordering::Acquire) {

@@ -18,9 +18,7 @@ use crate::{
     figures::{self, Counted, RenewalResult},
     guard::{Guard, Passed},
     limits::Limits,
-    messages::{
-        AnnounceAccess, Close, FromBrowser, FromWorker, MeetBrowser, MeetWorker, PathForgotten,
-    },
+    messages::{Close, FromBrowser, FromWorker, MeetBrowser, MeetWorker, PathForgotten},
     outlets::{ToClient, ToLink},
     parts::{Begin, ChannelParts},
     post::{Kept, Overrun, tell, tell_addr},
@@ -60,14 +58,14 @@ impl Channel {
     /// Starts it on the current arbiter.
     pub fn start(parts: ChannelParts) -> Addr<Self> {
         let mut context = Context::new();
-        context.set_mailbox_capacity(mailbox(&parts));
+        context.set_mailbox_capacity(parts.mailbox());
         let me = context.address().downgrade();
         context.run(Self::new(parts, me))
     }
 
     /// Starts it on another arbiter.
     pub fn start_on(arbiter: &ArbiterHandle, parts: ChannelParts) -> Addr<Self> {
-        let places = mailbox(&parts);
+        let places = parts.mailbox();
         Self::start_in_arbiter(arbiter, move |context| {
             context.set_mailbox_capacity(places);
             Self::new(parts, context.address().downgrade())
@@ -149,8 +147,9 @@ impl Channel {
         if self.is_fenced() {
             self.relay.fence();
         }
-        match self.relay.admit(from, &frame, now()) {
-            Verdict::Pass => self.pass(from.other(), frame, ctx),
+        let now = now();
+        match self.relay.admit(from, &frame, now) {
+            Verdict::Pass => self.pass(from.other(), frame, now, ctx),
             Verdict::Drop(reason) => figures::dropped(reason),
             Verdict::Close(reason) => {
                 figures::dropped(Dropped::Violation);
@@ -159,11 +158,11 @@ impl Channel {
         }
     }
 
-    fn pass(&mut self, to: Side, frame: Frame, ctx: &mut Context<Self>) {
+    fn pass(&mut self, to: Side, frame: Frame, now: Instant, ctx: &mut Context<Self>) {
         let bytes = frame.ciphertext().len() as u64;
-        let offered = match (to, &self.browser) {
-            (Side::Worker, _) => self.link.offer(frame),
-            (Side::Client, Some(browser)) => browser.offer(frame),
+        let offered = match (to, &mut self.browser) {
+            (Side::Worker, _) => self.link.offer(frame, now),
+            (Side::Client, Some(browser)) => browser.offer(frame, now),
             (Side::Client, None) => return figures::dropped(Dropped::StaleEpoch),
         };
         match offered {
@@ -177,15 +176,6 @@ impl Channel {
             Err(Overrun::Gone) => self.gone(to, ctx),
         }
         self.rearm(ctx);
-    }
-
-    /// A connection's actor has stopped; the Registry will say so in a moment.
-    fn gone(&mut self, side: Side, ctx: &mut Context<Self>) {
-        match (side, self.path()) {
-            (Side::Client, Some(path)) => self.path_gone(path, CloseReason::ConnectionLost, ctx),
-            (Side::Client, None) => {}
-            (Side::Worker, _) => self.end(Ending::Closed(CloseReason::ConnectionLost), None, ctx),
-        }
     }
 
     fn report_passed(&mut self, to: Side, bytes: u64) {
@@ -238,9 +228,17 @@ impl Channel {
         if !self.relay.close() {
             return;
         }
-        // On any other end what has passed may still arrive: an end's last word among it.
-        if let (Ending::Closed(CloseReason::Revoked), Some(browser)) = (ending, &self.browser) {
-            browser.fence.fall();
+        match ending {
+            Ending::Closed(CloseReason::Revoked) => {
+                if let Some(browser) = &self.browser {
+                    browser.fence.fall();
+                }
+                self.release(Dropped::Revoked);
+            }
+            // Whoever is too slow, or not there at all, would keep it for as long.
+            Ending::Closed(CloseReason::TooSlow) => self.release(Dropped::Overrun),
+            // What has passed may still arrive: an end's last word among it.
+            Ending::Closed(_) | Ending::Refused(_) => self.release_later(),
         }
         for _ in self.renewals.waiting() {
             figures::renewal(RenewalResult::Closed);
@@ -264,7 +262,8 @@ impl Channel {
     /// Sets the one timer, unless it fires early enough as it is: a chunk moves the deadline
     /// later, and a timer that fires too soon asks again.
     pub(crate) fn rearm(&mut self, ctx: &mut Context<Self>) {
-        let deadlines = [self.relay.deadline(), self.renewals.deadline()];
+        let lanes = self.lane_deadline();
+        let deadlines = [self.relay.deadline(), self.renewals.deadline(), lanes];
         let Some(deadline) = deadlines.into_iter().flatten().min() else {
             return;
         };
@@ -282,7 +281,9 @@ impl Channel {
     fn wake(&mut self, ctx: &mut Context<Self>) {
         self.timer = None;
         self.expire_renewals(now(), ctx);
-        match self.relay.expire(now()) {
+        let stuck = self.is_stuck(now());
+        let stuck = stuck.then_some(Ending::Closed(CloseReason::TooSlow));
+        match self.relay.expire(now()).or(stuck) {
             Some(ending) => self.end(ending, None, ctx),
             None if self.relay.is_closed() => {}
             None => self.rearm(ctx),
@@ -349,14 +350,6 @@ impl Actor for Channel {
     }
 }
 
-impl Handler<AnnounceAccess> for Channel {
-    type Result = ();
-
-    fn handle(&mut self, AnnounceAccess(changed): AnnounceAccess, _: &mut Context<Self>) {
-        self.link.say(Body::AccessChanged(changed));
-    }
-}
-
 impl Handler<FromBrowser> for Channel {
     type Result = ();
 
@@ -394,11 +387,6 @@ fn evict(channel: &WeakAddr<Channel>) {
         let reason = CloseReason::TooSlow;
         tell_addr(&channel, Close { reason });
     }
-}
-
-/// The window of either direction: both come by the one mailbox.
-fn mailbox(parts: &ChannelParts) -> usize {
-    2 * parts.limits.queue_frames
 }
 
 /// The runtime's clock, which a test can hold.

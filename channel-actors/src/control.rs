@@ -6,7 +6,7 @@ use schema::wire::{self, control::Body};
 use crate::{
     channel::Channel,
     figures,
-    messages::{ControlFromBrowser, ControlFromWorker},
+    messages::{AnnounceAccess, ControlFromBrowser, ControlFromWorker},
     refusal::RefusalReason,
     relay::{Ending, Relay, Side},
 };
@@ -100,5 +100,13 @@ impl Handler<ControlFromWorker> for Channel {
 
     fn handle(&mut self, ControlFromWorker(body): ControlFromWorker, ctx: &mut Context<Self>) {
         self.control_from_worker(body, ctx);
+    }
+}
+
+impl Handler<AnnounceAccess> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, AnnounceAccess(changed): AnnounceAccess, _: &mut Context<Self>) {
+        self.link.say(Body::AccessChanged(changed));
     }
 }

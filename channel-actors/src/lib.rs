@@ -12,7 +12,7 @@
 //! verdicts out.
 //!
 //! What it never does: without `endpoint` no cryptography is in reach, so the Hub cannot decrypt;
-//! the relay keeps no payload; no frame is ever skipped to catch up, a side that is too slow loses
+//! the relay keeps no payload but what waits for a socket; no frame is ever skipped to catch up, a side that is too slow loses
 //! the channel instead; no brain reads a clock, draws a random number or names an actor.
 //!
 //! Read next: [`limits`] for the numbers, [`relay`], then `endpoint`.
@@ -27,6 +27,7 @@ mod control;
 pub mod fence;
 pub mod figures;
 pub mod guard;
+pub mod lane;
 pub mod limits;
 pub mod messages;
 pub mod mux;

@@ -44,6 +44,12 @@ pub struct Limits {
     pub queue_frames: usize,
     /// Bytes that such a queue holds of what is not counted: claims, acknowledgements, pings.
     pub queue_slack_bytes: usize,
+    /// How long a frame may wait in such a queue. As long as a channel may wait for a path: a full
+    /// window over a connection of 14 KB/s. Whoever reads a byte now and then would hold it for ever.
+    pub lane_wait: Duration,
+    /// How long it may wait there after its channel has ended: what an end said last has arrived by
+    /// then, or nobody reads.
+    pub farewell: Duration,
     /// An acknowledgement is due after so many counted frames,
     pub ack_frames: u64,
     /// or so many bytes of their plaintext,
@@ -128,6 +134,8 @@ impl Default for Limits {
             window_bytes: 4 * 1024 * 1024,
             queue_frames: QUEUE_FRAMES,
             queue_slack_bytes: 1024 * 1024,
+            lane_wait: Duration::from_secs(5 * 60),
+            farewell: Duration::from_secs(30),
             ack_frames: 64,
             ack_bytes: 256 * 1024,
             ack_delay: Duration::from_secs(1),

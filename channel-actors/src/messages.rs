@@ -13,7 +13,7 @@ use schema::{
 use crate::{
     arrival::Arrival,
     close::CloseReason,
-    fence::Passing,
+    lane::Passing,
     parts::{BrowserSide, Renewal},
     post::Kept,
     refusal::Refusal,

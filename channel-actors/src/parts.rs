@@ -46,6 +46,13 @@ pub struct ChannelParts {
     pub budget: Arc<Budget>,
 }
 
+impl ChannelParts {
+    /// Places of its mailbox: the window of either direction, since both come by the one.
+    pub(crate) fn mailbox(&self) -> usize {
+        2 * self.limits.queue_frames
+    }
+}
+
 /// How a Channel begins.
 pub enum Begin {
     /// Announced to the Worker, as it is.

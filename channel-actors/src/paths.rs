@@ -17,7 +17,7 @@ use crate::{
     parts::Renewal,
     post::tell,
     refusal::{self, Refusal, RefusalReason},
-    relay::{Ending, Side},
+    relay::{Dropped, Ending, Side},
     renewals::PathId,
 };
 
@@ -42,6 +42,9 @@ impl Channel {
 
     /// The Worker went over to a new epoch.
     pub(crate) fn renewed(&mut self, renewed: wire::Renewed, ctx: &mut Context<Self>) {
+        if self.is_of_another(renewed.serial) {
+            return figures::renewal(RenewalResult::Late);
+        }
         let old_epoch = self.relay.epoch();
         let (serial, bytes) = (renewed.serial, renewed.noise.len());
         let was_renewing = self.relay.is_renewing();
@@ -87,15 +90,29 @@ impl Channel {
         self.counted.renewed(old.is_some());
         match old {
             Some(old) if self.renewals.awaits(old.path) => self.candidates.push(old),
-            Some(old) => old.say(close::close(self.id, old_epoch, CloseReason::Moved)),
+            Some(old) => {
+                // What waits there was sealed under keys that are over.
+                old.release(Dropped::StaleEpoch);
+                old.say(close::close(self.id, old_epoch, CloseReason::Moved));
+            }
             None => {}
         }
         self.introduce(ctx);
         true
     }
 
+    /// Whether an answer is to what an earlier actor of this channel has asked: a Worker that was
+    /// slow to read answers that first, and is at no fault.
+    fn is_of_another(&self, serial: u32) -> bool {
+        let asked_before = self.relay.is_renewing() || serial < self.renewals.newest();
+        asked_before && !self.renewals.knows(serial)
+    }
+
     /// The Worker refused a renewal: who asked for it is told, and nothing else changes.
     pub(crate) fn renewal_refused(&mut self, refused: wire::Refused, ctx: &mut Context<Self>) {
+        if self.is_of_another(refused.serial) {
+            return figures::renewal(RenewalResult::Late);
+        }
         let reason = RefusalReason::from_wire(refused.reason);
         let (Some(reason), Ok(())) = (reason, self.relay.renewal_refused()) else {
             return self.breach(Side::Worker, ctx);
@@ -148,6 +165,15 @@ impl Channel {
         let channel = self.id;
         tell(&self.forgotten, PathForgotten { channel, path });
         self.end_unless_awaited(Ending::Closed(why), ctx);
+    }
+
+    /// A connection's actor has stopped; the Registry will say so in a moment.
+    pub(crate) fn gone(&mut self, side: Side, ctx: &mut Context<Self>) {
+        match (side, self.path()) {
+            (Side::Client, Some(path)) => self.path_gone(path, CloseReason::ConnectionLost, ctx),
+            (Side::Client, None) => {}
+            (Side::Worker, _) => self.end(Ending::Closed(CloseReason::ConnectionLost), None, ctx),
+        }
     }
 
     /// A channel that waits for a path ends when no renewal is left that could bring one.

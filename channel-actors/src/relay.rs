@@ -60,7 +60,7 @@ pub enum Dropped {
     Revoked,
     /// It broke a rule, and its channel ended for that.
     Violation,
-    /// Its channel had no place left, and ended for that.
+    /// Its channel had no place left, or held too much for too long, and ended for that.
     Overrun,
     /// Its channel ended, or was full, before it came to it.
     Undelivered,

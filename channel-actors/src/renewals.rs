@@ -79,6 +79,12 @@ impl Renewals {
         self.asked.remove(at)?.path
     }
 
+    /// Whether this one was asked, and not answered.
+    #[must_use]
+    pub fn knows(&self, serial: u32) -> bool {
+        self.asked.iter().any(|asked| asked.serial == serial)
+    }
+
     /// A path went: what it asked for is answered to nobody.
     pub fn forget(&mut self, path: PathId) {
         let of_it = |asked: &&mut Asked| asked.path == Some(path);

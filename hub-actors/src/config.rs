@@ -217,8 +217,9 @@ impl Default for Quotas {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RelayConfig {
-    /// Frames of all channels that wait for their sockets. Beyond it the channel that holds the most
-    /// is closed. Default 268,435,456 (256 MiB): 49 channels that are as full as one may be.
+    /// Frames of all channels that wait for their sockets, and 256 bytes for each. Beyond it the
+    /// channel that holds the most is closed. Default 268,435,456 (256 MiB): 49 channels that are as
+    /// full of large frames as one may be, 40 of small ones.
     pub waiting_bytes: usize,
 }
 

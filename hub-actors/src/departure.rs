@@ -90,6 +90,17 @@ pub(crate) fn renewed(body: &Body) -> Option<(ChannelId, u32)> {
     Some((ChannelId::try_from(&id[..]).ok()?, serial))
 }
 
+/// The renewal that this message answers, by its channel and serial.
+pub(crate) fn answered(body: &Body) -> Option<(ChannelId, u32)> {
+    let (channel, serial) = renewed(body)?;
+    let refused = if let Body::Refused(refused) = body {
+        refused.serial
+    } else {
+        0
+    };
+    Some((channel, serial.max(refused)))
+}
+
 /// The channel that this message asks its Worker to renew, and the serial.
 pub(crate) fn asked(body: &Body) -> Option<(ChannelId, u32)> {
     let Body::Renew(renew) = body else {

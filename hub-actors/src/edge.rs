@@ -10,6 +10,10 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -27,7 +31,10 @@ use tokio::{
     time::Sleep,
 };
 
-use crate::http2::{Detached, Handover, Socket};
+use crate::{
+    http2::{Detached, Handover, Socket},
+    takeover::Lender,
+};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -48,6 +55,17 @@ pub(crate) struct Edge<S> {
     io: S,
     stall: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
+    over: Stall,
+}
+
+/// Whether a socket was given up since it took nothing: what it carried is told nothing else.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stall(Arc<AtomicBool>);
+
+impl Stall {
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Edge<S> {
@@ -57,11 +75,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Edge<S> {
             io,
             stall,
             stalled: None,
+            over: Stall::default(),
         }
     }
 
     /// Reads until the bytes differ from the HTTP/2 preface, or are it.
-    async fn sniff(io: S, stall: Duration) -> io::Result<(Protocol, Self)> {
+    pub(crate) async fn sniff(io: S, stall: Duration) -> io::Result<(Protocol, Self)> {
         let mut edge = Self::new(BytesMut::with_capacity(256), io, stall);
         let protocol = loop {
             let seen = edge.head.len().min(PREFACE.len());
@@ -93,14 +112,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Edge<S> {
             .stalled
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
         match sleep.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Ready(()) => {
+                self.over.0.store(true, Ordering::Release);
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
             Poll::Pending => Poll::Pending,
         }
     }
 }
 
+/// What the first bytes of a connection say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+pub(crate) enum Protocol {
     Http1,
     Http2,
 }
@@ -204,7 +227,7 @@ impl Transport for UnixStream {
 /// The per-connection service of `actix_server::ServerBuilder::{listen, listen_uds}`.
 pub(crate) fn edge<S, App, AppF, B>(
     app: impl Fn() -> App + Clone + Send + 'static,
-    http2: Handover,
+    http2: impl Fn() -> Handover + Clone + Send + 'static,
     patience: Patience,
 ) -> impl ServiceFactory<S, Config = (), Response = (), Error = (), InitError = ()>
 where
@@ -222,11 +245,15 @@ where
     B: MessageBody + 'static,
 {
     fn_factory(move || {
-        let (app, http2) = (app.clone(), http2.clone());
+        let (app, http2) = (app.clone(), http2());
         async move {
             let http1 = HttpService::build()
                 .client_request_timeout(patience.head)
                 .client_disconnect_timeout(Duration::from_secs(2))
+                .on_connect_ext(|io: &Lender<Edge<S>>, data| {
+                    io.offer(data);
+                    data.insert(io.look(|edge| edge.over.clone()));
+                })
                 .h1(map_config(app(), |()| AppConfig::default()))
                 .new_service(())
                 .await
@@ -243,7 +270,7 @@ where
                     match tokio::time::timeout(patience.head, sniffed).await {
                         Ok(Ok((Protocol::Http1, io))) => {
                             // Its errors are the peer's: a reset, a timeout, a malformed head.
-                            let _ended = http1.call((io, peer)).await;
+                            let _ended = http1.call((Lender::new(io), peer)).await;
                         }
                         Ok(Ok((Protocol::Http2, io))) => {
                             if let Ok(detached) = S::detach(io) {

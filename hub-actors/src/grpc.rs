@@ -1,23 +1,25 @@
 //! The doors of gRPC: the Worker's link, and the same unary calls as over Connect.
 
 use std::{
+    convert::Infallible,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use futures_util::Stream;
-use http::{Request as HttpRequest, Response as HttpResponse};
+use actix_rt::Arbiter;
+use http::{HeaderValue, Request as HttpRequest, Response as HttpResponse, header};
 use schema::wire::{
-    CreateRegistrationKeyRequest, CreateRegistrationKeyResponse, FromWorker,
-    GetHandshakeParametersRequest, GetHandshakeParametersResponse, ListWorkersRequest,
-    ListWorkersResponse, RegisterRequest, RegisterResponse, RevokeRegistrationKeyRequest,
-    RevokeRegistrationKeyResponse, SignInRequest, SignInResponse, SignOutRequest, SignOutResponse,
-    ToWorker, WhoAmIRequest, WhoAmIResponse, account_service_server::AccountService,
-    worker_link_server::WorkerLink, worker_registration_server::WorkerRegistration,
-    worker_service_server::WorkerService,
+    CreateRegistrationKeyRequest, CreateRegistrationKeyResponse, GetHandshakeParametersRequest,
+    GetHandshakeParametersResponse, ListWorkersRequest, ListWorkersResponse, RegisterRequest,
+    RegisterResponse, RevokeRegistrationKeyRequest, RevokeRegistrationKeyResponse, SignInRequest,
+    SignInResponse, SignOutRequest, SignOutResponse, WhoAmIRequest, WhoAmIResponse,
+    account_service_server::AccountService, worker_link_server,
+    worker_registration_server::WorkerRegistration, worker_service_server::WorkerService,
 };
-use tonic::{Code, Request, Response, Status, Streaming, metadata::MetadataMap};
+use tonic::{
+    Code, Request, Response, Status, body::Body, metadata::MetadataMap, server::NamedService,
+};
 use tower::{Layer, Service};
 
 use crate::{
@@ -27,6 +29,7 @@ use crate::{
     config::{Mode, ms},
     error::{Fault, Refusal},
     link,
+    link_stream::{Arrivals, Departures},
     origin::{Access, Provenance},
     rpc::Method,
     state::State,
@@ -93,15 +96,19 @@ impl Services {
     }
 }
 
-#[tonic::async_trait]
-impl WorkerLink for Services {
-    type ConnectStream = Pin<Box<dyn Stream<Item = Result<ToWorker, Status>> + Send>>;
+/// The door of links: what a generated one would be, with a stream of our own behind it.
+#[derive(Clone)]
+pub(crate) struct LinkDoor(pub(crate) Services);
 
-    async fn connect(
-        &self,
-        request: Request<Streaming<FromWorker>>,
-    ) -> Result<Response<Self::ConnectStream>, Status> {
-        let worker = self.worker(request.metadata()).await.map_err(|fault| {
+impl LinkDoor {
+    async fn connect(self, request: HttpRequest<Body>) -> Result<HttpResponse<Body>, Status> {
+        if request.uri().path() != "/leapmux.v1.WorkerLink/Connect" {
+            return Err(Status::unimplemented("there is no such method"));
+        }
+        let (head, body) = request.into_parts();
+        let Services(state) = &self.0;
+        let metadata = MetadataMap::from_headers(head.headers);
+        let worker = self.0.worker(&metadata).await.map_err(|fault| {
             telemetry::link_connect(LinkConnect::Error);
             Refusal::from(fault)
         })?;
@@ -109,15 +116,39 @@ impl WorkerLink for Services {
             telemetry::link_connect(LinkConnect::Credential);
             return Err(Status::unauthenticated(schema::wire::UNKNOWN_WORKER_TOKEN));
         };
-        let uses = request.extensions().get::<Uses>().cloned();
+        let uses = head.extensions.get::<Uses>().cloned();
+        // On the thread of its connection, which serves as an arbiter too.
+        let arbiter = Arbiter::try_current().ok_or_else(|| Status::unavailable("stopping"))?;
         let outgoing = link::start(
-            self.0.arbiters.next(),
-            Arc::clone(&self.0),
+            &arbiter,
+            Arc::clone(state),
             worker,
-            request.into_inner(),
+            Arrivals::new(body),
             uses.unwrap_or_default().link(),
         );
-        Ok(Response::new(Box::pin(outgoing)))
+        let mut answer = HttpResponse::new(Body::new(Departures::new(outgoing)));
+        let grpc = HeaderValue::from_static("application/grpc");
+        answer.headers_mut().insert(header::CONTENT_TYPE, grpc);
+        Ok(answer)
+    }
+}
+
+impl NamedService for LinkDoor {
+    const NAME: &'static str = worker_link_server::SERVICE_NAME;
+}
+
+impl Service<HttpRequest<Body>> for LinkDoor {
+    type Response = HttpResponse<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: HttpRequest<Body>) -> Self::Future {
+        let connected = self.clone().connect(request);
+        Box::pin(async move { Ok(connected.await.unwrap_or_else(Status::into_http)) })
     }
 }
 

@@ -43,20 +43,30 @@ pub(crate) struct Admitted {
 #[derive(Clone)]
 pub(crate) struct Handover {
     queue: mpsc::Sender<Admitted>,
-    places: Arc<Semaphore>,
+    places: Places,
+}
+
+/// Places for connections of HTTP/2, of all threads together.
+#[derive(Clone)]
+pub(crate) struct Places(Arc<Semaphore>);
+
+impl Places {
+    /// All of them.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(HTTP2_MAX)))
+    }
 }
 
 impl Handover {
     /// The way, and where it leads.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Admitted>) {
+    pub(crate) fn new(places: Places) -> (Self, mpsc::Receiver<Admitted>) {
         let (queue, connections) = mpsc::channel(HANDOVER);
-        let places = Arc::new(Semaphore::new(HTTP2_MAX));
         (Self { queue, places }, connections)
     }
 
     /// One too many is closed.
     pub(crate) async fn send(&self, detached: Detached, linkless: Duration) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&self.places.0).try_acquire_owned() else {
             tracing::debug!("too many connections of HTTP/2");
             return;
         };

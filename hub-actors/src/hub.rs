@@ -16,10 +16,9 @@ use crate::{
     admin,
     config::{HubConfig, Mode, ms},
     drain,
-    http2::Handover,
     listen::{self, Bound, SocketFile},
     messages::{Census, RefuseNew, SendAway, TakeCensus},
-    servers::{self, Grpc},
+    servers,
     start::{self, Foundation, StartError},
     state::{State, ask},
     telemetry,
@@ -208,7 +207,6 @@ struct Serving {
     socket: Option<SocketFile>,
     server: ServerHandle,
     admin: Option<ServerHandle>,
-    grpc: Grpc,
     stop: oneshot::Receiver<()>,
     done: watch::Sender<bool>,
 }
@@ -226,8 +224,6 @@ impl Serving {
         if let Some(admin) = self.admin {
             admin.stop(false).await;
         }
-        let _gone = self.grpc.shutdown.send(());
-        self.grpc.runtime.shutdown_background();
         drop(self.socket);
         Stopped {
             folder: self.folder,
@@ -249,9 +245,7 @@ fn serve(
         admin_addr,
         alive,
     } = foundation;
-    let (http2, connections) = Handover::new();
-    let grpc = servers::serve_grpc(&state, connections)?;
-    let (server, socket) = servers::serve_http(&state, listener, http2)?;
+    let (server, socket) = servers::serve_http(&state, listener)?;
     let handle = server.handle();
     actix_rt::spawn(server);
     let admin = match admin {
@@ -282,7 +276,6 @@ fn serve(
         socket,
         server: handle,
         admin,
-        grpc,
         stop: asked,
         done,
     };

@@ -24,11 +24,13 @@
 
 mod accounts;
 mod admin;
-mod arbiters;
 mod assembly;
+#[cfg(feature = "brains")]
+pub mod brains;
 mod caller;
 mod claim;
 mod clock;
+mod compact;
 mod config;
 mod departure;
 mod directory;
@@ -37,6 +39,8 @@ mod edge;
 mod error;
 mod events;
 mod folder;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod grant;
 mod grpc;
 mod http;
@@ -44,6 +48,7 @@ mod http2;
 mod hub;
 mod limiter;
 mod link;
+mod link_stream;
 mod listen;
 mod liveness;
 mod messages;
@@ -61,6 +66,7 @@ mod start;
 mod state;
 mod stay;
 mod store;
+mod takeover;
 mod telemetry;
 mod token;
 mod workers;

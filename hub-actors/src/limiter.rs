@@ -19,6 +19,20 @@ pub(crate) struct Rate {
     pub(crate) every: Duration,
 }
 
+/// Control messages that a peer may send at once, and how often one more. They are told, not
+/// offered: this is the bound of the mailboxes that they go to.
+pub(crate) const CONTROLS: Rate = Rate {
+    burst: 4_096,
+    every: Duration::from_millis(5),
+};
+
+/// And of a Worker: after a restart of the Hub, all of its channels come back within seconds. It may
+/// have 4,096 of them, and some answers to each.
+pub(crate) const LINK_CONTROLS: Rate = Rate {
+    burst: 4 * CONTROLS.burst,
+    every: CONTROLS.every,
+};
+
 #[derive(Debug)]
 struct Bucket {
     /// When it will be full again; each token moves this on by `every`.

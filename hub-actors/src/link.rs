@@ -28,13 +28,15 @@ use schema::{
     ids::ChannelId,
     wire::{self, FromWorker as Upstream, control::Body, from_worker, to_worker},
 };
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use crate::{
     clock,
+    compact::compact,
     config::ms,
     departure,
-    limiter::{Limiter, Rate},
+    limiter::{LINK_CONTROLS, Limiter},
+    link_stream::Arrivals,
     liveness::{Liveness, Silence},
     messages::{ChannelOverrun, DepartLink, LinkGuard, MeetLink},
     outbox::{self, Outbox, Outgoing},
@@ -45,11 +47,6 @@ use crate::{
     workers,
 };
 
-/// Control messages that a Worker may send at once, and how often one more.
-const CONTROL_RATE: Rate = Rate {
-    burst: 4_096,
-    every: Duration::from_millis(5),
-};
 /// A Worker that has not read its goodbye by then does not want to.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Mailbox places: frames are counted by their channels' windows, the rest is few.
@@ -95,7 +92,7 @@ pub(crate) fn start(
     arbiter: &ArbiterHandle,
     state: Arc<State>,
     worker: Worker,
-    incoming: Streaming<Upstream>,
+    incoming: Arrivals,
     in_use: Use,
 ) -> Outgoing {
     let (outbox, outgoing) = outbox::pair();
@@ -122,7 +119,7 @@ impl Link {
             worker,
             outbox,
             nonce: 1,
-            controls: Limiter::new(CONTROL_RATE),
+            controls: Limiter::new(LINK_CONTROLS),
             end: LinkEnd::Worker,
             _in_use: in_use,
         }
@@ -252,7 +249,7 @@ impl Link {
         if !matches!(self.phase, Phase::Linked(_)) {
             return self.leave(LinkEnd::Protocol, ctx);
         }
-        match Outer::parse(raw) {
+        match Outer::parse(compact(raw)) {
             Ok(Outer::Frame(frame)) => self.frame(frame, ctx),
             Ok(Outer::Control(body)) => self.control(body, ctx),
             Err(malformed) => {
@@ -269,6 +266,8 @@ impl Link {
             Route::To(route) => {
                 if route.frames.offer(FromWorker::new(frame)) == Err(Overrun::Full) {
                     tell_addr(&self.state.registry, ChannelOverrun { channel });
+                    // Said once, however much still comes.
+                    self.mux.remove(&channel, clock::now());
                 }
             }
             Route::Late => telemetry::stray_frame(Stray::Late),

@@ -4,7 +4,7 @@
 
 use std::{fmt, time::Duration};
 
-use actix::{Addr, Message, Recipient};
+use actix::{Addr, ArbiterHandle, Message, Recipient};
 use bytes::Bytes;
 use channel_actors::{
     PathId, Refusal,
@@ -20,6 +20,7 @@ use schema::{
 use crate::{
     claim::Claim,
     directory::NoSession,
+    edge::Stall,
     grant::Grant,
     registry::Registry,
     telemetry::{LinkEnd, SessionEnd, SessionKind},
@@ -74,6 +75,8 @@ pub(crate) enum SessionWays {
         frames: Recipient<ToBrowser>,
         control: Recipient<ControlToBrowser>,
         meet: Recipient<MeetBrowser>,
+        /// Its thread.
+        arbiter: ArbiterHandle,
     },
     /// One that watches, from a cursor on.
     Events {
@@ -163,13 +166,19 @@ pub struct Census {
     pub opening: usize,
     /// Credentials that something stands with.
     pub topics: usize,
+    /// Bytes of frames that wait for a socket.
+    pub waiting_bytes: usize,
 }
 
 impl Census {
     /// Whether nobody is here.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let waiting_bytes = 0;
+        Self {
+            waiting_bytes,
+            ..*self
+        } == Self::default()
     }
 }
 
@@ -250,11 +259,15 @@ pub(crate) struct SessionGuard {
     pub(crate) kind: SessionKind,
     /// Set before it is dropped by whoever knows better than "error".
     pub(crate) reason: SessionEnd,
+    pub(crate) stall: Stall,
     pub(crate) registry: Addr<Registry>,
 }
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {
+        if self.reason == SessionEnd::Error && self.stall.is_over() {
+            self.reason = SessionEnd::Slow;
+        }
         let gone = SessionGone {
             id: self.id,
             kind: self.kind,

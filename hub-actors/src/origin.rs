@@ -168,7 +168,9 @@ fn split_port(authority: &str) -> (&str, Option<u16>) {
         Some(at) => {
             let (name, port) = authority.split_at(end_of_name + at);
             // A port that is none makes the whole a name that nobody knows.
+            // `parse` would take a sign too.
             port.get(1..)
+                .filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
                 .and_then(|port| port.parse().ok())
                 .map_or((authority, Some(0)), |port| (name, Some(port)))
         }
@@ -246,6 +248,7 @@ mod tests {
             ":4327",
             "[::1",
             "localhost:",
+            "localhost:+4327",
         ];
         for name in strange {
             assert_eq!(

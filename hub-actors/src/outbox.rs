@@ -12,13 +12,16 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use channel_actors::fence::Passing;
+use channel_actors::lane::Passing;
 use futures_util::Stream;
-use schema::wire::{ToWorker as Downstream, to_worker};
-use tonic::Status;
+use schema::wire::to_worker;
 
 /// Control messages that may wait for the Worker to read; one that reads holds none for long.
 const CONTROLS_MAX: usize = 8_192;
+/// Bytes of them: a renewal of 3,192 bytes for each of 4,096 channels, and the rest of it.
+const CONTROL_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// With so many parcels it is worth looking whether frames are gone from their lanes.
+const SWEEP_MIN: usize = 16_384;
 
 /// A queue's two ends.
 pub(crate) fn pair() -> (Outbox, Outgoing) {
@@ -33,6 +36,9 @@ pub(crate) fn pair() -> (Outbox, Outgoing) {
 struct Queue {
     parcels: VecDeque<Parcel>,
     controls: usize,
+    control_bytes: usize,
+    /// So many parcels are too many if nothing is in them.
+    sweep_at: usize,
     /// Nothing more comes in.
     closed: bool,
     /// tonic's end is gone.
@@ -52,12 +58,13 @@ impl Queue {
         loop {
             match self.parcels.pop_front()? {
                 Parcel::Frame(passing) => {
-                    if let Some((frame, _passage)) = passing.pass() {
+                    if let Some(frame) = passing.pass() {
                         return Some(to_worker::Body::Relay(frame.into_bytes()));
                     }
                 }
                 Parcel::Control(body) => {
                     self.controls -= 1;
+                    self.control_bytes -= size(&body);
                     return Some(body);
                 }
             }
@@ -65,8 +72,26 @@ impl Queue {
     }
 
     fn push(&mut self, parcel: Parcel) {
+        if self.parcels.len() >= self.sweep_at {
+            self.sweep();
+        }
         self.parcels.push_back(parcel);
         self.wake();
+    }
+
+    /// Throws the envelopes away whose channels have let go of their frames: a Worker that does not
+    /// read would leave them here for ever.
+    fn sweep(&mut self) {
+        self.parcels.retain(|parcel| match parcel {
+            Parcel::Frame(passing) => passing.waits(),
+            Parcel::Control(_) => true,
+        });
+        self.sweep_at = SWEEP_MIN.max(2 * self.parcels.len());
+    }
+
+    fn clear(&mut self) {
+        self.parcels = VecDeque::new();
+        (self.controls, self.control_bytes) = (0, 0);
     }
 
     fn wake(&mut self) {
@@ -95,13 +120,15 @@ impl Outbox {
         Ok(())
     }
 
-    /// The rest is bounded by count.
+    /// The rest is bounded by count, and by its bytes.
     pub(crate) fn say(&self, body: to_worker::Body) -> Result<(), Stuck> {
         let mut queue = lock(&self.queue);
-        if queue.abandoned || queue.controls >= CONTROLS_MAX {
+        let bytes = queue.control_bytes + size(&body);
+        if queue.abandoned || queue.controls >= CONTROLS_MAX || bytes > CONTROL_BYTES_MAX {
             return Err(Stuck);
         }
         queue.controls += 1;
+        queue.control_bytes = bytes;
         queue.push(Parcel::Control(body));
         Ok(())
     }
@@ -117,8 +144,7 @@ impl Outbox {
         let queue = Arc::clone(&self.queue);
         move || {
             let mut queue = lock(&queue);
-            queue.parcels.clear();
-            queue.controls = 0;
+            queue.clear();
             queue.wake();
         }
     }
@@ -141,24 +167,33 @@ impl Drop for Outgoing {
     fn drop(&mut self) {
         let mut queue = lock(&self.queue);
         queue.abandoned = true;
-        queue.parcels.clear();
-        queue.controls = 0;
+        queue.clear();
     }
 }
 
 impl Stream for Outgoing {
-    type Item = Result<Downstream, Status>;
+    type Item = to_worker::Body;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<to_worker::Body>> {
         let mut queue = lock(&self.queue);
         if let Some(body) = queue.take() {
-            return Poll::Ready(Some(Ok(Downstream { body: Some(body) })));
+            return Poll::Ready(Some(body));
         }
         if queue.closed {
             return Poll::Ready(None);
         }
         queue.waker = Some(cx.waker().clone());
         Poll::Pending
+    }
+}
+
+const fn size(body: &to_worker::Body) -> usize {
+    match body {
+        to_worker::Body::Relay(raw) => raw.len(),
+        // Some words each.
+        to_worker::Body::Welcome(_)
+        | to_worker::Body::Heartbeat(_)
+        | to_worker::Body::Goodbye(_) => 0,
     }
 }
 
@@ -169,16 +204,16 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 
 #[cfg(test)]
 mod tests {
-    use channel_actors::fence::{Fence, Lane};
+    use channel_actors::{fence::Fence, lane::Lane, relay::Dropped};
     use futures_util::StreamExt as _;
     use schema::{frame::Frame, ids::ChannelId, wire::Heartbeat};
 
     use super::*;
 
-    fn frame(lane: &Lane) -> Passing {
+    fn frame(lane: &mut Lane) -> Passing {
         let id = ChannelId::from_bytes([7; 16]);
         let frame = Frame::new(id, 0, 1, 0, &[0xAB; 17]);
-        Passing::new(frame, lane.enter(63).unwrap())
+        lane.enter(frame, crate::clock::now()).unwrap()
     }
 
     fn lane() -> (Fence, Lane) {
@@ -189,21 +224,20 @@ mod tests {
     #[tokio::test]
     async fn no_frame_leaves_after_its_fence_has_fallen() {
         let (outbox, mut outgoing) = pair();
-        let (fence, lane) = lane();
-        (0..4).for_each(|_| assert!(outbox.frame(frame(&lane)).is_ok()));
+        let (fence, mut lane) = lane();
+        (0..4).for_each(|_| assert!(outbox.frame(frame(&mut lane)).is_ok()));
         assert!(outgoing.next().await.is_some());
         fence.fall();
         assert!(outbox.say(heartbeat()).is_ok());
-        let next = outgoing.next().await.unwrap().unwrap();
-        assert_eq!(next.body, Some(heartbeat()));
+        assert_eq!(outgoing.next().await, Some(heartbeat()));
         assert_eq!(lane.waiting(), 0);
     }
 
     #[tokio::test]
     async fn what_nobody_reads_is_taken_back_and_the_goodbye_last() {
         let (outbox, mut outgoing) = pair();
-        let (_fence, lane) = lane();
-        (0..4).for_each(|_| assert!(outbox.frame(frame(&lane)).is_ok()));
+        let (_fence, mut lane) = lane();
+        (0..4).for_each(|_| assert!(outbox.frame(frame(&mut lane)).is_ok()));
         assert!(outbox.say(heartbeat()).is_ok());
         outbox.drop_frames();
         assert_eq!(lane.waiting(), 0);
@@ -217,11 +251,11 @@ mod tests {
     #[tokio::test]
     async fn a_link_whose_stream_is_gone_is_told() {
         let (outbox, outgoing) = pair();
-        let (_fence, lane) = lane();
-        assert!(outbox.frame(frame(&lane)).is_ok());
+        let (_fence, mut lane) = lane();
+        assert!(outbox.frame(frame(&mut lane)).is_ok());
         drop(outgoing);
         assert_eq!(lane.waiting(), 0);
-        assert!(outbox.frame(frame(&lane)).is_err() && outbox.say(heartbeat()).is_err());
+        assert!(outbox.frame(frame(&mut lane)).is_err() && outbox.say(heartbeat()).is_err());
     }
 
     #[tokio::test]
@@ -248,6 +282,27 @@ mod tests {
         assert!(outbox.say(heartbeat()).is_err());
         assert!(outgoing.next().await.is_some());
         assert!(outbox.say(heartbeat()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_said_is_bounded_by_its_bytes_too() {
+        let (outbox, mut outgoing) = pair();
+        let large = || to_worker::Body::Relay(vec![0; CONTROL_BYTES_MAX / 4].into());
+        (0..4).for_each(|_| assert!(outbox.say(large()).is_ok()));
+        assert!(outbox.say(large()).is_err() && outbox.say(heartbeat()).is_ok());
+        assert!(outgoing.next().await.is_some());
+        assert!(outbox.say(large()).is_ok());
+    }
+
+    #[test]
+    fn envelopes_that_nothing_is_in_do_not_pile_up() {
+        let (outbox, outgoing) = pair();
+        for _ in 0..2 * SWEEP_MIN {
+            let (_fence, mut lane) = lane();
+            assert!(outbox.frame(frame(&mut lane)).is_ok());
+            lane.release(Dropped::Overrun);
+        }
+        assert!(lock(&outgoing.queue).parcels.len() <= SWEEP_MIN);
     }
 
     #[tokio::test]

@@ -1,51 +1,49 @@
 //! The two servers behind the one port, and the numbers they run with.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    num::NonZeroUsize, ops::RangeInclusive, sync::Arc, thread::available_parallelism,
+    time::Duration,
+};
 
 use actix_server::Server;
 use futures_util::StreamExt as _;
 use schema::wire::{
-    account_service_server::AccountServiceServer, worker_link_server::WorkerLinkServer,
+    account_service_server::AccountServiceServer,
     worker_registration_server::WorkerRegistrationServer,
     worker_service_server::WorkerServiceServer,
 };
 use tokio::{
     net::{TcpStream, UnixStream},
-    sync::{mpsc, oneshot},
+    sync::mpsc,
 };
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     config::ms,
     edge::{self, Patience},
-    grpc::{GuardLayer, Services},
+    grpc::{GuardLayer, LinkDoor, Services},
     http,
-    http2::{Admitted, Handover},
+    http2::{Admitted, Handover, Places},
     listen::{Listener, SocketFile},
     start::StartError,
     state::State,
 };
 
-/// The largest message of a link: a control message and its envelope.
-const LINK_MESSAGE_MAX: usize = schema::frame::CONTROL_MAX + 64;
 /// The largest message of a unary call over gRPC.
 const CALL_MESSAGE_MAX: usize = 256 * 1024;
 /// Bytes that a Worker may have under way to us: per stream, and per connection.
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-/// Threads of tonic's runtime, and of the HTTP/1.1 server.
-const THREADS: usize = 2;
-
-/// tonic's own runtime: its connections are many threads' work, an actor's are one's.
-pub(crate) struct Grpc {
-    pub(crate) runtime: tokio::runtime::Runtime,
-    pub(crate) shutdown: oneshot::Sender<()>,
-}
+/// The largest DATA frame of HTTP/2 that a peer may send: several messages of a link. In frames of
+/// the protocol's 16 KiB a frame of a channel costs two to five system calls.
+const DATA_FRAME_MAX: u32 = 256 * 1024;
+/// Threads: each carries connections of both protocols and the actors behind them, so that most of
+/// what happens to a frame happens on one. As many as there are cores, within reason.
+const THREADS: RangeInclusive<usize> = 2..=8;
 
 pub(crate) fn serve_http(
     state: &Arc<State>,
     listener: Listener,
-    http2: Handover,
 ) -> Result<(Server, Option<SocketFile>), StartError> {
     let times = &state.config.timeouts;
     let patience = Patience {
@@ -53,9 +51,15 @@ pub(crate) fn serve_http(
         stall: ms(times.write_stall_ms),
         linkless: ms(times.linkless_ms),
     };
+    let (places, behind) = (Places::new(), Arc::clone(state));
+    let http2 = move || {
+        let (http2, connections) = Handover::new(places.clone());
+        serve_grpc(&behind, connections);
+        http2
+    };
     let state = Arc::clone(state);
     let app = move || http::app(Arc::clone(&state));
-    let server = Server::build().workers(THREADS).disable_signals();
+    let server = Server::build().workers(threads()).disable_signals();
     Ok(match listener {
         Listener::Tcp(listener, _) => {
             let doors =
@@ -73,18 +77,15 @@ pub(crate) fn serve_http(
     })
 }
 
-pub(crate) fn serve_grpc(
-    state: &Arc<State>,
-    connections: mpsc::Receiver<Admitted>,
-) -> Result<Grpc, StartError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .thread_name("grpc")
-        .enable_all()
-        .build()?;
-    let (shutdown, asked) = oneshot::channel::<()>();
+fn threads() -> usize {
+    let cores = available_parallelism().map_or(*THREADS.start(), NonZeroUsize::get);
+    cores.clamp(*THREADS.start(), *THREADS.end())
+}
+
+/// tonic on the thread that calls this, beside the HTTP/1.1 server: it ends with its thread.
+fn serve_grpc(state: &Arc<State>, connections: mpsc::Receiver<Admitted>) {
     let services = Services(Arc::clone(state));
-    let link = WorkerLinkServer::new(services.clone()).max_decoding_message_size(LINK_MESSAGE_MAX);
+    let link = LinkDoor(services.clone());
     let registration =
         WorkerRegistrationServer::new(services.clone()).max_decoding_message_size(CALL_MESSAGE_MAX);
     let accounts =
@@ -93,6 +94,7 @@ pub(crate) fn serve_grpc(
     let router = tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(DATA_FRAME_MAX)
         .max_concurrent_streams(128)
         .http2_max_header_list_size(16 * 1024)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
@@ -102,24 +104,14 @@ pub(crate) fn serve_grpc(
         .add_service(registration)
         .add_service(accounts)
         .add_service(workers);
-    let sockets = ReceiverStream::new(connections).filter_map(|admitted| async {
-        // Attached here, on this runtime's reactor.
-        admitted.attach().ok().map(Ok::<_, std::io::Error>)
-    });
-    // Owned by the runtime, which the first thread shuts down.
-    runtime.spawn(async move {
-        let asked = async {
-            let _either_way = asked.await;
-        };
-        let served = router
-            .serve_with_incoming_shutdown(Box::pin(sockets), asked)
-            .await;
-        if let Err(error) = served {
+    let sockets = ReceiverStream::new(connections)
+        .filter_map(|admitted| async { admitted.attach().ok().map(Ok::<_, std::io::Error>) });
+    actix_rt::spawn(async move {
+        if let Err(error) = router.serve_with_incoming(Box::pin(sockets)).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the gRPC server ended"
             );
         }
     });
-    Ok(Grpc { runtime, shutdown })
 }

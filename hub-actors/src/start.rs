@@ -12,9 +12,7 @@ use schema::ids::{CredentialId, OrganisationId, UserId, WorkspaceId};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    accounts,
-    arbiters::Arbiters,
-    clock,
+    accounts, clock,
     config::{HubConfig, Mode},
     error::{Fault, Refusal},
     folder::{Folder, FolderError},
@@ -123,8 +121,6 @@ pub(crate) struct Foundation {
     pub(crate) alive: watch::Receiver<()>,
 }
 
-/// Threads that links and channels share.
-const ARBITERS: usize = 2;
 /// Renewals that ask the database at once: few beside the 256 that may wait for it.
 const RENEWING: usize = 32;
 
@@ -220,7 +216,6 @@ fn open_admin(address: &str) -> Result<Admin, StartError> {
 struct Kit {
     presence: Presence,
     limits: Arc<Limits>,
-    arbiters: Arbiters,
 }
 
 fn registry_parts(config: &HubConfig, store: &Store) -> (RegistryParts, Kit, watch::Receiver<()>) {
@@ -228,7 +223,6 @@ fn registry_parts(config: &HubConfig, store: &Store) -> (RegistryParts, Kit, wat
     let kit = Kit {
         presence: Presence::default(),
         limits: Arc::new(Limits::default()),
-        arbiters: Arbiters::start(ARBITERS),
     };
     let parts = RegistryParts {
         quotas: config.quotas.clone(),
@@ -236,7 +230,6 @@ fn registry_parts(config: &HubConfig, store: &Store) -> (RegistryParts, Kit, wat
         presence: kit.presence.clone(),
         limits: Arc::clone(&kit.limits),
         budget: Arc::new(Budget::new(config.relay.waiting_bytes)),
-        arbiters: kit.arbiters.clone(),
         alive,
         // Thousands of changes a millisecond would have to happen to meet the next life's.
         first_cursor: u64::try_from(clock::unix_ms())
@@ -282,7 +275,6 @@ fn state(
         registry,
         presence: kit.presence,
         limits: kit.limits,
-        arbiters: kit.arbiters,
         admin,
         solo_credential,
         sign_ins: Mutex::new(sign_ins),

@@ -15,7 +15,6 @@ use schema::ids::{CredentialId, UserId};
 use tokio::sync::Semaphore;
 
 use crate::{
-    arbiters::Arbiters,
     config::HubConfig,
     error::Fault,
     limiter::Limiter,
@@ -35,7 +34,6 @@ pub(crate) struct State {
     pub(crate) registry: Addr<Registry>,
     pub(crate) presence: Presence,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) arbiters: Arbiters,
     pub(crate) admin: User,
     /// What a solo admin's sessions and channels stand with.
     pub(crate) solo_credential: CredentialId,

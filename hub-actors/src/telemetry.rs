@@ -25,6 +25,7 @@ const SESSION_CONNECTS: &str = "leapmux_hub_session_connects_total";
 const SESSION_DISCONNECTS: &str = "leapmux_hub_session_disconnects_total";
 const LINKS: &str = "leapmux_hub_links";
 const DIRECTORY: &str = "leapmux_hub_directory_entries";
+const WAITING: &str = "leapmux_hub_relay_waiting_bytes";
 const LINK_CONNECTS: &str = "leapmux_hub_link_connects_total";
 const LINK_DISCONNECTS: &str = "leapmux_hub_link_disconnects_total";
 const SIGN_INS: &str = "leapmux_hub_sign_ins_total";
@@ -152,6 +153,11 @@ fn describe() {
     describe_gauge!(
         DIRECTORY,
         "Entries of the directory by table, at this scrape"
+    );
+    describe_gauge!(
+        WAITING,
+        Unit::Bytes,
+        "Frames that wait for a socket, at this scrape"
     );
     describe_counter!(LINK_CONNECTS, Unit::Count, "Attempts to link by outcome");
     describe_counter!(LINK_DISCONNECTS, Unit::Count, "Ended links by reason");
@@ -316,6 +322,7 @@ pub(crate) fn directory(census: Census) {
     for (table, entries) in tables {
         gauge!(DIRECTORY, "table" => table).set(entries as f64);
     }
+    gauge!(WAITING).set(census.waiting_bytes as f64);
 }
 
 pub(crate) fn sign_in(result: SignIn) {

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 mod commands;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod layers;
 mod lifecycle;
 mod logging;

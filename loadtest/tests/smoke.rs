@@ -194,6 +194,8 @@ fn clients_that_come_and_go_leave_nothing_behind() {
         "churn",
         "--cycles",
         "160",
+        "--warmup",
+        "0",
         "--plateaus",
         "2",
         "--cut-every",
@@ -204,7 +206,8 @@ fn clients_that_come_and_go_leave_nothing_behind() {
     let outcomes = ["gone", "cut_off", "failed"];
     let [gone, cut_off, failed] = outcomes.map(|one| number(&report, &format!("/outcomes/{one}")));
     assert_eq!((gone + cut_off, failed), (160.0, 0.0), "{report}");
-    assert!(number(&report, "/books/channels/came") >= 160.0, "{report}");
+    // One that was cut off may not have been open yet.
+    assert!(number(&report, "/books/channels/came") >= gone, "{report}");
     for kind in ["sessions", "channels"] {
         let left = number(&report, &format!("/plateaus/1/connected/{kind}"));
         assert_eq!(left, 0.0, "{kind} were left");

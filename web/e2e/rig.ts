@@ -1,15 +1,11 @@
 /** The real binary on loopback, and what every scenario needs of a page. */
 
-import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect, test as base, type BrowserContext, type Locator, type Page } from '@playwright/test';
-
-const BINARY = resolve(process.env['LEAPMUX_BIN'] ?? '../target/debug/leapmux');
-const READY_WITHIN_MS = 30_000;
-const STOPS_WITHIN_MS = 15_000;
+import { Daemon } from './daemon';
 
 /** One `leapmux solo` with a data folder of its own; it can be stopped and started again. */
 export class Solo {
@@ -18,7 +14,7 @@ export class Solo {
   /** `solo`, or a `hub` that asks for a token. */
   private role: 'solo' | 'hub' = 'solo';
   private publicUrl: string | undefined;
-  private child: ChildProcess | undefined;
+  private daemon: Daemon | undefined;
 
   private constructor(readonly dataDir: string) {}
 
@@ -43,20 +39,16 @@ export class Solo {
   async run(flags: string[]): Promise<void> {
     const port = this.url === '' ? '0' : new URL(this.url).port;
     const args = [this.role, '--data-dir', this.dataDir, '--listen', `127.0.0.1:${port}`, '--admin-listen', '127.0.0.1:0', ...flags];
-    const env = { ...process.env, SHELL: '/bin/bash', HOME: this.dataDir, LANG: 'C.UTF-8', ...(this.publicUrl && { LEAPMUX_HUB_PUBLIC_URL: this.publicUrl }) };
-    this.child = spawn(BINARY, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    await this.ready(this.child);
+    const env = { SHELL: '/bin/bash', HOME: this.dataDir, LANG: 'C.UTF-8', ...(this.publicUrl && { LEAPMUX_HUB_PUBLIC_URL: this.publicUrl }) };
+    const daemon = Daemon.launch(args, env);
+    this.daemon = daemon;
+    this.url = await daemon.hears(/^LeapMux is ready: (http:\S+)/m);
+    this.admin = await daemon.hears(/^Admin: (http:\S+)/m);
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    const child = this.child;
-    this.child = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise<void>((done) => child.once('exit', () => done()));
-    child.kill(signal);
-    const late = setTimeout(() => child.kill('SIGKILL'), STOPS_WITHIN_MS);
-    await gone;
-    clearTimeout(late);
+    await this.daemon?.stop(signal);
+    this.daemon = undefined;
   }
 
   async remove(): Promise<void> {
@@ -71,28 +63,6 @@ export class Solo {
       .split('\n')
       .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
       .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
-  }
-
-  private ready(child: ChildProcess): Promise<void> {
-    return new Promise((done, fail) => {
-      let said = '';
-      const timer = setTimeout(() => fail(new Error(`not ready in time:\n${said}`)), READY_WITHIN_MS);
-      const hear = (chunk: Buffer) => {
-        said += chunk.toString();
-        this.admin = /^Admin: (http:\S+)/m.exec(said)?.[1] ?? this.admin;
-        const ready = /^LeapMux is ready: (http:\S+)/m.exec(said)?.[1];
-        if (ready === undefined) return;
-        this.url = ready;
-        clearTimeout(timer);
-        done();
-      };
-      child.stdout?.on('data', hear);
-      child.stderr?.on('data', hear);
-      child.once('exit', (code) => {
-        clearTimeout(timer);
-        fail(new Error(`ended with ${code} before it was ready:\n${said}`));
-      });
-    });
   }
 }
 

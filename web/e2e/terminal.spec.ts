@@ -1,4 +1,4 @@
-import { expect, openShell, prompt, run, screen, shot, test } from './rig';
+import { axeInBothThemes, expect, openShell, prompt, run, screen, shot, test } from './rig';
 
 test('a person who opens the URL gets a prompt without a click, and true colour', async ({ page, solo }) => {
   await openShell(page, solo);
@@ -82,6 +82,31 @@ test('selecting copies and says so; several pasted lines are shown first', async
   await page.getByRole('button', { name: 'Paste', exact: true }).last().click();
   await page.keyboard.press('Enter');
   await expect(screen(page)).toContainText('two');
+});
+
+test('a link under another text says where it leads before it is opened', async ({ page, solo }) => {
+  await openShell(page, solo);
+  const target = `${solo.url}#linked`;
+  await run(page, `clear; printf '\\033]8;;${target}\\033\\\\bank.%s\\033]8;;\\033\\\\\\n' example`);
+  const link = await screen(page).getByText('bank.example', { exact: true }).last().boundingBox();
+  if (!link) throw new Error('no link');
+  const [x, y] = [link.x + 20, link.y + link.height / 2];
+  await page.mouse.move(x, y);
+  await expect(page.locator('.terminal-host').first()).toHaveAttribute('title', target);
+  await page.mouse.click(x, y);
+  await expect(page.locator('.toast')).toContainText(target);
+  await page.keyboard.down('Control');
+  await page.mouse.click(x, y);
+  await page.keyboard.up('Control');
+  const dialog = page.getByRole('dialog', { name: 'Open this link?' });
+  await expect(dialog.locator('pre')).toHaveText(target);
+  await expect(dialog).toContainText(new URL(target).host);
+  await expect(dialog.getByRole('button', { name: 'Cancel' })).toBeFocused();
+  await axeInBothThemes(page, 'link');
+  const opened = page.context().waitForEvent('page');
+  await dialog.getByRole('button', { name: 'Open' }).click();
+  expect((await opened).url()).toBe(target);
+  await expect(dialog).toBeHidden();
 });
 
 test('an ended shell says its code, and Enter starts a new one', async ({ page, solo }) => {

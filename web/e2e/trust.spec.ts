@@ -60,20 +60,40 @@ test('a Worker that falls back to the classic mode is asked about as well', asyn
   expect(await solo.metric(OPENS)).toBe(0);
 });
 
+/** When the banner's Approve was there, and whether it could be pressed; before the page is opened. */
+async function watchApprove(page: Page): Promise<() => Promise<{ at: number; disabled: boolean }[]>> {
+  await page.addInitScript(() => {
+    const seen: { at: number; disabled: boolean }[] = [];
+    new MutationObserver(() => {
+      const button = document.querySelector<HTMLButtonElement>('[data-region="banner"] button.primary');
+      if (button && seen.at(-1)?.disabled !== button.disabled) seen.push({ at: performance.now(), disabled: button.disabled });
+    }).observe(document, { subtree: true, childList: true, attributes: true });
+    Object.assign(globalThis, { approveSeen: seen });
+  });
+  return () => page.evaluate(() => (globalThis as unknown as { approveSeen: { at: number; disabled: boolean }[] }).approveSeen);
+}
+
 test('a second browser waits for approval, then both work in one terminal', async ({ browser, page, solo, complaints }) => {
+  const approveSeen = await watchApprove(page);
   await openShell(page, solo);
   const context = await browser.newContext({ viewport: { width: 1100, height: 700 } });
   await listen(context, complaints);
   const second = await context.newPage();
   await second.goto(solo.url);
   await expect(second.getByRole('heading', { name: 'Approve this device' })).toBeVisible({ timeout: 30_000 });
-  const words = await second.locator('.notice-block .large-words').textContent();
+  const shownWords = second.locator('.notice-block .large-words');
+  await expect(shownWords).toHaveText(/^[a-z]+(-[a-z]+){3}$/);
+  const words = await shownWords.textContent();
   await axeInBothThemes(second, 'approve-this-device');
 
   const banner = page.getByRole('alertdialog', { name: 'A new device wants to connect' });
   await expect(banner).toContainText(words ?? 'no words');
   await axeInBothThemes(page, 'new-device');
   await banner.getByRole('button', { name: 'Approve' }).click();
+  // A click that was on its way to something else finds it disabled for a second.
+  const [shown, usable] = await approveSeen();
+  expect([shown?.disabled, usable?.disabled]).toEqual([true, false]);
+  expect(usable!.at - shown!.at).toBeGreaterThan(900);
 
   await expect(screen(second)).toContainText('$', { timeout: 45_000 });
   await expect(second.getByRole('tab')).toHaveCount(1);

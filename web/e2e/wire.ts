@@ -1,11 +1,15 @@
-/** A wire between the page and the Hub that can be cut and mended. */
+/** A wire between two processes that can be cut, frozen and mended, and that notes what passes on it. */
 
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+import { Listener, type Said } from './listener';
 
 export class Wire {
+  /** The control messages of all relay sockets so far, in order of their ends. */
+  readonly said: Said[] = [];
   private readonly sockets = new Set<Socket>();
-  private cut_ = false;
-
+  /** Sockets that stand and lead nowhere. */
+  private readonly dead = new WeakSet<Socket>();
+  private isCut = false;
   private target = 0;
 
   private constructor(private readonly server: Server) {}
@@ -27,13 +31,24 @@ export class Wire {
     this.target = Number(new URL(url).port);
   }
 
+  /** All that stands breaks, and nothing new comes through. */
   cut(): void {
-    this.cut_ = true;
+    this.isCut = true;
     this.sockets.forEach((socket) => socket.destroy());
   }
 
   mend(): void {
-    this.cut_ = false;
+    this.isCut = false;
+  }
+
+  /** What stands goes on standing and carries nothing more; new sockets pass. */
+  freeze(): void {
+    this.sockets.forEach((socket) => this.dead.add(socket));
+  }
+
+  /** How often the page's end said it. */
+  count(body: Said['body']): number {
+    return this.said.filter((one) => one.body === body).length;
   }
 
   async close(): Promise<void> {
@@ -42,16 +57,26 @@ export class Wire {
   }
 
   private pass(near: Socket): void {
-    if (this.cut_ || this.target === 0) return void near.destroy();
+    if (this.isCut || this.target === 0) return void near.destroy();
     const far = connect(this.target, '127.0.0.1');
-    for (const [one, other] of [[near, far], [far, near]] as const) {
-      this.sockets.add(one);
-      one.pipe(other);
-      one.on('error', () => other.destroy());
-      one.on('close', () => {
-        this.sockets.delete(one);
-        other.destroy();
-      });
-    }
+    this.carry(near, far);
+    this.carry(far, near);
+  }
+
+  private carry(from: Socket, to: Socket): void {
+    const listener = new Listener((said) => this.said.push(said));
+    this.sockets.add(from);
+    from.on('data', (chunk) => {
+      if (this.dead.has(from)) return;
+      listener.hear(chunk);
+      if (!to.write(chunk)) from.pause();
+    });
+    to.on('drain', () => from.resume());
+    from.on('end', () => this.dead.has(from) || to.end());
+    from.on('error', () => this.dead.has(from) || to.destroy());
+    from.on('close', () => {
+      this.sockets.delete(from);
+      if (!this.dead.has(from)) to.destroy();
+    });
   }
 }

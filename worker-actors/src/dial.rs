@@ -57,13 +57,22 @@ impl FromStr for HubAddress {
             .map_err(|_| DialError::Address)?;
         let bare = uri.host().is_some_and(|host| !host.is_empty())
             && matches!(uri.path(), "" | "/")
-            && uri.query().is_none();
+            && uri.query().is_none()
+            && names_host_and_port(&uri);
         match uri.scheme_str() {
             Some("http") if bare => Ok(Self::Plain(uri)),
             Some("https") if bare => Ok(Self::Tls(uri)),
             _ => Err(DialError::Address),
         }
     }
+}
+
+/// No user name, and no port or one that is: what is none would be taken for the scheme's own.
+fn names_host_and_port(uri: &Uri) -> bool {
+    uri.authority().is_some_and(|authority| {
+        let whole = authority.as_str();
+        !whole.contains('@') && (whole == authority.host() || authority.port_u16().is_some())
+    })
 }
 
 /// Connects, in the time given.
@@ -116,6 +125,7 @@ fn endpoint(uri: Uri, time: Duration) -> Endpoint {
         .tcp_keepalive(Some(KEEPALIVE))
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
+        .max_frame_size(DATA_FRAME_MAX)
 }
 
 /// The built-in authorities, and those of the file.
@@ -143,6 +153,8 @@ fn causes(error: &dyn std::error::Error) -> String {
 
 /// What may be under way to us: the link's frames are bounded by the channels' windows.
 const WINDOW_BYTES: u32 = 4 << 20;
+/// The largest DATA frame of HTTP/2 that the Hub may send: several messages of the link.
+const DATA_FRAME_MAX: u32 = 256 << 10;
 /// So that the kernel, too, finds out about a dead peer.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
@@ -178,6 +190,9 @@ mod tests {
             "unix:hub",
             "https://hub/path",
             "http://h?q",
+            "http://h:",
+            "http://h:99999",
+            "http://u@h:80",
         ] {
             assert!(matches!(parse(bad), Err(DialError::Address)), "{bad}");
         }

@@ -16,6 +16,8 @@ mod device_book;
 pub mod devices;
 mod dial;
 mod entropy;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hub_link;
 pub mod hub_state;
 pub mod identity;

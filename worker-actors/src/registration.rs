@@ -202,7 +202,7 @@ fn known_hub(config: &WorkerConfig) -> KnownHub {
 }
 
 /// `id.secret`; the secret is 32 bytes, base64url without padding.
-fn parse(key: &str) -> Option<(&str, Zeroizing<[u8; 32]>)> {
+pub(crate) fn parse(key: &str) -> Option<(&str, Zeroizing<[u8; 32]>)> {
     let (id, secret) = key.trim().split_once('.')?;
     let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(secret).ok()?);
     let secret = <[u8; 32]>::try_from(decoded.as_slice()).ok()?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use channel_actors::endpoint::{Endpoint, SendError};
 use schema::wire::RpcError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tonic::Code;
 
 use crate::services::{
@@ -16,7 +16,6 @@ use crate::services::{
 /// Each stream's far side, and what is to be sent on it.
 pub(crate) struct Streams {
     open: BTreeMap<u64, Line>,
-    detached: watch::Sender<bool>,
     orders: mpsc::UnboundedSender<Order>,
     taken: Option<mpsc::UnboundedReceiver<Order>>,
 }
@@ -35,7 +34,6 @@ impl Default for Streams {
         let (orders, taken) = mpsc::unbounded_channel();
         Self {
             open: BTreeMap::new(),
-            detached: watch::Sender::new(false),
             orders,
             taken: Some(taken),
         }
@@ -52,7 +50,7 @@ impl Streams {
 
     /// A stream that a request has opened.
     pub(crate) fn open(&mut self, id: u64, endpoint: &mut Endpoint) -> Stream {
-        let (stream, far) = stream(id, self.orders.clone(), self.detached.subscribe());
+        let (stream, far) = stream(id, self.orders.clone());
         let line = Line {
             far,
             waiting: VecDeque::new(),
@@ -62,13 +60,6 @@ impl Streams {
         line.allow(endpoint, id);
         self.open.insert(id, line);
         stream
-    }
-
-    /// The channel has lost its client, or found it again. What a stream has credit for it goes on
-    /// taking; whether its service waits for more is the service's matter.
-    pub(crate) fn detached(&self, detached: bool) {
-        self.detached
-            .send_if_modified(|known| std::mem::replace(known, detached) != detached);
     }
 
     /// The client sent.

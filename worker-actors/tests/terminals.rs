@@ -170,7 +170,7 @@ async fn a_query_is_answered_when_nobody_looks_and_by_one_client_otherwise() {
         .open(id("t"), None, sh(script), 1)
         .expect("a terminal");
     // The model says that it is a VT102.
-    let answered = || String::from_utf8_lossy(&terminal.kept().1).contains("033   [   ?   6   c");
+    let answered = || String::from_utf8_lossy(&terminal.kept().2).contains("033   [   ?   6   c");
     eventually("the model's answer", answered).await;
     let mut one = Client::at(&terminal);
     let two = Client::at(&terminal);
@@ -275,10 +275,15 @@ async fn a_screen_is_stored_while_its_program_runs() {
         .open(id("t"), None, sh("echo kept; read line"), 5)
         .expect("a terminal");
     Client::at(&terminal).until_shown("kept").await;
-    // As after a crash: nothing is told to stop.
+    // As after a crash: nothing is told to stop. Where the output stood comes back with it, so that
+    // a client that saw more keeps its own screen.
     eventually("a stored screen", || {
         let found = roster(folder.path()).find(&id("t"));
-        found.is_some_and(|found| String::from_utf8_lossy(&found.kept().1).contains("kept"))
+        found.is_some_and(|found| {
+            let (_, sequence, screen) = found.kept();
+            let written = b"kept\r\n".len() as u64;
+            sequence == written && String::from_utf8_lossy(&screen).contains("kept")
+        })
     })
     .await;
     assert!(first.close(&id("t")).await);

@@ -9,7 +9,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `session`, `channel`, `stream` | the handles, which speak to the task in orders |
-//! | `task` | the task: a life with a transport, a life without |
+//! | `task`, `traffic` | the task: a life with a transport, a life without; what passes |
 //! | `opening`, `slot`, `hearing`, `flow` | one channel in it: its begin, its orders, what its endpoint tells, its streams |
 //! | `transport` | what carries, and what dials |
 //! | `back_off`, `pulse` | BRAINS: when to try again; whether anybody is there |
@@ -24,6 +24,7 @@ mod session;
 mod slot;
 mod stream;
 mod task;
+mod traffic;
 mod transport;
 mod trust;
 

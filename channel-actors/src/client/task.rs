@@ -1,4 +1,5 @@
 //! The task that owns the way to a Hub: a life with a transport, a life without, in turns.
+//! What passes in the first of them stands in `traffic`.
 //!
 //! Frames are sealed only when the writer has a place for them, so that sealing and queueing stay
 //! one step; and the writer runs beside the reader, so that a Hub which cannot write to us because
@@ -11,17 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use rand_core::CryptoRng;
-use schema::{frame::Outer, ids::ChannelId, wire::control::Body};
+use schema::{ids::ChannelId, wire::control::Body};
 use tokio::{
     sync::mpsc,
     time::{sleep, sleep_until, timeout},
 };
 
 use super::{
-    ConnectError, Dial, DialError, Signal, Transport,
+    Dial, DialError, Signal, Transport,
     back_off::BackOff,
     channel::Farewell,
     pulse::{Pulse, Silence},
@@ -29,10 +29,7 @@ use super::{
     slot::{Around, Slot},
     transport::Outgoing,
 };
-use crate::{
-    close::{self, CloseReason},
-    limits::Limits,
-};
+use crate::{close::CloseReason, limits::Limits};
 
 /// What the task owns.
 pub(super) struct Task {
@@ -43,9 +40,9 @@ pub(super) struct Task {
     pub(super) control: Vec<Body>,
     pub(super) orders: mpsc::WeakSender<Order>,
     pub(super) farewells: mpsc::UnboundedSender<Farewell>,
-    has_path: bool,
+    pub(super) has_path: bool,
     /// For dialling.
-    back_off: BackOff,
+    pub(super) back_off: BackOff,
 }
 
 /// How the handles reach the task.
@@ -232,7 +229,7 @@ impl Task {
     }
 
     /// Lets every channel do something.
-    fn each(&mut self, act: impl Fn(&mut Slot, &mut Around<'_>)) {
+    pub(super) fn each(&mut self, act: impl Fn(&mut Slot, &mut Around<'_>)) {
         let mut around = Around {
             now: now(),
             rng: &mut *self.rng,
@@ -245,134 +242,6 @@ impl Task {
 
     fn sweep(&mut self) {
         self.slots.retain(|_, slot| !slot.is_over());
-    }
-
-    /// Seals and queues as long as there is place; true when something may be left.
-    fn fill(&mut self, queue: &mpsc::Sender<Signal>) -> bool {
-        for body in std::mem::take(&mut self.control) {
-            let Ok(permit) = queue.try_reserve() else {
-                self.control.push(body);
-                continue;
-            };
-            permit.send(Signal::Message(Outer::Control(body).encode()));
-        }
-        let mut around = Around {
-            now: now(),
-            rng: &mut *self.rng,
-            has_path: self.has_path,
-        };
-        let mut more = !self.control.is_empty();
-        // Channels take turns frame by frame.
-        let mut busy: Vec<ChannelId> = self.slots.keys().copied().collect();
-        while !busy.is_empty() {
-            busy.retain(|channel| {
-                let Some(slot) = self.slots.get_mut(channel) else {
-                    return false;
-                };
-                let Ok(permit) = queue.try_reserve() else {
-                    more = true;
-                    return false;
-                };
-                match slot.outgoing(&mut around) {
-                    Some(outer) => permit.send(Signal::Message(outer.encode())),
-                    None => return false,
-                }
-                true
-            });
-        }
-        self.each(Slot::hear);
-        more
-    }
-
-    /// Takes what came; false when the transport is of no more use.
-    fn signal(&mut self, signal: Signal) -> bool {
-        match signal {
-            Signal::Message(raw) => self.message(raw),
-            Signal::Beat => true,
-        }
-    }
-
-    fn message(&mut self, raw: Bytes) -> bool {
-        match Outer::parse(raw) {
-            Ok(Outer::Frame(frame)) => {
-                let slot = self.slots.get_mut(&frame.channel());
-                if let Some(endpoint) = slot.and_then(Slot::endpoint) {
-                    endpoint.receive(frame, now());
-                }
-                true
-            }
-            Ok(Outer::Control(Body::Goodbye(goodbye))) => {
-                let after = Duration::from_millis(goodbye.reconnect_after_ms.into());
-                self.back_off.told(after);
-                false
-            }
-            Err(_) => false,
-            Ok(Outer::Control(body)) => {
-                self.control(&body);
-                true
-            }
-        }
-    }
-
-    fn control(&mut self, body: &Body) {
-        let mut around = Around {
-            now: now(),
-            rng: &mut *self.rng,
-            has_path: self.has_path,
-        };
-        let slot = channel_of(body).and_then(|id| self.slots.get_mut(&id));
-        let answer = slot.and_then(|slot| slot.control(body, &mut around));
-        self.control.extend(answer);
-    }
-
-    fn order(&mut self, order: Order) {
-        let channel = match order {
-            Order::Connect { answer, .. } if !self.has_path => {
-                // Who asked may have gone.
-                let _ = answer.send(Err(ConnectError::Disconnected));
-                return;
-            }
-            Order::Connect { parts, answer } => return self.connect(*parts, answer),
-            Order::End => return,
-            Order::Call { channel, .. }
-            | Order::Send { channel, .. }
-            | Order::EndStream { channel, .. }
-            | Order::Consumed { channel, .. }
-            | Order::Ping { channel, .. } => channel,
-        };
-        // What is dropped unanswered tells its handle that the channel is over.
-        if let Some(slot) = self.slots.get_mut(&channel) {
-            slot.order(order);
-        }
-    }
-
-    fn farewell(&mut self, farewell: &Farewell) {
-        match farewell {
-            Farewell::Call(channel, id) => {
-                if let Some(slot) = self.slots.get_mut(channel) {
-                    slot.cancel(*id);
-                }
-            }
-            Farewell::Channel(channel) => {
-                if let Some(slot) = self.slots.get_mut(channel) {
-                    slot.close();
-                }
-            }
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.slots.values().filter_map(Slot::deadline).min()
-    }
-
-    fn expire(&mut self) {
-        self.each(|slot, around| slot.expire(around));
-        for (channel, slot) in &self.slots {
-            if slot.is_over() {
-                let given_up = close::close(*channel, 0, CloseReason::ClosedByClient);
-                self.control.push(given_up);
-            }
-        }
     }
 
     /// Closes every channel, and waits for the writer as long as it takes anything.
@@ -390,22 +259,6 @@ impl Task {
         };
         tokio::join!(saying, writer);
     }
-}
-
-fn channel_of(body: &Body) -> Option<ChannelId> {
-    let bytes = match body {
-        Body::Opened(opened) => &opened.channel_id,
-        Body::Refused(refused) => &refused.channel_id,
-        Body::Renewed(renewed) => &renewed.channel_id,
-        Body::Close(close) => &close.channel_id,
-        Body::Open(_)
-        | Body::Incoming(_)
-        | Body::Renew(_)
-        | Body::AccessChanged(_)
-        | Body::AccessAcknowledged(_)
-        | Body::Goodbye(_) => return None,
-    };
-    ChannelId::try_from(&**bytes).ok()
 }
 
 /// Writes until there is nothing more to write, or the other side takes nothing.

@@ -22,6 +22,7 @@ impl Endpoint {
     /// [`answer_renewal`](Self::answer_renewal).
     pub fn detach(&mut self, now: Instant) {
         self.ready.clear();
+        self.path_stands = false;
         if self.closed().is_some() || self.is_detached() {
             return;
         }
@@ -67,6 +68,9 @@ impl Endpoint {
         let is_over = |until: Option<Instant>| until.is_some_and(|until| until <= now);
         if self.closed().is_some() {
             return;
+        }
+        if self.phase.may_send() {
+            self.receipts.expire(now);
         }
         if is_over(self.detached_until) {
             self.close(CloseReason::DetachedTooLong);
@@ -131,7 +135,8 @@ impl Endpoint {
     /// An answer was due. In the first epoch the channel ends, later only the path counts as lost.
     fn overdue(&mut self, now: Instant) {
         if self.established {
-            self.detach(now);
+            self.fall_back(now);
+            self.events.push_back(Event::Detached);
         } else {
             self.close(CloseReason::ClaimTimeout);
         }

@@ -54,6 +54,11 @@ pub struct Endpoint {
     pub(super) claimed: Instant,
     /// Worker: what the claim that is being looked at asks for.
     pub(super) asked: Vec<WorkspaceId>,
+    /// Whether a path has the channel, so that a Close would come to somebody. An exchange that
+    /// failed leaves it detached and the path as it is.
+    pub(super) path_stands: bool,
+    /// The same before the Renew that waits for its answer, which may go by a new path.
+    pub(super) path_stood: bool,
     /// From the loss of the path to an accepted claim.
     pub(super) detached_until: Option<Instant>,
     /// Since when nothing can come.
@@ -130,6 +135,8 @@ impl Endpoint {
             accepted_serial: 0,
             claimed: now,
             asked: Vec::new(),
+            path_stands: true,
+            path_stood: true,
             detached_until: None,
             stands_still: None,
             dropped: Dropped::default(),
@@ -173,7 +180,7 @@ impl Endpoint {
         if self.closed.is_some() {
             return;
         }
-        if self.phase != Phase::Detached {
+        if self.path_stands {
             let close = close::close(self.parties.channel, self.sent_under(), reason);
             self.ready.push_back(Outer::Control(close));
         }
@@ -250,7 +257,7 @@ impl Endpoint {
     /// the Worker may be ahead: so it is the one that was asked for.
     pub(super) fn sent_under(&self) -> u32 {
         match (self.phase, &self.renewals) {
-            (Phase::Renewing { .. }, Some(renewals)) => renewals.serial(),
+            (Phase::Renewing { .. } | Phase::Detached, Some(renewals)) => renewals.serial(),
             _ => self.epoch(),
         }
     }

@@ -49,6 +49,7 @@ impl Endpoint {
         let received = self.receipts.received();
         let renew = renewals.begin(&self.parties, epochs.newest(), received, rng)?;
         self.receipts.told();
+        self.path_stood = std::mem::replace(&mut self.path_stands, true);
         self.leave_epoch(now);
         self.ready.push_back(Outer::Control(renew));
         self.phase = Phase::Renewing {
@@ -103,6 +104,7 @@ impl Endpoint {
         let (number, born) = (renewal.serial, now);
         epochs.propose(renewal.base, Epoch { number, born, keys });
         self.accepted_serial = number;
+        self.path_stands = true;
         self.await_claim(now);
         Ok(control::Body::Renewed(wire::Renewed {
             channel_id: renew.channel_id.clone(),
@@ -161,6 +163,7 @@ impl Endpoint {
             self.dropped.renewals += 1;
             return;
         }
+        self.path_stands = self.path_stood;
         let reason = RefusalReason::from_wire(refused.reason).unwrap_or(RefusalReason::Malformed);
         match consequence(reason) {
             None => {
@@ -177,7 +180,7 @@ impl Endpoint {
 
     /// A rekey that was refused for good leaves a channel on the way that nobody uses any more.
     fn end_refused(&mut self, reason: CloseReason) {
-        if self.detached_until.is_none() {
+        if self.path_stands {
             let (channel, epoch) = (self.parties.channel, self.sent_under());
             let close = close::close(channel, epoch, CloseReason::ClosedByClient);
             self.ready.push_back(Outer::Control(close));

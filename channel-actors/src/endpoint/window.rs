@@ -114,6 +114,8 @@ pub(super) struct Receipts {
     acknowledged: u64,
     bytes: usize,
     first: Option<Instant>,
+    /// The delay is over: the next frame out is the Ack, whenever there is a place for it.
+    overdue: bool,
 }
 
 impl Receipts {
@@ -126,6 +128,7 @@ impl Receipts {
             acknowledged: 0,
             bytes: 0,
             first: None,
+            overdue: false,
         }
     }
 
@@ -139,8 +142,8 @@ impl Receipts {
     pub(super) fn take_due(&mut self, now: Instant) -> Option<u64> {
         let many = self.received - self.acknowledged >= self.frames_due;
         let large = self.bytes >= self.bytes_due;
-        let old = self.deadline().is_some_and(|deadline| deadline <= now);
-        if !(many || large || old) {
+        self.expire(now);
+        if !(many || large || self.overdue) {
             return None;
         }
         self.told();
@@ -157,10 +160,21 @@ impl Receipts {
         self.acknowledged = self.received;
         self.bytes = 0;
         self.first = None;
+        self.overdue = false;
     }
 
+    /// When [`expire`](Self::expire) wants to be asked; not again for what it has found due, which
+    /// may wait long for a place.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.first.map(|first| first + self.delay)
+        let first = self.first.filter(|_| !self.overdue);
+        first.map(|first| first + self.delay)
+    }
+
+    /// Time has passed.
+    pub(super) fn expire(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.overdue = true;
+        }
     }
 }
 
@@ -193,6 +207,18 @@ mod tests {
         assert_eq!(receipts.take_due(now + Duration::from_millis(999)), None);
         assert_eq!(receipts.take_due(now + Duration::from_secs(1)), Some(70));
         assert_eq!(receipts.deadline(), None);
+    }
+
+    #[test]
+    fn an_acknowledgement_that_is_due_and_finds_no_place_wakes_nobody_again() {
+        let now = Instant::now();
+        let mut receipts = Receipts::new(&Limits::default());
+        receipts.count(1, now);
+        let due = now + Duration::from_secs(1);
+        assert_eq!(receipts.deadline(), Some(due));
+        receipts.expire(due);
+        assert_eq!(receipts.deadline(), None);
+        assert_eq!(receipts.take_due(due), Some(1));
     }
 
     #[test]

@@ -9,8 +9,9 @@ use actix::{Actor, Addr, Context, Handler};
 use channel_actors::{
     Begin, BrowserSide, Channel, ChannelParts, CloseReason, Limits, LinkSide, PathId,
     budget::Budget,
-    fence::{Fence, Passage, Passing},
+    fence::Fence,
     guard::{ChannelReport, Guard},
+    lane::Passing,
     messages::{
         ControlFromWorker, ControlToBrowser, ControlToWorker, FromBrowser, FromWorker, MeetBrowser,
         MeetWorker, PathForgotten, ToBrowser, ToWorker,
@@ -31,7 +32,6 @@ pub(crate) struct Recorder {
     /// Keeps envelopes closed, like a socket whose peer does not read.
     stalled: bool,
     waiting: Vec<Passing>,
-    taken: Vec<Passage>,
 }
 
 pub(crate) enum Heard {
@@ -60,12 +60,11 @@ impl Actor for Recorder {
 impl Recorder {
     pub(crate) fn listen(stalled: bool) -> (Addr<Self>, mpsc::UnboundedReceiver<Heard>) {
         let (heard, hearing) = mpsc::unbounded_channel();
-        let (waiting, taken) = (Vec::new(), Vec::new());
+        let waiting = Vec::new();
         let recorder = Self {
             heard,
             stalled,
             waiting,
-            taken,
         };
         (recorder.start(), hearing)
     }
@@ -78,7 +77,7 @@ impl Recorder {
         if self.stalled {
             return self.waiting.push(passing);
         }
-        if let Some((frame, _)) = passing.pass() {
+        if let Some(frame) = passing.pass() {
             self.hear(Heard::Frame(to, frame));
         }
     }
@@ -111,8 +110,8 @@ impl Handler<Release> for Recorder {
 
     fn handle(&mut self, _: Release, _: &mut Context<Self>) {
         let passed = self.waiting.drain(..).filter_map(Passing::pass);
-        self.taken = passed.map(|(_, passage)| passage).collect();
-        self.hear(Heard::Released(self.taken.len()));
+        let passed = passed.count();
+        self.hear(Heard::Released(passed));
     }
 }
 

@@ -266,6 +266,24 @@ async fn a_worker_that_does_not_answer_a_renewal_in_ten_seconds_has_refused_it()
 }
 
 #[actix::test]
+async fn answers_to_what_an_earlier_actor_of_the_channel_asked_change_nothing() {
+    let begin = Begin::Renew(renewal(9));
+    let mut pair = Pair::of(Bench::begin(begin, Limits::default(), false));
+    assert!(matches!(pair.bench.hear().await, Heard::MeetWorker(_)));
+    pair.worker_is_asked(9, true).await;
+    // A Worker that was slow to read comes to them first.
+    pair.bench.worker_says(refused(7));
+    pair.bench.worker_says(renewed(8));
+    pair.bench.worker_says(renewed(9));
+    assert!(matches!(pair.bench.hear().await, Heard::MeetBrowser(_)));
+    let Heard::Control(Side::Client, Body::Renewed(told)) = pair.bench.hear().await else {
+        panic!("not renewed")
+    };
+    assert_eq!(told.serial, 9);
+    assert!(pair.bench.channel.connected());
+}
+
+#[actix::test]
 async fn a_channel_that_begins_with_a_renewal_ends_with_its_refusal() {
     tokio::time::pause();
     for answers in [true, false] {

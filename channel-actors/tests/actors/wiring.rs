@@ -1,6 +1,6 @@
 //! Opens, frames, ends.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler};
 use channel_actors::{
@@ -8,7 +8,7 @@ use channel_actors::{
     budget::Budget,
     guard::Guard,
     messages::{Close, ControlFromBrowser},
-    post::{Overrun, tell_addr},
+    post::{Kept, Overrun, tell_addr},
     relay::{Ending, Side},
 };
 use schema::{
@@ -116,9 +116,53 @@ async fn whoever_leaves_more_than_the_window_unread_loses_the_channel() {
     let report = bench.expect_end(CloseReason::TooSlow).await;
     assert_eq!(report.offender, None, "the sender may have sent too much");
     assert_eq!(report.to_browser.frames, 10);
-    // What was taken before is not lost with it.
+    // What waits is let go, wherever it waits.
     tell_addr(&bench.recorder, Release);
-    assert!(matches!(bench.hear().await, Heard::Released(10)));
+    assert!(matches!(bench.hear().await, Heard::Released(0)));
+}
+
+#[actix::test]
+async fn a_reader_that_is_never_done_loses_the_channel_and_one_that_is_keeps_it() {
+    tokio::time::pause();
+    let limits = Limits::default();
+    let patience = limits.lane_wait;
+    let budget = Arc::new(Budget::new(usize::MAX));
+    let begin = Begin::Open(wire::Incoming::default());
+    let bench = Bench::within(budget.clone(), begin, limits, true);
+    let mut bench = bench.answered().await;
+    assert_eq!(bench.offer_from_worker(frame(1, 0)), Ok(()));
+    while budget.held() == 0 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(patience - Duration::from_secs(1)).await;
+    tell_addr(&bench.recorder, Release);
+    assert!(matches!(bench.hear().await, Heard::Released(1)));
+    assert_eq!(bench.offer_from_worker(frame(2, 0)), Ok(()));
+    tokio::time::sleep(patience - Duration::from_secs(1)).await;
+    assert!(bench.channel.connected());
+    let report = bench.expect_end(CloseReason::TooSlow).await;
+    assert_eq!((report.offender, budget.held()), (None, 0));
+}
+
+#[actix::test]
+async fn what_a_channel_leaves_behind_that_its_ends_closed_waits_a_while_and_not_for_ever() {
+    tokio::time::pause();
+    let limits = Limits::default();
+    let farewell = limits.farewell;
+    let budget = Arc::new(Budget::new(usize::MAX));
+    let begin = Begin::Open(wire::Incoming::default());
+    let bench = Bench::within(budget.clone(), begin, limits, true);
+    let mut bench = bench.answered().await;
+    assert_eq!(bench.offer_from_browser(frame(1, 0)), Ok(()));
+    assert_eq!(bench.offer_from_worker(frame(2, 0)), Ok(()));
+    let close = channel_actors::close::close(id(), 0, CloseReason::ClosedByWorker);
+    tokio::task::yield_now().await;
+    bench.worker_says(close);
+    bench.expect_end(CloseReason::ClosedByWorker).await;
+    tokio::time::sleep(farewell / 2).await;
+    assert!(budget.held() > 0, "a last word may still arrive");
+    tokio::time::sleep(farewell).await;
+    assert_eq!(budget.held(), 0, "though its envelopes still wait");
 }
 
 #[actix::test]
@@ -135,7 +179,7 @@ async fn large_frames_that_nobody_reads_are_bounded_by_their_bytes() {
 
 #[actix::test]
 async fn a_wedged_browser_among_a_hundred_honest_ones_is_the_only_one_to_fall() {
-    let budget = Arc::new(Budget::new(1_000_000));
+    let budget = Arc::new(Budget::new(1_010_000));
     let begin = || Begin::Open(wire::Incoming::default());
     let opening = |stalled| Bench::within(budget.clone(), begin(), Limits::default(), stalled);
     let mut wedged = opening(true).answered().await;
@@ -144,12 +188,12 @@ async fn a_wedged_browser_among_a_hundred_honest_ones_is_the_only_one_to_fall() 
         honest.push(opening(false).answered().await);
     }
     let full = |correlation| Frame::new(id(), 0, correlation, 0, &[0; 20_000]);
-    // 49 * 20,030 bytes wait for it.
+    // 49 * (20,030 + 256) bytes wait for it.
     for correlation in 0..49 {
         assert_eq!(wedged.offer_from_worker(full(correlation)), Ok(()));
         tokio::task::yield_now().await;
     }
-    while budget.held() < 981_470 {
+    while budget.held() < 994_014 {
         tokio::task::yield_now().await;
     }
     // An honest one brings the last drop, and is not the one to go.
@@ -161,6 +205,7 @@ async fn a_wedged_browser_among_a_hundred_honest_ones_is_the_only_one_to_fall() 
     }
     let report = wedged.expect_end(CloseReason::TooSlow).await;
     assert_eq!(report.offender, None);
+    assert_eq!(budget.held(), 0, "though its envelopes still wait");
     assert!(honest.iter().all(|bench| bench.channel.connected()));
 }
 
@@ -199,6 +244,46 @@ async fn a_kept_recipient_keeps_the_bound_of_its_mailbox() {
     // Both directions come by the same mailbox.
     assert!((20..=22).contains(&taken), "{taken}");
     assert_eq!(offers.last(), Some(&Err(Overrun::Full)));
+}
+
+/// An actor that is held up by a test.
+struct Held(std::sync::mpsc::Receiver<()>);
+
+impl Actor for Held {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(20);
+    }
+}
+
+impl Handler<Close> for Held {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, _: &mut Context<Self>) {
+        // The test lets go by dropping the other end.
+        let _released = self.0.recv();
+    }
+}
+
+/// Which thread takes and which one offers is as in a Hub: they are two.
+#[actix::test]
+async fn a_kept_recipient_keeps_the_bound_for_a_busy_thread_beside_it() {
+    let (release, held) = std::sync::mpsc::channel();
+    let arbiter = actix::Arbiter::new();
+    let addr = Held::start_in_arbiter(&arbiter.handle(), move |_| Held(held));
+    let kept = Kept::new(addr.recipient::<Close>());
+    let offering = std::thread::spawn(move || {
+        let reason = CloseReason::TooSlow;
+        (0..1_000_000)
+            .filter(|_| kept.offer(Close { reason }).is_ok())
+            .count()
+    });
+    let taken = offering.join().expect("it does not panic");
+    // One is being handled.
+    assert!((20..=22).contains(&taken), "{taken}");
+    drop(release);
+    arbiter.stop();
 }
 
 #[actix::test]

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use channel_actors::{
-    CloseReason, Limits,
+    CloseReason, Limits, RefusalReason,
     close::close,
     endpoint::{Event, SendError},
+    refusal::refused_renewal,
     relay::Side,
 };
-use schema::wire::Role;
+use schema::{
+    frame::Outer,
+    wire::{Role, control::Body},
+};
 
 use super::{
     answered, asked, both_detach, come_back, from_client,
@@ -288,4 +292,41 @@ fn a_channel_may_wait_as_long_as_its_limits_say() {
     assert_eq!(wire.worker.deadline(), Some(wire.now + 7 * SECOND));
     wire.advance(7 * SECOND);
     assert_eq!(wire.worker.closed(), Some(CloseReason::DetachedTooLong));
+}
+
+/// What the client says when it is closed.
+fn last_word(wire: &mut Wire) -> Option<(u32, i32)> {
+    wire.client.close(CloseReason::ClosedByClient);
+    match wire.client.poll_outgoing(wire.now) {
+        Some(Outer::Control(Body::Close(close))) => Some((close.epoch, close.reason)),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_channel_whose_rekey_failed_says_goodbye_on_its_path_and_one_without_a_path_does_not() {
+    let mut wire = Wire::classic();
+    let renew = asked(&mut wire);
+    let busy = refused_renewal(channel(9), RefusalReason::Busy.into(), renew.serial);
+    tell_client(&mut wire, &busy);
+    assert!(wire.client.is_detached());
+    let reason = CloseReason::ClosedByClient.to_wire().into();
+    assert_eq!(last_word(&mut wire), Some((renew.serial, reason)));
+
+    let mut wire = Wire::classic();
+    asked(&mut wire);
+    wire.advance(30 * SECOND);
+    assert!(wire.client.is_detached());
+    assert_eq!(last_word(&mut wire), Some((1, reason)));
+
+    let mut wire = Wire::classic();
+    both_detach(&mut wire);
+    assert_eq!(last_word(&mut wire), None);
+
+    let mut wire = Wire::classic();
+    both_detach(&mut wire);
+    let renew = asked(&mut wire);
+    let busy = refused_renewal(channel(9), RefusalReason::Busy.into(), renew.serial);
+    tell_client(&mut wire, &busy);
+    assert_eq!(last_word(&mut wire), None);
 }

@@ -344,7 +344,7 @@ impl Far {
                 opens_stream,
                 ..
             } => {
-                self.stream = self.stream.or(opens_stream.then_some(id));
+                self.stream = self.stream.or_else(|| opens_stream.then_some(id));
                 assert_eq!(endpoint.respond(id, Ok(payload)), Ok(()));
             }
             Event::StreamData { id, data } => {

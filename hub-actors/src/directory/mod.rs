@@ -370,7 +370,14 @@ impl Directory {
             channels: running,
             opening: self.channels.len() - running,
             topics: self.topics.len(),
+            waiting_bytes: 0,
         }
+    }
+
+    /// Users of whom anything is counted.
+    #[cfg(feature = "brains")]
+    pub(crate) fn users(&self) -> usize {
+        self.users.len()
     }
 
     fn leave_topic(&mut self, credential: &CredentialId, leave: impl FnOnce(&mut Topic)) {

@@ -417,10 +417,7 @@ fn interleavings() -> Vec<Vec<Step>> {
 fn a_revocation_that_races_a_renewal_wins_in_every_order() {
     for order in interleavings() {
         for is_known in [false, true] {
-            assert!(
-                revoked_in(&order, is_known),
-                "{order:?}, known: {is_known}"
-            );
+            assert!(revoked_in(&order, is_known), "{order:?}, known: {is_known}");
         }
     }
 }

@@ -144,13 +144,8 @@ impl Registry {
     /// Every fence falls before anybody is told anything.
     pub(super) fn revoke(&mut self, credential: CredentialId) {
         let began = clock::now();
+        self.fences.fall(&credential);
         let revoked = self.directory.revoke(credential, began);
-        for (channel, session) in &revoked.paths {
-            let known = self.channels.get(channel);
-            if let Some(fence) = known.and_then(|known| known.fences.get(session)) {
-                fence.fall();
-            }
-        }
         telemetry::revocation(clock::now().saturating_duration_since(began));
         for (channel, session) in revoked.paths {
             self.close_path(session, &[channel], CloseReason::Revoked);

@@ -5,7 +5,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, Addr, AsyncContext as _, Context, Handler, MessageResult, Recipient, SpawnHandle,
+    Actor, Addr, ArbiterHandle, AsyncContext as _, Context, Handler, MessageResult, Recipient,
+    SpawnHandle,
 };
 use channel_actors::{
     Channel, CloseReason, Limits, RefusalReason,
@@ -21,9 +22,9 @@ use schema::ids::{ChannelId, UserId, WorkerId};
 use tokio::sync::watch;
 
 use crate::{
-    arbiters::Arbiters,
     config::Quotas,
     directory::{Directory, NoSession},
+    edge::Stall,
     events::{EventLog, Missed},
     messages::{
         About, AdmitSession, Census, Depart, DepartLink, LinkGuard, LinkId, MeetLink, MeetSession,
@@ -34,9 +35,12 @@ use crate::{
     telemetry::{self, LinkEnd, SessionEnd},
 };
 
+mod fences;
 mod gone;
 mod open;
 mod renew;
+
+pub(crate) use self::fences::Fences;
 
 /// What a Registry is made of.
 pub(crate) struct RegistryParts {
@@ -45,7 +49,6 @@ pub(crate) struct RegistryParts {
     pub(crate) presence: Presence,
     pub(crate) limits: Arc<Limits>,
     pub(crate) budget: Arc<Budget>,
-    pub(crate) arbiters: Arbiters,
     /// Closes when the Registry is no more.
     pub(crate) alive: watch::Sender<()>,
     /// Where this life's event cursors begin.
@@ -58,6 +61,7 @@ pub(crate) struct Registry {
     sessions: BTreeMap<SessionId, KnownSession>,
     links: BTreeMap<WorkerId, KnownLink>,
     channels: BTreeMap<ChannelId, KnownChannel>,
+    fences: Fences,
     /// Wakes at the end of a session's credential.
     expiries: BTreeMap<SessionId, SpawnHandle>,
     events: EventLog,
@@ -69,7 +73,6 @@ struct Kit {
     presence: Presence,
     limits: Arc<Limits>,
     budget: Arc<Budget>,
-    arbiters: Arbiters,
     _alive: watch::Sender<()>,
 }
 
@@ -83,6 +86,7 @@ enum Ways {
         frames: Recipient<ToBrowser>,
         control: Recipient<ControlToBrowser>,
         meet: Recipient<MeetBrowser>,
+        arbiter: ArbiterHandle,
     },
     Events(Kept<Notice>),
 }
@@ -108,6 +112,7 @@ impl Registry {
             sessions: BTreeMap::new(),
             links: BTreeMap::new(),
             channels: BTreeMap::new(),
+            fences: Fences::new(),
             expiries: BTreeMap::new(),
             events: EventLog::new(parts.first_cursor),
             parts: Kit {
@@ -115,7 +120,6 @@ impl Registry {
                 presence: parts.presence,
                 limits: parts.limits,
                 budget: parts.budget,
-                arbiters: parts.arbiters,
                 _alive: parts.alive,
             },
         }
@@ -232,11 +236,13 @@ impl Handler<MeetSession> for Registry {
                 frames,
                 control,
                 meet,
+                arbiter,
             } => (
                 Ways::Relay {
                     frames,
                     control,
                     meet,
+                    arbiter,
                 },
                 None,
             ),
@@ -321,6 +327,7 @@ impl Handler<AdmitSession> for Registry {
             id,
             kind,
             reason,
+            stall: Stall::default(),
             registry: ctx.address(),
         })
     }
@@ -366,7 +373,11 @@ impl Handler<TakeCensus> for Registry {
     type Result = MessageResult<TakeCensus>;
 
     fn handle(&mut self, _: TakeCensus, _: &mut Context<Self>) -> MessageResult<TakeCensus> {
-        let census: Census = self.directory.census();
-        MessageResult(census)
+        let waiting_bytes = self.parts.budget.held();
+        let census = self.directory.census();
+        MessageResult(Census {
+            waiting_bytes,
+            ..census
+        })
     }
 }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use actix::{
-    ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, ResponseActFuture,
-    WrapFuture as _,
+    ActorFutureExt as _, Addr, ArbiterHandle, AsyncContext as _, Context, Handler,
+    ResponseActFuture, WrapFuture as _,
 };
 use channel_actors::{
     Begin, BrowserSide, Channel, ChannelParts, LinkSide, Refusal, RefusalReason, fence::Fence,
@@ -80,10 +80,11 @@ impl Registry {
         let link = self.directory.commit(reservation).inspect_err(|_| {
             self.directory.release(reservation);
         })?;
-        let fence = Fence::new();
+        let fence = self.fences.raise(order.grant.credential());
         let browser = self.browser_side(order.session, fence.clone());
         let link = self.link_side(order.grant.worker(), link);
-        let (Some(browser), Some(link)) = (browser, link) else {
+        let arbiter = self.arbiter_of(order.session);
+        let (Some(browser), Some(link), Some(arbiter)) = (browser, link, arbiter) else {
             self.directory.release(reservation);
             return Err(RefusalReason::WorkerOffline);
         };
@@ -95,7 +96,7 @@ impl Registry {
         let begin = Begin::Open(incoming(order));
         let fences = [(order.session, fence)].into();
         let parts = self.parts_of(order.channel, &order.grant, begin, browser, link, me);
-        self.start_channel(parts, fences);
+        self.start_channel(&arbiter, parts, fences);
         Ok(())
     }
 
@@ -128,13 +129,22 @@ impl Registry {
 
     pub(super) fn start_channel(
         &mut self,
+        arbiter: &ArbiterHandle,
         parts: ChannelParts,
         fences: BTreeMap<SessionId, Fence>,
     ) {
         let channel = parts.channel;
-        let addr = Channel::start_on(self.parts.arbiters.next(), parts);
+        let addr = Channel::start_on(arbiter, parts);
         let known = KnownChannel { addr, fences };
         self.channels.insert(channel, known);
+    }
+
+    /// The thread of a session, which becomes that of the channels it asks for.
+    pub(super) fn arbiter_of(&self, session: SessionId) -> Option<ArbiterHandle> {
+        match &self.sessions.get(&session)?.ways {
+            Ways::Relay { arbiter, .. } => Some(arbiter.clone()),
+            Ways::Events(_) => None,
+        }
     }
 
     /// How a channel speaks to a session, as long as it is here.
@@ -143,6 +153,7 @@ impl Registry {
             frames,
             control,
             meet,
+            ..
         } = &self.sessions.get(&session)?.ways
         else {
             return None;

@@ -10,7 +10,7 @@ use actix::{
 use channel_actors::{
     Begin, Refusal, RefusalReason, fence::Fence, messages::PassRenewal, messages::PathForgotten,
 };
-use schema::wire;
+use schema::{ids::CredentialId, wire};
 
 use super::{KnownChannel, Registry};
 use crate::{
@@ -122,17 +122,18 @@ impl Registry {
         let link = self.directory.commit(reservation).inspect_err(|_| {
             self.directory.release(reservation);
         })?;
-        let fence = Fence::new();
+        let fence = self.fences.raise(order.grant.credential());
         let browser = self.browser_side(order.session, fence.clone());
         let worker = order.grant.worker();
-        let (Some(browser), Some(link)) = (browser, self.link_side(worker, link)) else {
+        let (link, arbiter) = (self.link_side(worker, link), self.arbiter_of(order.session));
+        let (Some(browser), Some(link), Some(arbiter)) = (browser, link, arbiter) else {
             self.directory.release(reservation);
             return Err(RefusalReason::WorkerOffline);
         };
         let begin = Begin::Renew(renewal(order));
         let fences = [(order.session, fence)].into();
         let parts = self.parts_of(order.channel, &order.grant, begin, browser, link, me);
-        self.start_channel(parts, fences);
+        self.start_channel(&arbiter, parts, fences);
         Ok(())
     }
 
@@ -144,7 +145,7 @@ impl Registry {
             Err(Some(reason)) => return refuse(reason.into()),
             Err(None) => return self.again(order, tries),
         }
-        let Some((addr, fence)) = self.fence_of(channel, session) else {
+        let Some((addr, fence)) = self.fence_of(channel, session, order.grant.credential()) else {
             return self.again(order, tries);
         };
         let Some(browser) = self.browser_side(session, fence) else {
@@ -176,9 +177,14 @@ impl Registry {
         &mut self,
         channel: schema::ids::ChannelId,
         session: SessionId,
+        credential: &CredentialId,
     ) -> Option<(Addr<channel_actors::Channel>, Fence)> {
         let KnownChannel { addr, fences } = self.channels.get_mut(&channel)?;
-        Some((addr.clone(), fences.entry(session).or_default().clone()))
+        let raised = || self.fences.raise(credential);
+        Some((
+            addr.clone(),
+            fences.entry(session).or_insert_with(raised).clone(),
+        ))
     }
 }
 

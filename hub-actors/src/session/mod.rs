@@ -11,6 +11,8 @@
 //! | [`relay`] | Session: a mux and a parser |
 //! | [`opening`] | opens that are under way |
 //! | [`renewing`] | renewals that are under way |
+//! | [`reading`] | what the socket sent |
+//! | [`gauge`] | how long a frame says that it is |
 //! | [`outgoing`] | what waits for the socket, up to its fence |
 //! | [`watcher`] | Watcher: what changed, in JSON |
 
@@ -24,23 +26,27 @@ use actix_web_actors::ws::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
-use self::{relay::Session, watcher::Watcher};
+use self::{gauge::Gauge, relay::Session, watcher::Watcher};
 use crate::{
     caller::Caller,
     clock,
     config::ms,
     directory::NoSession,
+    edge::Stall,
     error::{Fault, Quota, Refusal},
     http,
     liveness::Liveness,
     messages::{AdmitSession, SessionGuard},
     state::{State, ask},
     store::credentials,
+    takeover::Offer,
     telemetry::{self, SessionConnect, SessionEnd, SessionKind},
 };
 
+mod gauge;
 mod opening;
 mod outgoing;
+mod reading;
 mod relay;
 mod renewing;
 mod watcher;
@@ -67,11 +73,17 @@ pub(crate) async fn open_relay(
         Ok(admitted) => admitted,
         Err(refused) => return refused,
     };
-    let session = Session::new(state, caller, guard);
+    let Some(offer) = request.conn_data::<Offer>() else {
+        // Every connection that the edge lets in has one.
+        return HttpResponse::InternalServerError().finish();
+    };
     let answer = handshake_with_protocols(&request, &[SUBPROTOCOL]);
     upgraded(
         answer
-            .map(|mut answer| answer.streaming(session.run(payload)))
+            .map(|mut answer| {
+                let session = Session::new(state, caller, guard, offer.take());
+                answer.streaming(session.run(payload))
+            })
             .map_err(actix_web::Error::from),
     )
 }
@@ -89,7 +101,8 @@ pub(crate) async fn open_events(
     };
     let cursor = cursor(request.query_string());
     let actor = Watcher::new(state, caller, guard, cursor);
-    let answer = WsResponseBuilder::new(actor, &request, incoming(payload))
+    let incoming = incoming(payload, WATCHER_MESSAGE_MAX);
+    let answer = WsResponseBuilder::new(actor, &request, incoming)
         .frame_size(WATCHER_MESSAGE_MAX)
         .start();
     upgraded(answer)
@@ -169,6 +182,10 @@ async fn admit(
             return Err(refused(SessionConnect::Draining, draining));
         }
     };
+    let mut guard = guard;
+    if let Some(stall) = request.conn_data::<Stall>() {
+        guard.stall = stall.clone();
+    }
     let credential = caller.credential.clone();
     let live = state
         .store
@@ -201,9 +218,16 @@ fn tick<A>(
 }
 
 /// What a socket sent, up to its end, however it ended: actix-web-actors would throw away what came
-/// just before a connection broke, a Close among it.
-fn incoming(payload: web::Payload) -> impl Stream<Item = Result<Bytes, PayloadError>> {
-    payload.take_while(|chunk| ready(chunk.is_ok()))
+/// just before a connection broke, a Close among it. It is an error that a frame is longer than
+/// `max`, and known before the frame is here.
+fn incoming(payload: web::Payload, max: usize) -> impl Stream<Item = Result<Bytes, PayloadError>> {
+    let mut gauge = Gauge::new(max);
+    let chunks = payload.take_while(|chunk| ready(chunk.is_ok()));
+    chunks.map(move |chunk| {
+        let chunk = chunk?;
+        let judged = gauge.look(&chunk);
+        judged.map_or(Err(PayloadError::Overflow), |()| Ok(chunk))
+    })
 }
 
 /// Why a session that was admitted may not begin.

@@ -22,6 +22,8 @@ use crate::{
 
 /// Opens of one session that may be under way in the Hub.
 const OPENING_MAX: usize = 64;
+/// Message 1 in the post-quantum mode (docs/protocol.md, section 3).
+const NOISE_MAX: usize = 3_184;
 
 /// An open that is under way in the Hub, until its channel introduces itself.
 pub(super) struct Opening {
@@ -31,7 +33,10 @@ pub(super) struct Opening {
 }
 
 impl Session {
-    pub(super) fn may_open(&self, channel: ChannelId) -> Result<(), Refusal> {
+    pub(super) fn may_open(&self, channel: ChannelId, open: &wire::Open) -> Result<(), Refusal> {
+        if open.noise.len() > NOISE_MAX {
+            return Err(RefusalReason::Malformed.into());
+        }
         if self.opening.contains_key(&channel) {
             return Err(RefusalReason::Duplicate.into());
         }

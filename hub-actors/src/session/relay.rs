@@ -1,12 +1,13 @@
 //! ACTOR Session: a browser's or command line's channels. A mux and a parser.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Handler, Recipient,
     StreamHandler, WrapFuture as _,
 };
 use actix_http::ws::{Codec, Item};
+use actix_rt::Arbiter;
 use actix_web::{Error, web};
 use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
 use bytes::Bytes;
@@ -31,6 +32,7 @@ use super::{
     code, incoming, not_met,
     opening::{Opening, open_channel},
     outgoing::Outgoing,
+    reading::Reading,
     renewing::Renewing,
     tick,
 };
@@ -39,11 +41,14 @@ use crate::{
     caller::Caller,
     claim::Claim,
     clock,
+    compact::compact,
     config::ms,
     departure,
+    limiter::{CONTROLS, Limiter},
     liveness::{Liveness, Silence},
     messages::{ChannelOverrun, Depart, MeetSession, SessionGuard, SessionWays},
     state::{State, ask},
+    takeover::Taken,
     telemetry::{self, SessionEnd, Stray},
 };
 
@@ -58,10 +63,12 @@ pub(crate) struct Session {
     mux: Mux<BrowserRoute>,
     received: Received,
     pub(super) outgoing: Outgoing,
+    taken: Rc<Taken>,
     assembly: Assembly,
     liveness: Liveness,
     pub(super) opening: BTreeMap<ChannelId, Opening>,
     pub(super) renewing: Renewing,
+    controls: Limiter<()>,
 }
 
 struct BrowserRoute {
@@ -72,14 +79,21 @@ struct BrowserRoute {
 }
 
 impl Session {
-    pub(super) fn new(state: Arc<State>, caller: Caller, guard: SessionGuard) -> Self {
+    pub(super) fn new(
+        state: Arc<State>,
+        caller: Caller,
+        guard: SessionGuard,
+        taken: Taken,
+    ) -> Self {
         Self {
+            taken: Rc::new(taken),
             mux: Mux::new(&state.limits),
             outgoing: Outgoing::default(),
             assembly: Assembly::new(WEBSOCKET_MESSAGE_MAX),
             liveness: super::liveness(&state),
             opening: BTreeMap::new(),
             renewing: Renewing::default(),
+            controls: Limiter::new(CONTROLS),
             received: Received::toward(Side::Worker),
             state,
             caller,
@@ -87,19 +101,21 @@ impl Session {
         }
     }
 
-    /// Runs it on a socket that was upgraded; the stream is the body of the response.
+    /// Runs it on a socket that was upgraded; the stream is the body of the response, which stays
+    /// empty: the session reads and writes the socket itself. The payload is what a client said
+    /// before it was answered.
     pub(super) fn run(self, payload: web::Payload) -> impl Stream<Item = Result<Bytes, Error>> {
-        let socket = self.outgoing.socket();
+        let socket = self.outgoing.socket(Rc::clone(&self.taken));
         let codec = Codec::new().max_size(WEBSOCKET_MESSAGE_MAX);
         socket(Box::pin(WebsocketContext::with_codec(
             self,
-            incoming(payload),
+            incoming(payload, WEBSOCKET_MESSAGE_MAX),
             codec,
         )))
     }
 
     fn outer(&mut self, raw: Bytes, ctx: &mut WebsocketContext<Self>) {
-        match Outer::parse(raw) {
+        match Outer::parse(compact(raw)) {
             Ok(Outer::Frame(frame)) => self.frame(frame, ctx),
             Ok(Outer::Control(body)) => self.control(body, ctx),
             Err(malformed) => {
@@ -117,6 +133,8 @@ impl Session {
                 let frame = FromBrowser::new(self.guard.id.into(), frame);
                 if route.frames.offer(frame) == Err(Overrun::Full) {
                     tell_addr(&self.state.registry, ChannelOverrun { channel });
+                    // Said once, however much still comes.
+                    self.mux.remove(&channel, clock::now());
                 }
             }
             Route::Late => telemetry::stray_frame(Stray::Late),
@@ -129,6 +147,9 @@ impl Session {
     }
 
     fn control(&mut self, body: Body, ctx: &mut WebsocketContext<Self>) {
+        if self.controls.take(&(), clock::now()).is_err() {
+            return self.leave(SessionEnd::Protocol, ctx);
+        }
         match body {
             Body::Open(open) => self.open(open, ctx),
             Body::Renew(renew) => self.renew(renew, ctx),
@@ -143,6 +164,27 @@ impl Session {
                 self.leave(SessionEnd::Protocol, ctx);
             }
         }
+        self.answered(ctx);
+    }
+
+    /// Something was said to the client; it may ask no faster than it reads.
+    fn answered(&mut self, ctx: &mut WebsocketContext<Self>) {
+        if self.outgoing.is_overrun() {
+            self.leave(SessionEnd::Slow, ctx);
+        }
+    }
+
+    /// What frames wait before is not heard yet.
+    fn silent(&mut self, ctx: &mut WebsocketContext<Self>) {
+        let is_slow = self.outgoing.holds_frames();
+        self.leave(
+            if is_slow {
+                SessionEnd::Slow
+            } else {
+                SessionEnd::Silent
+            },
+            ctx,
+        );
     }
 
     fn open(&mut self, open: wire::Open, ctx: &mut WebsocketContext<Self>) {
@@ -153,7 +195,7 @@ impl Session {
             // Whatever is no id is no Worker either.
             return self.refuse(channel, RefusalReason::NotFound.into());
         };
-        if let Err(refusal) = self.may_open(channel) {
+        if let Err(refusal) = self.may_open(channel, &open) {
             return self.refuse(channel, refusal);
         }
         let claim = Claim::default();
@@ -242,15 +284,14 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut WebsocketContext<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
+        ctx.add_stream(Reading::new(Rc::clone(&self.taken)));
         tick(
             ctx,
             ms(self.state.config.timeouts.ping_after_ms),
             |session, ctx| match session.liveness.judge(clock::now()) {
                 Silence::Fine => {}
                 Silence::Ask => session.outgoing.message(Message::Ping(Bytes::new())),
-                Silence::Dead => {
-                    session.leave(SessionEnd::Silent, ctx);
-                }
+                Silence::Dead => session.silent(ctx),
             },
         );
         let me = ctx.address();
@@ -258,6 +299,8 @@ impl Actor for Session {
             frames: me.clone().recipient(),
             control: me.clone().recipient(),
             meet: me.clone().recipient(),
+            // Each thread of the server is one.
+            arbiter: Arbiter::current(),
         };
         let meet = MeetSession {
             id: self.guard.id,
@@ -314,19 +357,26 @@ impl Handler<ToBrowser> for Session {
 impl Handler<ControlToBrowser> for Session {
     type Result = ();
 
-    fn handle(&mut self, ControlToBrowser(body): ControlToBrowser, _: &mut WebsocketContext<Self>) {
+    fn handle(
+        &mut self,
+        ControlToBrowser(body): ControlToBrowser,
+        ctx: &mut WebsocketContext<Self>,
+    ) {
         if let Some(channel) = departure::ended(&body) {
             self.mux.remove(&channel, clock::now());
             self.opening.remove(&channel);
             self.renewing.end(&channel);
         }
-        if let Some((channel, serial)) = departure::renewed(&body) {
-            self.renewing.end(&channel);
-            if let Some(route) = self.mux.get_mut(&channel) {
-                route.epoch = route.epoch.max(serial);
-            }
+        if let Some((channel, serial)) = departure::answered(&body) {
+            self.renewing.answered(&channel, serial);
+        }
+        if let Some((channel, serial)) = departure::renewed(&body)
+            && let Some(route) = self.mux.get_mut(&channel)
+        {
+            route.epoch = route.epoch.max(serial);
         }
         self.outgoing.control(body);
+        self.answered(ctx);
     }
 }
 
@@ -350,7 +400,10 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
             Ok(Message::Continuation(Item::FirstBinary(bytes))) => Fragment::First(bytes),
             Ok(Message::Continuation(Item::Continue(bytes))) => Fragment::Next(bytes),
             Ok(Message::Continuation(Item::Last(bytes))) => Fragment::Last(bytes),
-            Ok(Message::Ping(bytes)) => return self.outgoing.message(Message::Pong(bytes)),
+            Ok(Message::Ping(bytes)) => {
+                self.outgoing.message(Message::Pong(bytes));
+                return self.answered(ctx);
+            }
             Ok(Message::Pong(_) | Message::Nop) => return,
             Ok(Message::Close(_)) => {
                 self.guard.reason = SessionEnd::Client;

@@ -77,6 +77,13 @@ impl Renewing {
         }
     }
 
+    /// One was answered; a newer one of the same channel still waits for its own answer.
+    pub(super) fn answered(&mut self, channel: &ChannelId, serial: u32) {
+        if self.is_newest(channel, serial) {
+            self.channels.remove(channel);
+        }
+    }
+
     fn is_newest(&self, channel: &ChannelId, serial: u32) -> bool {
         let asked = self.channels.get(channel);
         asked.is_some_and(|asked| asked.serial == serial)
@@ -132,9 +139,7 @@ impl Session {
 
     /// Changes nothing of the channel.
     fn refuse_renewal(&mut self, channel: ChannelId, serial: u32, refusal: Refusal) {
-        if self.renewing.is_newest(&channel, serial) {
-            self.renewing.end(&channel);
-        }
+        self.renewing.answered(&channel, serial);
         figures::renewal_refused(refusal.reason);
         let refused = refusal::refused_renewal(channel, refusal, serial);
         self.outgoing.control(refused);
@@ -184,5 +189,34 @@ fn busy(channel: ChannelId) -> Refusal {
     Refusal {
         reason: RefusalReason::Busy,
         retry_after: Duration::from_millis(250 + drawn % 1_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::wire::control::Body;
+
+    use super::*;
+    use crate::departure;
+
+    #[test]
+    fn the_answer_to_an_older_renewal_does_not_end_a_newer_one() {
+        let channel = ChannelId::from_bytes([7; 16]);
+        let mut renewing = Renewing::default();
+        for serial in [5, 6] {
+            assert!(renewing.begin(channel, serial).is_ok());
+        }
+        let close = wire::Close::default();
+        assert!(renewing.keep(&channel, &close));
+        for (serial, epoch) in [(5, 6), (6, 0)] {
+            let reason = RefusalReason::Stale.into();
+            let body: Body = refusal::refused_renewal(channel, reason, serial);
+            let answered = departure::answered(&body);
+            assert_eq!(answered, Some((channel, serial)));
+            renewing.answered(&channel, serial);
+            let dated = renewing.date(&channel, close.clone());
+            assert_eq!(dated.epoch, epoch);
+        }
+        assert_eq!(renewing.end(&channel), None);
     }
 }

@@ -1,5 +1,7 @@
 //! Frames that never arrive are in the books all the same.
 
+use schema::wire::{self, from_worker, to_worker};
+
 use crate::{
     stage::{Stage, stage},
     support::{frame, open},
@@ -24,6 +26,11 @@ async fn what_nobody_reads_is_counted_when_its_connection_ends() {
     for correlation in 320..340 {
         worker.send(frame(1, correlation, &[7; 17])).await;
     }
+    // Its answer comes behind them: the link has read them all.
+    let question = wire::Heartbeat { nonce: 1 };
+    worker.say(from_worker::Body::Heartbeat(question)).await;
+    let answer = to_worker::Body::Heartbeat(wire::Heartbeat { nonce: 2 });
+    while worker.next().await.expect("the link stands") != answer {}
     hub.settled().await;
     let books = hub.books().await;
     // Some waited for the browser's socket, others had not come so far.

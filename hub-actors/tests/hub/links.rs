@@ -4,7 +4,7 @@ use hub_actors::Mode;
 use schema::wire::{self, LinkGoodbyeReason, control::Body, from_worker, to_worker};
 use tonic::Code;
 
-use crate::support::{TestHub, TestWorker, frame, hello, public_key};
+use crate::support::{Browser, TestHub, TestWorker, frame, hello, open, public_key};
 
 #[tokio::test]
 async fn a_wrong_token_is_refused_with_its_grpc_code() {
@@ -37,6 +37,30 @@ async fn welcome_says_how_to_stay_alive() {
     assert_eq!(
         (welcome.heartbeat_after_ms, welcome.dead_after_ms),
         (5_000, 10_000)
+    );
+}
+
+#[tokio::test]
+async fn a_worker_may_answer_for_thousands_of_channels_at_once() {
+    let hub = TestHub::solo().await;
+    let bundled = hub.bundled().await;
+    let mut worker = TestWorker::link(&hub, bundled.worker_token.expose()).await;
+    let mut browser = Browser::open(&hub).await;
+    open(&mut browser, &mut worker, 1, bundled.worker_id.as_str()).await;
+    for change in 0..12_000 {
+        let acknowledged = wire::AccessAcknowledged {
+            channel_id: vec![1; 16].into(),
+            change,
+        };
+        worker.send(Body::AccessAcknowledged(acknowledged)).await;
+    }
+    worker
+        .say(from_worker::Body::Heartbeat(wire::Heartbeat { nonce: 1 }))
+        .await;
+    let answer = worker.next().await;
+    assert_eq!(
+        answer,
+        Some(to_worker::Body::Heartbeat(wire::Heartbeat { nonce: 2 }))
     );
 }
 

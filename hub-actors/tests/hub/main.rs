@@ -11,6 +11,7 @@ mod events;
 mod http2;
 mod links;
 mod postgres;
+mod pressure;
 mod relay;
 mod renewal;
 mod revocation;

@@ -196,6 +196,30 @@ async fn one_worker_cannot_answer_for_another() {
 }
 
 #[tokio::test]
+async fn a_first_message_that_no_handshake_has_is_refused_by_its_name() {
+    let Stage {
+        mut worker,
+        worker_id,
+        mut browser,
+        hub: _hub,
+    } = stage().await;
+    for (id, length) in [(1, 3_184), (2, 3_185)] {
+        let open = wire::Open {
+            channel_id: vec![id; 16].into(),
+            worker_id: worker_id.clone(),
+            noise: vec![9; length].into(),
+            ..wire::Open::default()
+        };
+        browser.send(Body::Open(open)).await;
+    }
+    assert_eq!(refusal(&mut browser).await, RefusalReason::Malformed);
+    let Body::Incoming(incoming) = worker.control().await else {
+        panic!("no Incoming")
+    };
+    assert_eq!(incoming.noise.len(), 3_184);
+}
+
+#[tokio::test]
 async fn a_breach_closes_its_channel_only_and_both_ends_hear_the_reason() {
     let Stage {
         hub: _hub,

@@ -1,6 +1,6 @@
 //! Where a Hub is: `http://HOST:PORT`, `https://HOST`, or `unix:PATH`.
 
-use std::path::PathBuf;
+use std::{net::Ipv6Addr, path::PathBuf};
 
 use anyhow::{Context as _, bail};
 
@@ -38,8 +38,15 @@ impl Address {
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() || text.contains('@') {
             bail!("--hub takes no path, query or user name: {HOW}");
         }
-        let host = uri.host().context(HOW)?.trim_matches(['[', ']']).to_owned();
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let authority = uri.authority().context(HOW)?;
+        let host = bare(authority.host()).context(HOW)?.to_owned();
+        let port = match authority.port_u16() {
+            Some(port) => port,
+            // What stands where a port stands and is none.
+            None if authority.as_str() != authority.host() => bail!(HOW),
+            None if tls => 443,
+            None => 80,
+        };
         Ok(Self::Tcp { tls, host, port })
     }
 
@@ -59,6 +66,16 @@ impl Address {
             Self::Tcp { tls: true, .. } => format!("https://{}", self.authority()),
             Self::Tcp { tls: false, .. } => format!("http://{}", self.authority()),
         }
+    }
+}
+
+/// A name or an address. Brackets are those of an IPv6 address, one pair.
+fn bare(host: &str) -> Option<&str> {
+    match host.strip_prefix('[') {
+        None => (!host.is_empty() && !host.contains(['[', ']'])).then_some(host),
+        Some(rest) => rest
+            .strip_suffix(']')
+            .filter(|address| address.parse::<Ipv6Addr>().is_ok()),
     }
 }
 
@@ -86,6 +103,11 @@ mod tests {
             "http://",
             "http://a/b",
             "http://u:p@h",
+            "http://h:",
+            "http://h:99999",
+            "http://[h]:80",
+            "http://[;[2:437]",
+            "http://[[::1]]:80",
         ] {
             let error = Address::parse(text).expect_err(text).to_string();
             assert!(error.contains("unix:"), "{text}: {error}");

@@ -5,12 +5,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use channel_actors::{
     CloseReason,
     client::{CallError, Channel, ConnectError, ConnectParts, RejectChanges, Session},
     endpoint::Failure,
     limits::Limits,
+    refusal::{Refusal, RefusalReason},
 };
 use crypto::{Mode, Pin, PinVerdict, PublicKey};
 use rand::{Rng as _, SeedableRng as _};
@@ -25,7 +26,7 @@ use schema::{
 use super::{
     device,
     folder::Folder,
-    hub::Hub,
+    hub::{Hub, NotServed},
     pins::{Entry, Pins},
     registrations,
     relay::{self, Redial},
@@ -38,6 +39,38 @@ struct Offer {
     mode: Mode,
     /// Whether a secret that the Hub never saw vouches for the key.
     verified: bool,
+}
+
+/// Why there is no channel.
+pub(crate) enum NotOpen {
+    /// Nothing changes it but a person.
+    Final(anyhow::Error),
+    /// It may go by itself.
+    Passing(anyhow::Error),
+}
+
+/// What is wrong here does not go by itself: files of this device, keys, tags.
+impl From<anyhow::Error> for NotOpen {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl From<NotServed> for NotOpen {
+    fn from(not_served: NotServed) -> Self {
+        match not_served {
+            NotServed::Denied(error) => Self::Final(error),
+            NotServed::Absent(error) => Self::Passing(error),
+        }
+    }
+}
+
+impl From<NotOpen> for anyhow::Error {
+    fn from(not_open: NotOpen) -> Self {
+        match not_open {
+            NotOpen::Final(error) | NotOpen::Passing(error) => error,
+        }
+    }
 }
 
 /// An open channel, and the connection that carries it.
@@ -69,20 +102,24 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// # Errors
 ///
 /// Each says what to do next; a changed key names the command that clears its pin.
-pub(crate) async fn open(hub: &Hub, folder: &Folder, worker: Option<&str>) -> anyhow::Result<Open> {
+pub(crate) async fn open(
+    hub: &Hub,
+    folder: &Folder,
+    worker: Option<&str>,
+) -> Result<Open, NotOpen> {
     let me: WhoAmIResponse = hub.call("AccountService/WhoAmI", &WhoAmIRequest {}).await?;
     if !me.signed_in {
-        bail!(
+        return Err(NotOpen::Final(anyhow!(
             "the Hub wants a login: run 'leapmux remote login --hub {}'",
             hub.address().key()
-        );
+        )));
     }
     let worker = choose(hub, worker).await?;
     let offer = offer(hub, folder, worker).await?;
     let pins = Pins::new(folder);
     let (verdict, entry) = pins.judge(offer.worker.as_str(), &offer.key, offer.mode, now()?)?;
     if verdict.stops() {
-        return Err(refusal(&offer, entry.as_ref(), verdict));
+        return Err(refusal(&offer, entry.as_ref(), verdict).into());
     }
     let pinned = entry.as_ref().map(Entry::pin).transpose()?;
     let open = connect(hub, folder, &offer, pinned, &me).await?;
@@ -96,7 +133,7 @@ pub(crate) async fn open(hub: &Hub, folder: &Folder, worker: Option<&str>) -> an
     Ok(open)
 }
 
-async fn choose(hub: &Hub, wanted: Option<&str>) -> anyhow::Result<WorkerId> {
+async fn choose(hub: &Hub, wanted: Option<&str>) -> Result<WorkerId, NotOpen> {
     let listed: ListWorkersResponse = hub
         .call("WorkerService/ListWorkers", &ListWorkersRequest {})
         .await?;
@@ -105,19 +142,24 @@ async fn choose(hub: &Hub, wanted: Option<&str>) -> anyhow::Result<WorkerId> {
         .iter()
         .filter(|one| wanted.is_none_or(|id| id == one.worker_id));
     match (found.next(), found.next()) {
-        (Some(only), None) if only.online => Ok(WorkerId::parse(&only.worker_id)?),
-        (Some(only), None) => bail!(
-            "the Worker {} is offline",
-            WorkerId::parse(&only.worker_id)?
-        ),
-        (Some(_), Some(_)) => bail!(
+        (Some(only), None) => {
+            let id = WorkerId::parse(&only.worker_id).map_err(anyhow::Error::from)?;
+            if only.online {
+                Ok(id)
+            } else {
+                Err(NotOpen::Passing(anyhow!("the Worker {id} is offline")))
+            }
+        }
+        (Some(_), Some(_)) => Err(NotOpen::Final(anyhow!(
             "there are several Workers: choose one with --worker-id (see 'leapmux remote worker list')"
-        ),
-        (None, _) => bail!("there is no such Worker: see 'leapmux remote worker list'"),
+        ))),
+        (None, _) => Err(NotOpen::Final(anyhow!(
+            "there is no such Worker: see 'leapmux remote worker list'"
+        ))),
     }
 }
 
-async fn offer(hub: &Hub, folder: &Folder, worker: WorkerId) -> anyhow::Result<Offer> {
+async fn offer(hub: &Hub, folder: &Folder, worker: WorkerId) -> Result<Offer, NotOpen> {
     let request = GetHandshakeParametersRequest {
         worker_id: worker.as_str().to_owned(),
     };
@@ -130,7 +172,9 @@ async fn offer(hub: &Hub, folder: &Folder, worker: WorkerId) -> anyhow::Result<O
         EncryptionMode::Classic => Mode::Classic,
         EncryptionMode::PostQuantum => Mode::PostQuantum,
         EncryptionMode::Unspecified => {
-            bail!("the Worker's encryption mode is not known; is it online?")
+            return Err(NotOpen::Passing(anyhow!(
+                "the Worker's encryption mode is not known; is it online?"
+            )));
         }
     };
     let verified = vouched(folder, &said, &key)?;
@@ -166,13 +210,11 @@ fn refusal(offer: &Offer, entry: Option<&Entry>, verdict: PinVerdict) -> anyhow:
     );
     let pinned = entry.map_or("unknown", |entry| entry.mode.as_str());
     if verdict == PinVerdict::ModeWeaker {
-        return anyhow::anyhow!(
-            "the worker {worker} offers {mode} where {pinned} is pinned; {remedy}"
-        );
+        return anyhow!("the worker {worker} offers {mode} where {pinned} is pinned; {remedy}");
     }
     let expected = entry.map_or("unknown", |entry| entry.fingerprint.as_str());
     let actual = crypto::fingerprint(offer.key.as_bytes());
-    anyhow::anyhow!(
+    anyhow!(
         "the public key for worker {worker} has changed since the last connection \
          (expected {expected} in mode {pinned}, actual {actual} in mode {mode}); verify the \
          worker's identity, and {remedy}"
@@ -185,7 +227,7 @@ async fn connect(
     offer: &Offer,
     pinned: Option<Pin>,
     me: &WhoAmIResponse,
-) -> anyhow::Result<Open> {
+) -> Result<Open, NotOpen> {
     let session = Session::lasting(
         relay::transport(hub.relay().await?),
         Redial(hub.clone()),
@@ -200,7 +242,7 @@ async fn connect(
         mode: offer.mode,
         pinned,
         trust: Arc::new(RejectChanges),
-        user: UserId::parse(&me.user_id)?,
+        user: UserId::parse(&me.user_id).map_err(anyhow::Error::from)?,
         device: Arc::new(device::load(folder)?),
         certificates: Vec::new(),
         workspaces: Vec::new(),
@@ -209,7 +251,7 @@ async fn connect(
     let connected = session
         .connect(parts)
         .await
-        .map_err(|error| explain(&error))?;
+        .map_err(|error| not_open(&error))?;
     Ok(Open {
         session,
         worker: offer.worker.clone(),
@@ -217,9 +259,33 @@ async fn connect(
     })
 }
 
+fn not_open(error: &ConnectError) -> NotOpen {
+    let explained = explain(error);
+    if is_final(error) {
+        NotOpen::Final(explained)
+    } else {
+        NotOpen::Passing(explained)
+    }
+}
+
+const fn is_final(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::NotTrusted(_) | ConnectError::Open(_) | ConnectError::Failed(_) => true,
+        ConnectError::Refused(Refusal { reason, .. }) => matches!(
+            reason,
+            RefusalReason::NotFound
+                | RefusalReason::Credential
+                | RefusalReason::Handshake
+                | RefusalReason::Malformed
+        ),
+        ConnectError::Closed(reason) => matches!(reason, CloseReason::Revoked),
+        ConnectError::Timeout | ConnectError::Disconnected | ConnectError::Taken => false,
+    }
+}
+
 fn explain(error: &ConnectError) -> anyhow::Error {
     if let ConnectError::Failed(Failure::DeviceNotTrusted { fingerprint }) = error {
-        return anyhow::anyhow!(
+        return anyhow!(
             "device not trusted: this device is {fingerprint}; approve it in the page of a device \
              that is, or on the Worker with 'leapmux worker devices approve {fingerprint}'"
         );
@@ -228,20 +294,20 @@ fn explain(error: &ConnectError) -> anyhow::Error {
         && !refusal.retry_after.is_zero()
     {
         let seconds = refusal.retry_after.as_secs().max(1);
-        return anyhow::anyhow!("{error}; try again in {seconds} s");
+        return anyhow!("{error}; try again in {seconds} s");
     }
-    anyhow::anyhow!("{error}")
+    anyhow!("{error}")
 }
 
 /// What a call failed with, in the Worker's words where it has some.
 pub(crate) fn worker_said(error: CallError) -> anyhow::Error {
     match error {
         CallError::Worker(said) if !said.message.is_empty() => {
-            anyhow::anyhow!("{}", plain(&said.message))
+            anyhow!("{}", plain(&said.message))
         }
         CallError::Closed(reason) => ended(reason),
         CallError::Worker(_) | CallError::Send(_) | CallError::Timeout => {
-            anyhow::anyhow!("{error}")
+            anyhow!("{error}")
         }
     }
 }
@@ -257,9 +323,9 @@ fn ended(reason: CloseReason) -> anyhow::Error {
         CloseReason::Revoked => "the login or the access to the Worker was taken away",
         CloseReason::ClosedByWorker => "the Worker has stopped",
         CloseReason::WorkerOffline => "the Worker has gone offline",
-        _ => return anyhow::anyhow!("the channel was closed: {}", reason.label()),
+        _ => return anyhow!("the channel was closed: {}", reason.label()),
     };
-    anyhow::anyhow!("{said} ({})", reason.label())
+    anyhow!("{said} ({})", reason.label())
 }
 
 /// Text from elsewhere on our terminal: nothing in it may move the cursor.

@@ -26,11 +26,11 @@ pub(crate) struct Hub {
     access_token: Option<Arc<Zeroizing<String>>>,
 }
 
-/// Why there is no relay.
-pub(crate) enum NoRelay {
-    /// The Hub does not take the credential.
+/// Why the Hub did not do what was asked.
+pub(crate) enum NotServed {
+    /// It does not take the credential, or knows nothing of what was asked for.
     Denied(anyhow::Error),
-    /// Anything else: it may be there the next time.
+    /// Anything else: it may do so the next time.
     Absent(anyhow::Error),
 }
 
@@ -63,7 +63,7 @@ impl Hub {
     /// # Errors
     ///
     /// In the Hub's own words, or with what to do about a login.
-    pub(crate) async fn call<Q, A>(&self, method: &str, question: &Q) -> anyhow::Result<A>
+    pub(crate) async fn call<Q, A>(&self, method: &str, question: &Q) -> Result<A, NotServed>
     where
         Q: prost::Message,
         A: prost::Message + Default,
@@ -74,13 +74,16 @@ impl Hub {
         )
         .await;
         let (status, body) = answered
-            .with_context(|| format!("{} did not answer {method} in time", self.address.key()))??;
+            .with_context(|| format!("{} did not answer {method} in time", self.address.key()))
+            .flatten()
+            .map_err(NotServed::Absent)?;
         if status == StatusCode::OK {
-            return A::decode(body).with_context(|| {
+            let answer = A::decode(body).with_context(|| {
                 format!("{method}: the answer is no protobuf; is this a LeapMux Hub?")
             });
+            return answer.map_err(NotServed::Absent);
         }
-        Err(self.explain(method, status, &body))
+        Err(self.not_served(method, status, &body))
     }
 
     async fn exchange(&self, method: &str, body: Vec<u8>) -> anyhow::Result<(StatusCode, Bytes)> {
@@ -106,8 +109,12 @@ impl Hub {
         }
     }
 
-    fn explain(&self, method: &str, status: StatusCode, body: &[u8]) -> anyhow::Error {
-        let said: Option<ConnectError> = serde_json::from_slice(body).ok();
+    fn explain(
+        &self,
+        method: &str,
+        status: StatusCode,
+        said: Option<ConnectError>,
+    ) -> anyhow::Error {
         match said {
             Some(said) if said.code == "unauthenticated" => anyhow::anyhow!(
                 "the Hub wants a login: run 'leapmux remote login --hub {}'",
@@ -123,9 +130,9 @@ impl Hub {
     /// # Errors
     ///
     /// Tells a Hub that refuses from one that is not there.
-    pub(crate) async fn relay(&self) -> Result<RelaySocket, NoRelay> {
-        let request = self.upgrade().map_err(NoRelay::Absent)?;
-        let stream = dial(&self.address).await.map_err(NoRelay::Absent)?;
+    pub(crate) async fn relay(&self) -> Result<RelaySocket, NotServed> {
+        let request = self.upgrade().map_err(NotServed::Absent)?;
+        let stream = dial(&self.address).await.map_err(NotServed::Absent)?;
         let mut config = WebSocketConfig::default();
         config.max_message_size = Some(SOCKET_MESSAGE_MAX);
         config.max_frame_size = Some(SOCKET_MESSAGE_MAX);
@@ -136,11 +143,14 @@ impl Hub {
         );
         match upgraded.await {
             Ok(Ok((socket, _))) => Ok(socket),
-            Ok(Err(tungstenite::Error::Http(answer))) => Err(self.no_relay(&answer)),
-            Ok(Err(error)) => Err(NoRelay::Absent(anyhow::anyhow!(
+            Ok(Err(tungstenite::Error::Http(answer))) => {
+                let body = answer.body().as_deref().unwrap_or_default();
+                Err(self.not_served("relay", answer.status(), body))
+            }
+            Ok(Err(error)) => Err(NotServed::Absent(anyhow::anyhow!(
                 "the relay cannot be opened: {error}"
             ))),
-            Err(_) => Err(NoRelay::Absent(anyhow::anyhow!(
+            Err(_) => Err(NotServed::Absent(anyhow::anyhow!(
                 "the Hub did not open the relay in time"
             ))),
         }
@@ -160,22 +170,23 @@ impl Hub {
         Ok(request)
     }
 
-    fn no_relay(&self, answer: &http::Response<Option<Vec<u8>>>) -> NoRelay {
-        let status = answer.status();
-        let body = answer.body().as_deref().unwrap_or_default();
-        let said = self.explain("relay", status, body);
-        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            NoRelay::Denied(said)
-        } else {
-            NoRelay::Absent(said)
+    fn not_served(&self, method: &str, status: StatusCode, body: &[u8]) -> NotServed {
+        let said: Option<ConnectError> = serde_json::from_slice(body).ok();
+        // A status alone may be that of a proxy whose Hub is about to come back.
+        let is_unknown = said.as_ref().is_some_and(|said| said.code == "not_found");
+        let error = self.explain(method, status, said);
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => NotServed::Denied(error),
+            _ if is_unknown => NotServed::Denied(error),
+            _ => NotServed::Absent(error),
         }
     }
 }
 
-impl From<NoRelay> for anyhow::Error {
-    fn from(no_relay: NoRelay) -> Self {
-        match no_relay {
-            NoRelay::Denied(error) | NoRelay::Absent(error) => error,
+impl From<NotServed> for anyhow::Error {
+    fn from(not_served: NotServed) -> Self {
+        match not_served {
+            NotServed::Denied(error) | NotServed::Absent(error) => error,
         }
     }
 }

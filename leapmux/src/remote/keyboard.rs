@@ -25,14 +25,16 @@ use super::{
 
 /// Reads of the keyboard that wait for a connection. What is typed beyond is refused with a bell.
 const TYPED_AHEAD: usize = 64;
-/// How long what was typed before leaving has to go out.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long what was typed before leaving has to go out, and again to be used by the Worker.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why nothing is passed on any more.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Left {
-    /// The person leaves.
+    /// The person leaves, and everything that was typed is on its way.
     Person,
+    /// The person leaves. What was typed last cannot go out.
+    Unheard,
     /// A notice covers the screen, and there is a connection to draw it anew.
     Covered,
 }
@@ -119,12 +121,20 @@ impl Keyboard {
             () = taker.until_left(&mut notice) => {}
             () = covering => {}
         }
-        if !notice.is_reconnecting() {
-            // What was typed before `~.` still goes out; who leaves does not wait for a program
-            // that reads nothing.
-            let _ = timeout(LAST_WORDS, sending).await;
+        if notice.is_reconnecting() {
+            return Ok(Left::Unheard);
         }
-        Ok(Left::Person)
+        // What was typed before `~.` still goes out; who leaves does not wait for a program that
+        // reads nothing.
+        match timeout(LAST_WORDS, sending).await {
+            Ok(Ok(Left::Person)) => Ok(Left::Person),
+            Ok(Ok(Left::Covered | Left::Unheard) | Err(_)) | Err(_) => Ok(Left::Unheard),
+        }
+    }
+
+    /// Comes back when the person leaves. There is no channel meanwhile.
+    pub(crate) async fn left(&mut self) {
+        self.taker.until_left_alone().await;
     }
 
     /// Waits while there is no channel; true when the person leaves.

@@ -8,7 +8,7 @@ use futures_util::{
 };
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::hub::{Hub, NoRelay, RelaySocket};
+use super::hub::{Hub, NotServed, RelaySocket};
 
 /// Dials the same Hub with the same credential.
 pub(crate) struct Redial(pub(crate) Hub);
@@ -17,10 +17,10 @@ impl Dial for Redial {
     fn dial(&mut self) -> BoxFuture<'static, Result<Transport, DialError>> {
         let hub = self.0.clone();
         Box::pin(async move {
-            hub.relay().await.map(transport).map_err(|no_relay| {
-                let (error, is) = match no_relay {
-                    NoRelay::Denied(error) => (error, DialError::Denied),
-                    NoRelay::Absent(error) => (error, DialError::Unreachable),
+            hub.relay().await.map(transport).map_err(|not_served| {
+                let (error, is) = match not_served {
+                    NotServed::Denied(error) => (error, DialError::Denied),
+                    NotServed::Absent(error) => (error, DialError::Unreachable),
                 };
                 tracing::debug!(error = %error, "still not connected");
                 is

@@ -14,10 +14,10 @@ use schema::wire::{TerminalAttach, TerminalEvent, TerminalState, TerminalSummary
 use tokio::time::timeout;
 
 use super::{
-    channel::{self, Open},
+    channel::{self, NotOpen, Open},
     folder::Folder,
     hub::Hub,
-    keyboard::{Keyboard, Left},
+    keyboard::{Keyboard, LAST_WORDS, Left},
     notice,
     tty::{self, Raw},
 };
@@ -83,16 +83,25 @@ pub(crate) async fn show(
         wait = (wait * 2).min(RETRY_MAX);
         // What the notice covered has to be drawn again.
         sequence = 0;
-        open = match channel::open(hub, folder, Some(&worker)).await {
-            Ok(open) => Some(open),
-            Err(error) => {
-                tracing::debug!(error = %error, "still not connected");
-                None
-            }
+        open = tokio::select! {
+            opened = opened_anew(hub, folder, &worker) => opened?,
+            () = keyboard.left() => break End::Detached,
         };
     };
     drop(raw);
     Ok(farewell(end, id))
+}
+
+/// None = it is worth another try.
+async fn opened_anew(hub: &Hub, folder: &Folder, worker: &str) -> anyhow::Result<Option<Open>> {
+    match channel::open(hub, folder, Some(worker)).await {
+        Ok(open) => Ok(Some(open)),
+        Err(NotOpen::Final(error)) => Err(error),
+        Err(NotOpen::Passing(error)) => {
+            tracing::debug!(error = %error, "still not connected");
+            Ok(None)
+        }
+    }
 }
 
 fn farewell(end: End, id: &str) -> ExitCode {
@@ -154,7 +163,13 @@ async fn attached(
         left = keyboard.pass_on(&open.channel, &sender) => left,
     };
     match left {
-        Ok(Left::Person) => Ok(End::Detached),
+        Ok(Left::Person) => {
+            // What was typed is used before the channel goes; a connection that is lost just now
+            // is not waited for.
+            let _ = timeout(LAST_WORDS, ended(&sender, receiver)).await;
+            Ok(End::Detached)
+        }
+        Ok(Left::Unheard) => Ok(End::Detached),
         Ok(Left::Covered) => ended(&sender, receiver).await,
         Err(error) => lost_or(error),
     }

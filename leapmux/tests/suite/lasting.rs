@@ -259,6 +259,7 @@ fn who_leaves_while_the_hub_is_away_leaves_at_once() {
     assert_eq!(person.leaves(), 0);
     pair.kill_the_hub();
     // The Worker dials again in its own time.
+    #[expect(clippy::disallowed_methods, reason = "a deadline")]
     let begun = Instant::now();
     loop {
         let listed = pair.remote().args(["terminal", "list"]).output();

@@ -1,5 +1,7 @@
 //! `leapmux remote terminal`, in a real terminal.
 
+use std::fs;
+
 use crate::support::{Person, Solo, text};
 
 #[test]
@@ -32,6 +34,60 @@ fn one_can_leave_and_come_back_to_the_same_screen() {
     person.sees("1234mark");
     person.types("exit\r");
     assert_eq!(person.leaves(), 0);
+}
+
+#[test]
+fn what_is_typed_in_one_go_with_the_escape_arrives() {
+    let solo = Solo::start(&[]);
+    let mut person = Person::sit_down(&solo, &[]);
+    person.types("echo $((1200+34))mark\r");
+    person.sees("1234mark");
+    person.types("echo $((20+3))last\r~.");
+    person.sees("detached");
+    assert_eq!(person.leaves(), 0);
+    for round in 0..8 {
+        let mut person = Person::sit_down(&solo, &["attach", &only(&solo)]);
+        person.sees(&format!("{}last", 23 + round));
+        person.types(&format!("echo $(({round}+24))last\r~."));
+        person.sees("detached");
+        assert_eq!(person.leaves(), 0);
+    }
+}
+
+/// The id of the only terminal.
+fn only(solo: &Solo) -> String {
+    let listed = text(&solo.remote(&["--json", "terminal", "list"], b""));
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    listed[0]["terminalId"].as_str().expect("an id").to_owned()
+}
+
+#[test]
+fn who_finds_another_key_than_before_is_told_and_does_not_go_on_trying() {
+    let mut solo = Solo::start(&[]);
+    let mut person = Person::sit_down(&solo, &[]);
+    person.types("echo $((1200+34))mark\r");
+    person.sees("1234mark");
+    another_key_is_pinned(&solo);
+    solo.restart(&[]);
+    person.sees("has changed since the last connection");
+    assert_eq!(person.leaves(), 255);
+}
+
+/// As if the Worker had had another key when it was first met.
+fn another_key_is_pinned(solo: &Solo) {
+    let path = solo.home().join(".config/leapmux/remote/pins.json");
+    let mut pins: serde_json::Value =
+        serde_json::from_slice(&fs::read(&path).expect("pins")).expect("JSON");
+    let pin = pins.as_object_mut().expect("pins").values_mut().next();
+    let key = &mut pin.expect("a pin")["public_key"];
+    let first = if key.as_str().expect("a key").starts_with('0') {
+        "1"
+    } else {
+        "0"
+    };
+    let other = format!("{first}{}", &key.as_str().expect("a key")[1..]);
+    *key = other.into();
+    fs::write(&path, pins.to_string()).expect("ours");
 }
 
 #[test]

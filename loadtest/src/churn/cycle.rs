@@ -98,6 +98,15 @@ impl Outcomes {
         self.gone + self.cut_off + self.failed
     }
 
+    /// Those of a warm-up count; nothing else of it does.
+    pub(super) fn only_failures(self) -> Self {
+        Self {
+            failed: self.failed,
+            first_failure: self.first_failure,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn add(&mut self, outcome: anyhow::Result<Outcome>, tries: u64) {
         self.offline += tries;
         match outcome {

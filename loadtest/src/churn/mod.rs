@@ -37,6 +37,10 @@ pub(crate) struct ChurnOptions {
     /// Sessions that come and go, each with a channel
     #[arg(long, default_value_t = 20_000, value_parser = count(10_000_000))]
     cycles: u64,
+    /// Cycles before those that count: a Hub remembers what has lately closed, up to a bound, and
+    /// its allocator finds its size
+    #[arg(long, default_value_t = 60_000)]
+    warmup: u64,
     /// Cycles that are under way at a time
     #[arg(long, default_value_t = 16, value_parser = count(256))]
     at_once: u64,
@@ -49,7 +53,7 @@ pub(crate) struct ChurnOptions {
     /// How often everybody goes and the Hub is looked at
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=1_000))]
     plateaus: u64,
-    /// Percent that the last plateau may lie above the first
+    /// Percent that the last plateaus may lie above the first
     #[arg(long, default_value_t = 2.0)]
     tolerance: f64,
     /// Replays who goes how
@@ -92,13 +96,15 @@ async fn measure(options: &ChurnOptions) -> anyhow::Result<Report> {
         links: before.links + options.workers as f64,
         ..before
     };
-    let (mut outcomes, mut plateaus, mut dice) =
-        (Outcomes::default(), Vec::new(), Dice(options.seed));
+    let (mut plateaus, mut dice) = (Vec::new(), Dice(options.seed));
+    let cold = plateau(&target, linked, 0).await;
+    let warming = turn(options, &target, &fleet, 1..options.warmup + 1, &mut dice).await;
+    let mut outcomes = warming.only_failures();
     for step in 0..options.plateaus {
         let cycles = share(options.cycles, options.plateaus, step);
         let from = outcomes.all() + 1;
         outcomes += turn(options, &target, &fleet, from..from + cycles, &mut dice).await;
-        plateaus.extend(plateau(&target, linked, &outcomes).await);
+        plateaus.extend(plateau(&target, linked, outcomes.all()).await);
     }
     fleet.end().await;
     let (figures, is_empty) = emptied(&target, before).await;
@@ -112,6 +118,7 @@ async fn measure(options: &ChurnOptions) -> anyhow::Result<Report> {
         outcomes,
         plateaus,
         report::End {
+            cold,
             is_empty,
             books,
             maps,
@@ -152,13 +159,16 @@ async fn turn(
 }
 
 /// Waits until only the Workers are there, and looks.
-async fn plateau(target: &Target, linked: Connected, outcomes: &Outcomes) -> Option<Plateau> {
+async fn plateau(target: &Target, linked: Connected, cycles: u64) -> Option<Plateau> {
     wait_for(target, linked).await;
     tokio::time::sleep(SETTLE).await;
+    // A scrape would be an open file itself.
+    let footprint = target.footprint()?;
+    let connected = connected(target).await?;
     Some(Plateau {
-        cycles: outcomes.all(),
-        connected: connected(target).await?,
-        footprint: target.footprint()?,
+        cycles,
+        connected,
+        footprint,
     })
 }
 

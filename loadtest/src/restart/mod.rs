@@ -153,10 +153,9 @@ async fn measure(options: &RestartOptions) -> anyhow::Result<Report> {
         target.door.clone(),
         target.user.clone(),
     ));
-    let sessions = open(options, &shared, &fleet, &lanes).await?;
+    let (queues, mut driven) = gather(options, &shared, &fleet, &lanes).await?;
     let opened = fleet.handshakes.so_far();
     let (before, machine) = (Cost::own()?, cost::machine()?);
-    let (queues, mut driven) = drive(options, sessions);
     let begun = shared.run.clock.elapsed();
     let arrivals = schedule(options).map(move |one| Arrival {
         at: begun + one.at,
@@ -219,44 +218,36 @@ fn shares(options: &RestartOptions) -> impl Iterator<Item = usize> {
     (0..sessions).map(move |index| usize::try_from(share(index)).unwrap_or_default())
 }
 
-async fn open(
+type Driven = JoinSet<anyhow::Result<()>>;
+
+/// Opens every session with its channels, and sets it to work at once: who does not read is taken
+/// for dead. Gives a queue for each channel, in order.
+async fn gather(
     options: &RestartOptions,
     shared: &Arc<Shared>,
     fleet: &Fleet,
     lanes: &[Arc<Lane>],
-) -> anyhow::Result<Vec<Session>> {
-    let mut rest = lanes;
-    let opening = shares(options).enumerate().map(|(index, share)| {
-        let (mine, others) = rest.split_at(share.min(rest.len()));
-        rest = others;
-        async move {
+) -> anyhow::Result<(Vec<mpsc::Sender<Arrival>>, Driven)> {
+    let (mut queues, mut driven, mut opening) = (Vec::new(), JoinSet::new(), Vec::new());
+    for (index, share) in shares(options).enumerate() {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        let first = queues.len();
+        queues.extend(std::iter::repeat_n(sender, share));
+        let mine = lanes.iter().skip(first).take(share);
+        opening.push(async move {
             let mut session = Session::connect(shared.clone()).await?;
             let workers = fleet.workers.iter().cycle().skip(index);
-            for (lane, worker) in mine.iter().zip(workers) {
+            for (lane, worker) in mine.zip(workers) {
                 session.open(worker, lane.clone()).await?;
             }
-            anyhow::Ok(session)
-        }
-    });
-    let opening: Vec<_> = opening.collect();
-    let opened: Vec<_> = stream::iter(opening)
-        .buffered(CONNECTS_AT_ONCE)
-        .collect()
-        .await;
-    opened.into_iter().collect()
-}
-
-type Driven = JoinSet<anyhow::Result<()>>;
-
-/// Sets every session to work. Gives a queue for each channel, in order.
-fn drive(options: &RestartOptions, sessions: Vec<Session>) -> (Vec<mpsc::Sender<Arrival>>, Driven) {
-    let (mut queues, mut driven) = (Vec::new(), JoinSet::new());
-    for (session, share) in sessions.into_iter().zip(shares(options)) {
-        let (sender, queue) = mpsc::channel(QUEUE);
-        driven.spawn(session.drive(queue, queues.len()));
-        queues.extend(std::iter::repeat_n(sender, share));
+            anyhow::Ok(session.drive(queue, first))
+        });
     }
-    (queues, driven)
+    let mut opened = stream::iter(opening).buffer_unordered(CONNECTS_AT_ONCE);
+    while let Some(driving) = opened.next().await {
+        driven.spawn(driving?);
+    }
+    Ok((queues, driven))
 }
 
 /// Ends the Hub and starts it again, at equal distances. Gives how long each time took to its ready line.

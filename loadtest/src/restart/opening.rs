@@ -40,9 +40,10 @@ impl Session {
         self.lines.insert(channel, Line::new(endpoint, lane));
         self.order.push(channel);
         let ready = async {
+            self.settle().await;
             while !self.line(channel)?.is_ready() {
-                self.settle().await;
                 self.step(&mut None).await?;
+                self.settle().await;
             }
             anyhow::Ok(())
         };

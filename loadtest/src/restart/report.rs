@@ -166,8 +166,10 @@ fn faults(
         faults.push("not everything came back once and in order".to_owned());
     }
     let expected = options.channels * options.restarts;
-    if (outages as u64) < expected {
-        faults.push(format!("{outages} of {expected} outages came to an end"));
+    if outages as u64 != expected {
+        faults.push(format!(
+            "{outages} outages came to an end instead of {expected}"
+        ));
     }
     let signed = measured.shaken.signed;
     if signed != options.channels || measured.shared.done().opened != options.channels {

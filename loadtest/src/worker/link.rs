@@ -44,8 +44,9 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 const SAYINGS: usize = 256;
 /// A control message of 128 KiB and what is round it.
 const MESSAGE_MAX: usize = 256 << 10;
-/// Several full-size frames on the way, as a real Worker has it.
-const WINDOW_BYTES: u32 = 1 << 20;
+/// What may be under way, and in one frame of HTTP/2: as a real Worker has it.
+const WINDOW_BYTES: u32 = 4 << 20;
+const DATA_FRAME_MAX: u32 = 256 << 10;
 /// How often endpoints are asked whether something is due.
 const TICK: Duration = Duration::from_millis(100);
 /// A Hub that is silent for so long is gone: it asks after five seconds of silence itself.
@@ -57,7 +58,8 @@ impl Link {
         let endpoint = Endpoint::from_shared(door.url())?
             .tcp_nodelay(true)
             .initial_stream_window_size(WINDOW_BYTES)
-            .initial_connection_window_size(WINDOW_BYTES);
+            .initial_connection_window_size(WINDOW_BYTES)
+            .max_frame_size(DATA_FRAME_MAX);
         let (saying, said) = mpsc::channel(SAYINGS);
         let hello = WorkerHello {
             encryption_mode: announced(worker.mode).into(),

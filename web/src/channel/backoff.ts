@@ -20,13 +20,6 @@ export class Backoff {
     return hint > 0 ? Math.min(hint, HINT_MOST_MS) : this.first / 2 + draw * (span - this.first / 2);
   }
 
-  /** The first time after a steady while may be at once; later ones wait. */
-  isFirst(): boolean {
-    const first = this.#failures === 0;
-    this.#failures = Math.max(this.#failures, 1);
-    return first;
-  }
-
   reset(): void {
     this.#failures = 0;
   }

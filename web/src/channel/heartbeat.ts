@@ -50,7 +50,7 @@ export class Heartbeat {
   /** The whole socket, or only this Worker's part of the way. */
   #dead(session: Session, pump: () => void): void {
     if (this.socket.isSilentFor(PONG_WITHIN_MS)) return this.socket.abandon();
-    session.lost(this.surroundings.now());
+    session.lost(this.surroundings.now(), true);
     pump();
   }
 }

@@ -25,6 +25,11 @@ export class Renewals {
 
   constructor(private readonly parts: Parts) {}
 
+  /** The newest that was used. */
+  get serial(): number {
+    return this.#serial;
+  }
+
   /** A new Renew, based on `base`. `received`: counted frames decrypted since the channel opened. */
   begin(base: Epoch, received: bigint): ControlBody {
     this.giveUp();

@@ -18,8 +18,11 @@ export class Report {
     return this.#status;
   }
 
+  /** `retryAt` by the clock of `now`. */
   tell(state: ChannelState, facts: Partial<ChannelStatus>): void {
-    this.#status = { ...this.#facts, ...facts, workerId: this.workerId, state };
+    const { now, date } = this.surroundings;
+    const retryAt = facts.retryAt === undefined ? undefined : facts.retryAt - now() + date();
+    this.#status = { ...this.#facts, ...facts, retryAt, workerId: this.workerId, state };
     this.surroundings.tell({ kind: 'status', status: this.#status });
   }
 

@@ -23,7 +23,7 @@ export interface Ending {
   detail?: string;
   /** The other end's wish when to try again. */
   retryAfter?: number;
-  /** The channel cannot be attached again: a new one takes its place at once. */
+  /** The channel cannot be attached again: a new one takes its place. */
   anew?: boolean;
 }
 

@@ -1,12 +1,8 @@
 // One channel at the client, sans I/O: opening -> signing -> proving the user -> ready -> closed, and
-// from ready, on a live path or a new one, renewing -> signing -> proving -> ready in a new epoch.
-// An input (a message, the time, a call of the page) changes the state; then `pollOutgoing` and
-// `pollEvent` are asked until they have nothing more, and `deadline` says when to `expire`. Frames are
-// sealed as they are taken out, so sealing and queueing are one step.
+// from ready, on any path, renewing -> signing -> proving -> ready in a new epoch. An input (a message,
+// the time, a call of the page) changes the state; then `pollOutgoing` and `pollEvent` are asked until
+// they have nothing more, and `deadline` says when to `expire`. Frames are sealed as they are taken out.
 
-import { drawRandomness } from '../crypto/exchange';
-import { AwaitingReply } from '../crypto/handshake';
-import { prologue } from '../crypto/prologue';
 import { type SignedParts, claimContext } from '../crypto/signed';
 import type { Bytes } from '../crypto/wire';
 import type { Signed } from '../gen/leapmux/v1/channel_pb';
@@ -16,10 +12,11 @@ import { Epoch } from './epoch';
 import { KeyAge } from './key-age';
 import { type Limits, LIMITS, messageLimit } from './limits';
 import { CODE, type InnerBody, Mux } from './mux';
+import { Opening } from './opening';
 import { type ControlBody, type Frame, encodeControl } from './outer';
 import { CloseReason, closeLabel, failureLabel, leavesAttachable, refusalLabel, type RefusalReason } from './reasons';
 import { Renewals, mayPass } from './renewals';
-import { claimBody, claimMessage, closeControl, openControl } from './sayings';
+import { claimBody, claimMessage, closeControl } from './sayings';
 import type { Dropped, Ending, Phase, SessionEvent, SessionParts } from './session-events';
 import type { Plain } from './window';
 
@@ -30,7 +27,7 @@ export class Session {
   readonly dropped: Dropped = { frames: 0, closes: 0, renewals: 0 };
   readonly #limits: Limits;
   readonly #parts: SessionParts;
-  #awaiting: AwaitingReply | undefined;
+  #opening: Opening | undefined;
   #epoch: Epoch | undefined;
   #arrivals: Arrivals;
   readonly #departures: Departures;
@@ -42,6 +39,9 @@ export class Session {
   #detachedUntil: number | undefined;
   /** A claim was accepted once: the channel outlives its path. */
   #isAttachable = false;
+  /** Whether the Hub has the channel on our path; and before the Renew that waits for its answer. */
+  #pathStands = true;
+  #pathStood = true;
 
   constructor(parts: SessionParts) {
     const limits = parts.limits ?? LIMITS;
@@ -55,12 +55,9 @@ export class Session {
     this.#age = new KeyAge(limits, parts.random);
     this.#age.begin(parts.now);
     this.#until = parts.now + limits.openTimeout;
-    const agreed = prologue(parts.mode, parts.channelId, parts.workerId, parts.userId);
-    this.#awaiting = new AwaitingReply(parts.mode, agreed, parts.workerKey, drawRandomness(parts.random));
-    this.#control(openControl(parts.channelId, parts.workerId, this.#awaiting.message1));
+    this.#opening = new Opening(parts);
+    this.#control(this.#opening.control);
   }
-
-  // What comes in.
 
   receiveControl(body: ControlBody, now: number): void {
     if (this.phase === 'closed') return;
@@ -77,10 +74,7 @@ export class Session {
     if (this.phase === 'closed') return;
     const epoch = this.#epoch;
     const isPast = this.phase === 'renewing' || this.phase === 'detached';
-    if (frame.epoch < this.#epochNumber || (isPast && frame.epoch === epoch?.number)) {
-      this.dropped.frames += 1;
-      return;
-    }
+    if (frame.epoch < this.#epochNumber || (isPast && frame.epoch === epoch?.number)) return void (this.dropped.frames += 1);
     if (!epoch || frame.epoch > epoch.number) return this.close(CloseReason.PROTOCOL_ERROR);
     const place = this.#arrivals.judge(frame, now);
     if (typeof place !== 'string') return this.close(place);
@@ -107,6 +101,7 @@ export class Session {
   renew(now: number): void {
     if (!this.#epoch || (this.phase !== 'ready' && this.phase !== 'detached')) return;
     this.phase = 'renewing';
+    [this.#pathStood, this.#pathStands] = [this.#pathStands, true];
     this.#until = now + this.#limits.renewTimeout;
     this.#arrivals.pause(now);
     this.#control(this.#renewals.begin(this.#epoch, this.#arrivals.receipts.tell()));
@@ -115,6 +110,7 @@ export class Session {
 
   expire(now: number): void {
     if (this.phase === 'closed') return;
+    if (this.phase === 'ready') this.#arrivals.receipts.expire(now);
     if ((this.#detachedUntil ?? Infinity) <= now) this.#end({ reason: closeLabel(CloseReason.DETACHED_TOO_LONG), anew: true });
     else if ((this.#until ?? Infinity) <= now) this.#overdue(now);
     else if ((this.#arrivals.deadline ?? Infinity) <= now) this.close(CloseReason.CHUNK_TIMEOUT);
@@ -125,19 +121,17 @@ export class Session {
   close(reason: CloseReason): void {
     if (this.phase === 'closed') return;
     this.#ready = [];
-    if (this.phase !== 'detached') this.#control(closeControl(this.channelId, this.#epochNumber, reason));
+    if (this.#pathStands) this.#sayClose(reason);
     this.#end({ reason: closeLabel(reason) });
   }
 
-  /** The path went away. */
-  lost(now: number): void {
+  /** The path went away, or it stands and nobody answers on it: there a Close has to be said. */
+  lost(now: number, pathStands = false): void {
     this.#ready = [];
     const reason = closeLabel(CloseReason.CONNECTION_LOST);
-    if (this.#isAttachable) this.#detach(now, { reason });
+    if (this.#isAttachable) this.#detach(now, { reason }, pathStands);
     else this.#end({ reason });
   }
-
-  // What goes out.
 
   /** The next outer message to hand to the socket. */
   pollOutgoing(now: number): Bytes | undefined {
@@ -169,14 +163,11 @@ export class Session {
   }
 
   #heedOpened(noise: Bytes, announced: number, now: number): void {
-    const awaiting = this.#awaiting;
-    if (this.phase !== 'opening' || !awaiting) return this.close(CloseReason.PROTOCOL_ERROR);
-    this.#awaiting = undefined;
-    try {
-      this.#enter(new Epoch(0, this.channelId, awaiting.finish(noise)), now);
-    } catch {
-      return this.close(CloseReason.HANDSHAKE_FAILED);
-    }
+    if (this.phase !== 'opening') return this.close(CloseReason.PROTOCOL_ERROR);
+    const epoch = this.#opening?.finish(noise);
+    this.#opening = undefined;
+    if (!epoch) return this.close(CloseReason.HANDSHAKE_FAILED);
+    this.#enter(epoch, now);
     const messageBytes = messageLimit(this.#limits, announced);
     this.mux = new Mux(this.#limits, messageBytes);
     this.#arrivals = new Arrivals(this.#limits, messageBytes);
@@ -184,10 +175,7 @@ export class Session {
 
   /** Only the answer to the newest Renew counts, and only while it is waited for. */
   #heedRenewed(serial: number, noise: Bytes, now: number): void {
-    if (this.phase !== 'renewing' || !this.#renewals.awaits(serial)) {
-      this.dropped.renewals += 1;
-      return;
-    }
+    if (this.phase !== 'renewing' || !this.#renewals.awaits(serial)) return void (this.dropped.renewals += 1);
     const renewed = this.#renewals.finish(noise);
     if (!renewed) return this.close(CloseReason.HANDSHAKE_FAILED);
     this.#epoch?.wipe();
@@ -210,13 +198,20 @@ export class Session {
     if (serial === 0) {
       if (this.phase === 'opening') this.#end(refusal);
     } else if (this.phase !== 'renewing' || !this.#renewals.awaits(serial)) this.dropped.renewals += 1;
-    else if (mayPass(reason)) this.#detach(now, refusal);
-    else this.#end({ ...refusal, anew: true });
+    else {
+      this.#pathStands = this.#pathStood;
+      if (mayPass(reason)) return this.#detach(now, refusal);
+      // A rekey that is refused for good leaves a channel on the way that nobody uses any more.
+      if (this.#pathStands) this.#sayClose(CloseReason.CLOSED_BY_CLIENT);
+      this.#end({ ...refusal, anew: true });
+    }
   }
 
   #heedClose({ epoch, reason }: { epoch: number; reason: CloseReason }, now: number): void {
-    if (epoch < this.#epochNumber) this.dropped.closes += 1;
-    else if (this.#isAttachable && leavesAttachable(reason)) this.#detach(now, { reason: closeLabel(reason) });
+    // That it moved is said on the path that it leaves: the Renew may have gone by the newer one.
+    const isOvertaken = this.phase === 'renewing' && reason === CloseReason.MOVED;
+    if (epoch < this.#epochNumber || isOvertaken) this.dropped.closes += 1;
+    else if (this.#isAttachable && leavesAttachable(reason)) this.#detach(now, { reason: closeLabel(reason) }, false);
     else this.#end({ reason: closeLabel(reason) });
   }
 
@@ -229,7 +224,8 @@ export class Session {
     this.#detach(now, { reason: closeLabel(CloseReason.CONNECTION_LOST), silence });
   }
 
-  #detach(now: number, why: { reason: string; retryAfter?: number; silence?: number }): void {
+  #detach(now: number, why: { reason: string; retryAfter?: number; silence?: number }, stands = this.#pathStands): void {
+    this.#pathStands = stands;
     if (this.phase === 'detached' || this.phase === 'closed') return;
     this.phase = 'detached';
     this.#ready = [];
@@ -279,6 +275,11 @@ export class Session {
     return this.phase === 'ready' && (this.#epoch?.wantsRenewal === true || this.#age.renewal <= now);
   }
 
+  /** It names the newest epoch that was asked for, which the Worker may be in already. */
+  #sayClose(reason: CloseReason): void {
+    this.#control(closeControl(this.channelId, this.#renewals.serial, reason));
+  }
+
   #control(body: ControlBody): void {
     this.#ready.push(encodeControl(body));
   }
@@ -286,8 +287,8 @@ export class Session {
   #end(ending: Ending): void {
     if (this.phase === 'closed') return;
     this.phase = 'closed';
-    this.#awaiting?.wipe();
-    this.#awaiting = undefined;
+    this.#opening?.wipe();
+    this.#opening = undefined;
     this.#renewals.giveUp();
     this.#epoch?.wipe();
     this.#epoch = undefined;

@@ -31,8 +31,10 @@ export interface Surroundings {
   trust(question: TrustQuestion): Promise<TrustAnswer>;
   tell(message: FromThread, transfer?: Transferable[]): void;
   random: RandomSource;
-  /** Milliseconds since 1970. */
+  /** Milliseconds on a clock that nobody sets: a lifetime measured by it neither jumps nor runs backwards. */
   now(): number;
+  /** Milliseconds since 1970, as the machine has it: to keep and to show. */
+  date(): number;
   /** Calls once after so many milliseconds; gives the way to call it off. */
   after(milliseconds: number, call: () => void): () => void;
 }

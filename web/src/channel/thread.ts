@@ -66,7 +66,7 @@ const device: () => Promise<DeviceKey> = once(async () => loadDevice(await datab
 
 const client = new Client({
   connect, parameters: fetchParameters, pins, device, words, trust: (question) => questions.ask(question), tell,
-  random, now: () => Date.now(), after,
+  random, now: () => performance.now(), date: () => Date.now(), after,
 });
 
 scope.onmessage = ({ data }) => {

@@ -35,7 +35,7 @@ export class Trust {
   async judge(workerId: string, offered: Parameters): Promise<TrustVerdict> {
     const offer: Offer = { workerId, publicKey: offered.publicKey, mode: offered.mode };
     const store = await this.surroundings.pins().catch(() => undefined);
-    const consulted = await store?.consult(offer, this.surroundings.now()).catch(() => undefined);
+    const consulted = await store?.consult(offer, this.surroundings.date()).catch(() => undefined);
     if (!consulted) return { go: false, reason: 'storage_failed' };
     const { verdict, pin, dropped } = consulted;
     if (!stops(verdict) || !pin) return { go: true, pin, rotationSerial: 0, dropped };
@@ -50,10 +50,10 @@ export class Trust {
    * pinned another key meanwhile; rejects if the storage fails.
    */
   async confirm(workerId: string, offered: Parameters, verdict: TrustGo): Promise<boolean> {
-    const { pins, now, words } = this.surroundings;
+    const { pins, date, words } = this.surroundings;
     const { publicKey, mode } = offered;
     const known = (!verdict.agreed && verdict.pin?.words) || words(publicKey);
-    return (await pins()).confirm({ workerId, publicKey, mode }, now(), known, verdict.agreed, verdict.rotationSerial);
+    return (await pins()).confirm({ workerId, publicKey, mode }, date(), known, verdict.agreed, verdict.rotationSerial);
   }
 
   /** An offer is put to a person once: who asks again meanwhile, or later, gets the same answer. */

@@ -68,6 +68,7 @@ export class Receipts {
   #frames = 0;
   #bytes = 0;
   #first: number | undefined;
+  #isOverdue = false;
 
   constructor(private readonly limits: Limits) {}
 
@@ -86,17 +87,23 @@ export class Receipts {
   /** The total to acknowledge, if it is time. */
   takeDue(now: number): bigint | undefined {
     const { ackFrames, ackBytes } = this.limits;
-    const due = this.#frames >= ackFrames || this.#bytes >= ackBytes || (this.deadline ?? Infinity) <= now;
+    this.expire(now);
+    const due = this.#frames >= ackFrames || this.#bytes >= ackBytes || this.#isOverdue;
     return due ? this.tell() : undefined;
   }
 
   /** The total, which the other end is told now: by an Ack, or by a renewal. */
   tell(): bigint {
-    [this.#frames, this.#bytes, this.#first] = [0, 0, undefined];
+    [this.#frames, this.#bytes, this.#first, this.#isOverdue] = [0, 0, undefined, false];
     return this.#received;
   }
 
+  /** When to `expire`; not again for what was found due, which may wait long for a place. */
   get deadline(): number | undefined {
-    return this.#first === undefined ? undefined : this.#first + this.limits.ackDelay;
+    return this.#first === undefined || this.#isOverdue ? undefined : this.#first + this.limits.ackDelay;
+  }
+
+  expire(now: number): void {
+    this.#isOverdue ||= (this.deadline ?? Infinity) <= now;
   }
 }

@@ -224,9 +224,9 @@ export class WorkerChannel {
     const { reason, retryAfter, anew } = ending;
     this.#callOff();
     this.traffic.end(LOST);
-    if (anew && this.socket.isOpen && this.#backoff.isFirst()) return this.#begin();
     if (awaitsApproval(reason)) return this.#awaitApproval(ending);
-    if (isFinal(ending)) return this.#tell('closed', { reason });
+    // What refuses a renewal may let a new channel in: soon, and not at once, for many others were refused too.
+    if (isFinal(ending) && !anew) return this.#tell('closed', { reason });
     this.#tryLater(reason, retryAfter);
   }
 
@@ -239,15 +239,17 @@ export class WorkerChannel {
   #awaitApproval(ending: Ending): void {
     const mode = this.#basis?.offered.mode ?? 'post-quantum';
     const { reason, detail } = ending;
-    this.#retryIn(this.#approval.next(draw(this.surroundings.random)), 'blocked', { reason, detail, mode });
+    const retryAt = this.#retryIn(this.#approval.next(draw(this.surroundings.random)), 'blocked', { reason, detail, mode });
     void this.#report.learnDevice(mode).then(() => {
-      if (this.#status.reason === reason) this.#tell('blocked', { reason, detail, mode, retryAt: this.#status.retryAt });
+      if (this.#status.reason === reason) this.#tell('blocked', { reason, detail, mode, retryAt });
     }).catch(() => this.#stop('blocked', 'storage_failed'));
   }
 
-  #retryIn(wait: number, state: ChannelState, facts: Partial<ChannelStatus>): void {
-    this.#tell(state, { ...facts, retryAt: this.surroundings.now() + wait });
+  #retryIn(wait: number, state: ChannelState, facts: Partial<ChannelStatus>): number {
+    const retryAt = this.surroundings.now() + wait;
+    this.#tell(state, { ...facts, retryAt });
     this.#retry.set(wait, () => this.#begin());
+    return retryAt;
   }
 
   /** Blocked: until a person reviews it. */

@@ -4,6 +4,7 @@ import type { TabId } from '../state/layout';
 import { dropTab } from '../state/layout';
 import { dismiss, overlay } from '../state/overlays';
 import { closeTerminal, plainTitleOf, renameTerminal, titleOf } from '../state/terminals';
+import { open as openLink, type Target } from '../terminal/links';
 import { Dialog } from '../ui/Dialog';
 import { Keys } from '../ui/Keys';
 import { Palette } from './Palette';
@@ -21,6 +22,8 @@ export function Overlays() {
       return <CloseTerminal tab={open.tab} />;
     case 'rename':
       return <Rename tab={open.tab} />;
+    case 'link':
+      return <FollowLink target={open.target} />;
   }
 }
 
@@ -49,6 +52,24 @@ function KeysHelp() {
         else that is typed goes to the terminal.
       </p>
       <div class="actions"><button class="primary" data-first onClick={dismiss}>Close</button></div>
+    </Dialog>
+  );
+}
+
+/** The text of the link was the program's choice; this is where it leads. */
+function FollowLink({ target }: { target: Target }) {
+  const follow = () => {
+    dismiss();
+    openLink(target);
+  };
+  return (
+    <Dialog title="Open this link?" onClose={dismiss} describedBy="link-text">
+      <p id="link-text">A program in the terminal made it. {target.host !== '' && <>It leads to <strong>{target.host}</strong>:</>}</p>
+      <pre class="preview" tabIndex={0}>{target.href}</pre>
+      <div class="actions">
+        <button data-first onClick={dismiss}>Cancel</button>
+        <button class="primary" onClick={follow}>Open</button>
+      </div>
     </Dialog>
   );
 }

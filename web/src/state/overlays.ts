@@ -1,13 +1,15 @@
 /** Which dialog is open. At most one; the trust question stands above it. */
 
 import { signal } from '@preact/signals';
+import type { Target } from '../terminal/links';
 import type { TabId } from './layout';
 
 export type Overlay =
   | { kind: 'palette' }
   | { kind: 'keys' }
   | { kind: 'close-terminal'; tab: TabId }
-  | { kind: 'rename'; tab: TabId };
+  | { kind: 'rename'; tab: TabId }
+  | { kind: 'link'; target: Target };
 
 export const overlay = signal<Overlay | undefined>(undefined);
 /** The list of Workers on a narrow window, where it covers the terminal. */

@@ -12,6 +12,7 @@ import { plural } from '../ui/text';
 import { Attachment, type Screen, type Size } from './attachment';
 import { lineCount, pasteable, readClipboard, writeClipboard } from './clipboard';
 import { held, pressed, type Modifier, type NamedKey } from './keys';
+import { followHidden, followShown, targetOf } from './links';
 import type { TerminalHandle } from './registry';
 import type { TerminalView, ViewEvents } from './view';
 
@@ -253,7 +254,11 @@ export class TerminalSession implements TerminalHandle, Screen {
       onBell: () => ringBell(this.tab),
       onSelected: (text) => this.selected(text),
       onProgramCopy: (text) => this.programCopy(text),
-      onLink: (event, uri) => follow(event, uri),
+      onLink: followShown,
+      onHiddenLink: followHidden,
+      onLinkHover: (uri) => {
+        this.host.title = (uri && targetOf(uri)?.href) ?? '';
+      },
       onFound: (index, count) => {
         this.found.value = { index, count };
       },
@@ -285,11 +290,4 @@ export class TerminalSession implements TerminalHandle, Screen {
     if (done) toast(`${what} ${plural(lineCount(text), 'line')}`);
     else toast('The browser did not allow copying.', 'danger');
   }
-}
-
-/** Opens a link only on purpose, and without telling the target where it came from. */
-function follow(event: MouseEvent, uri: string): void {
-  if (!/^(https?|mailto):/i.test(uri)) return;
-  if (event.ctrlKey || event.metaKey) window.open(uri, '_blank', 'noopener,noreferrer');
-  else toast('Hold Ctrl or Cmd to open the link.');
 }

@@ -16,7 +16,12 @@ export interface ViewEvents {
   onSelected(text: string): void;
   /** A program asks to write the clipboard (OSC 52). */
   onProgramCopy(text: string): void;
+  /** A link whose text is its address. */
   onLink(event: MouseEvent, uri: string): void;
+  /** A link under a text of the program's choice (OSC 8). */
+  onHiddenLink(event: MouseEvent, uri: string): void;
+  /** What such a link under the pointer leads to; undefined once the pointer has left it. */
+  onLinkHover(uri: string | undefined): void;
   onFound(index: number, count: number): void;
 }
 
@@ -52,7 +57,11 @@ export class TerminalView {
       theme: colours(options.dark),
       macOptionIsMeta: true,
       rightClickSelectsWord: false,
-      linkHandler: { activate: (event, uri) => events.onLink(event, uri) },
+      linkHandler: {
+        activate: (event, uri) => events.onHiddenLink(event, uri),
+        hover: (_event, uri) => events.onLinkHover(uri),
+        leave: () => events.onLinkHover(undefined),
+      },
     });
     this.load();
     this.terminal.open(host);

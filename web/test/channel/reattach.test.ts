@@ -91,7 +91,7 @@ describe('a channel whose socket is lost', () => {
     await settle();
     expect(rig.of('stream-end')).toEqual([]);
     expect(rig.of('failed')).toEqual([]);
-    await rig.pass(500);
+    await rig.pass(1_000);
     expect(rig.of('stream-end')).toMatchObject([{ id: 5, error: { code: 14, message: 'connection lost' } }]);
     expect(rig.of('failed')).toMatchObject([{ id: 6, error: { code: 14, message: 'connection lost' } }]);
     expect(rig.last.state).toBe('ready');
@@ -133,18 +133,47 @@ describe('a channel whose socket is lost', () => {
       expect(rig.of('stream-end')).toEqual([]);
     });
 
-  it.each([RefusalReason.NOT_FOUND, RefusalReason.DUPLICATE, RefusalReason.HANDSHAKE, RefusalReason.STALE])(
-    'opens a new one at once after refusal %s', async (reason) => {
+  it.each([RefusalReason.CREDENTIAL, RefusalReason.NOT_FOUND, RefusalReason.DUPLICATE, RefusalReason.HANDSHAKE, RefusalReason.STALE])(
+    'opens a new one within half a second after refusal %s', async (reason) => {
       const { rig, channel } = await streaming();
       channel.renew = ({ channelId, serial }) => void channel.outgoing.push(encodeControl({
         case: 'refused', value: { $typeName: 'leapmux.v1.Refused', channelId, serial, reason, retryAfterMs: 0 },
       }));
       rig.hub.cut();
-      await rig.pass(500);
+      await rig.pass(1_000);
       expect(rig.last.state).toBe('ready');
       expect(rig.hub.channels).toHaveLength(2);
       expect(rig.of('stream-end')).toMatchObject([{ id: 5, error: { code: 14 } }]);
     });
+
+  it('opens new ones at moments of their own, however many were refused at once', async () => {
+    const waits = await Promise.all([1, 2, 3, 4, 5, 6].map(async () => {
+      const { rig } = await streaming();
+      rig.hub.renews = false;
+      rig.hub.cut();
+      while (rig.hub.controls.at(-1)?.case !== 'renew') await rig.pass(5);
+      const { retryAt } = rig.last;
+      return retryAt! - rig.now;
+    }));
+    expect(Math.max(...waits)).toBeLessThan(500);
+    expect(new Set(waits).size).toBeGreaterThan(1);
+  });
+
+  it.each([2, -2])('is not hurried or held up by a clock that is set by %s hours', async (hours) => {
+    const { rig, channel } = await streaming();
+    rig.clockSet = hours * 60 * MINUTE;
+    await rig.pass(MINUTE);
+    expect(rig.hub.controls.map((body) => body.case)).toEqual(['open']);
+    rig.hub.cut();
+    await settle();
+    expect(rig.last.retryAt! - rig.clockSet - rig.now).toBeGreaterThan(0);
+    expect(rig.last.retryAt! - rig.clockSet - rig.now).toBeLessThanOrEqual(500);
+    await rig.pass(500);
+    output(channel, 1);
+    rig.hub.flush();
+    expect(shown(rig)).toEqual([1]);
+    expect(rig.of('stream-end')).toEqual([]);
+  });
 
   it('is closed for good when the page closes it meanwhile', async () => {
     const { rig } = await streaming();

@@ -279,6 +279,24 @@ describe('what comes late from a dead path', () => {
     expect(pair.printed).toEqual([1]);
   });
 
+  it('that the channel has moved is no news while it moves: the Renewed of the newer path follows', async () => {
+    const pair = await new Cut().streaming();
+    pair.session.renew(0);
+    pair.exchange();
+    const { channelId } = pair.session;
+    const moved = { case: 'close' as const, value: { $typeName: 'leapmux.v1.Close' as const, channelId, epoch: 0, reason: CloseReason.MOVED } };
+    pair.session.receiveControl(moved, 0);
+    pair.drain();
+    expect(pair.phase).toBe('renewing');
+    expect(pair.session.dropped).toEqual({ frames: 0, closes: 1, renewals: 0 });
+    pair.deliver();
+    await pair.sign();
+    pair.exchange();
+    pair.worker.accept();
+    pair.deliver();
+    expect(pair.phase).toBe('ready');
+  });
+
   it('frames of the client that arrive after its Renew are dropped, and go again', async () => {
     const pair = await new Cut().streaming();
     pair.type(1, 2);
@@ -345,7 +363,7 @@ describe('what is wrong', () => {
     pair.session.receiveControl({ case: 'renewed', value: { $typeName: 'leapmux.v1.Renewed', channelId: pair.session.channelId, serial: 1, noise: new Uint8Array(56) } }, 0);
     pair.drain();
     expect(pair.ending).toBe('handshake_failed');
-    expect(pair.controls.at(-1)).toMatchObject({ case: 'close', value: { epoch: 0, reason: CloseReason.HANDSHAKE_FAILED } });
+    expect(pair.controls.at(-1)).toMatchObject({ case: 'close', value: { epoch: 1, reason: CloseReason.HANDSHAKE_FAILED } });
   });
 
   it('a stranger who does not know the root gets no Renew through', async () => {
@@ -385,6 +403,43 @@ describe('what is wrong', () => {
     pair.session.renew(0);
     refuse(pair, RefusalReason.STALE, 2);
     expect(pair.events.at(-1)).toEqual({ kind: 'closed', ending: { reason: 'stale', retryAfter: 9, anew: true } });
+    // Hub and Worker have the channel still: a refusal changes nothing there.
+    expect(pair.controls.map((body) => body.case)).toEqual(['renew', 'renew', 'close']);
+  });
+
+  it('a channel whose exchange failed says goodbye on its path, and one without a path does not', async () => {
+    const last = async (act: (pair: Pair) => void) => {
+      const pair = await new Cut().streaming();
+      act(pair);
+      pair.session.close(CloseReason.CLOSED_BY_CLIENT);
+      pair.drain();
+      return pair.controls.at(-1)?.case;
+    };
+    expect(await last((pair) => pair.session.lost(0, true))).toBe('close');
+    expect(await last((pair) => pair.session.lost(0))).toBe(undefined);
+  });
+
+  it('a rekey that is refused for good closes what nobody uses any more', async () => {
+    const pair = await new Cut().streaming();
+    const { channelId } = pair.session;
+    pair.session.renew(0);
+    pair.session.receiveControl({ case: 'refused', value: { $typeName: 'leapmux.v1.Refused', channelId, reason: RefusalReason.HANDSHAKE, retryAfterMs: 0, serial: 1 } }, 0);
+    pair.drain();
+    expect(pair.controls.at(-1)).toMatchObject({ case: 'close', value: { epoch: 1, reason: CloseReason.CLOSED_BY_CLIENT } });
+  });
+
+  it('a Close between Renew and its answer names the epoch that was asked for, any other its own', async () => {
+    const asking = await new Cut().streaming();
+    asking.session.renew(0);
+    asking.session.close(CloseReason.CLOSED_BY_CLIENT);
+    asking.drain();
+    expect(asking.controls.at(-1)).toMatchObject({ case: 'close', value: { epoch: 1 } });
+    const answered = await new Cut().streaming();
+    answered.cut();
+    await answered.attached();
+    answered.session.close(CloseReason.CLOSED_BY_CLIENT);
+    answered.drain();
+    expect(answered.controls.at(-1)).toMatchObject({ case: 'close', value: { epoch: 1 } });
   });
 });
 

@@ -24,6 +24,8 @@ export class Rig {
   readonly questions: TrustQuestion[] = [];
   trust: (question: TrustQuestion) => Promise<TrustAnswer> = async () => 'reject';
   now = 1_700_000_000_000;
+  /** How far the machine's clock was set forward. */
+  clockSet = 0;
   online = true;
   rotation: Bytes = new Uint8Array(0);
   parametersFail: Error | undefined;
@@ -54,6 +56,7 @@ export class Rig {
       tell: (message) => this.heard.push(message),
       random,
       now: () => this.now,
+      date: () => this.now + this.clockSet,
       after: (milliseconds, call) => {
         const timer = { at: this.now + milliseconds, call };
         this.#timers.push(timer);

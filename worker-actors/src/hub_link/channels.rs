@@ -75,7 +75,8 @@ impl HubLink {
     }
 
     /// Acknowledged once it is in the channel's mailbox: every request that follows finds it
-    /// there before itself. For a channel that is not here there is nothing to change.
+    /// there before itself. For a channel that is not here there is nothing to change, and change 0
+    /// comes before a renewal, whose answer is enough.
     fn access_changed(&mut self, changed: wire::AccessChanged) {
         let Ok(channel) = ChannelId::try_from(&*changed.channel_id) else {
             return;
@@ -91,7 +92,9 @@ impl HubLink {
         } else {
             return;
         }
-        self.say_control(control::Body::AccessAcknowledged(acknowledged));
+        if acknowledged.change > 0 {
+            self.say_control(control::Body::AccessAcknowledged(acknowledged));
+        }
     }
 
     /// Ends every channel, and says so for those that the Hub knows of. By the control queue:

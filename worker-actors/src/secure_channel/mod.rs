@@ -181,14 +181,12 @@ impl SecureChannel {
     /// Nothing more is sent by the old path, nor taken from it. What runs for the client goes on.
     fn detached(&mut self, ctx: &mut Context<Self>) {
         self.leave_path(ctx);
-        self.streams.detached(true);
         tracing::info!(channel = %self.id(), "channel detached");
         self.tell_link(true);
     }
 
     /// The client is back, and is believed.
     fn attached(&mut self, ctx: &mut Context<Self>) {
-        self.streams.detached(false);
         tracing::info!(channel = %self.id(), "channel attached");
         self.tell_link(false);
         // What was announced meanwhile counts from now on.

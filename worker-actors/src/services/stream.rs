@@ -25,7 +25,6 @@ pub struct Outlet {
     id: u64,
     sent: u64,
     allowed: watch::Receiver<u64>,
-    detached: watch::Receiver<bool>,
     orders: mpsc::UnboundedSender<Order>,
 }
 
@@ -63,13 +62,9 @@ pub struct Far {
     pub allowed: watch::Sender<u64>,
 }
 
-/// A stream and the channel's side of it. `detached` says whether the channel has lost its client.
+/// A stream and the channel's side of it.
 #[must_use]
-pub fn stream(
-    id: u64,
-    orders: mpsc::UnboundedSender<Order>,
-    detached: watch::Receiver<bool>,
-) -> (Stream, Far) {
+pub fn stream(id: u64, orders: mpsc::UnboundedSender<Order>) -> (Stream, Far) {
     let (data_in, data) = mpsc::channel(INLET_MESSAGES);
     let (allow, allowed) = watch::channel(0);
     let inlet = Inlet {
@@ -81,7 +76,6 @@ pub fn stream(
         id,
         sent: 0,
         allowed,
-        detached,
         orders,
     };
     (
@@ -120,31 +114,6 @@ impl Outlet {
             // The channel is gone, and this service will be dropped with it.
             std::future::pending::<()>().await;
         }
-    }
-
-    /// Whether the client is away: no credit comes before it is back.
-    #[must_use]
-    pub fn is_detached(&self) -> bool {
-        *self.detached.borrow()
-    }
-
-    /// Waits until there is more room than when it was last looked, or the client has gone or come
-    /// back.
-    pub async fn moved(&mut self) {
-        tokio::select! {
-            changed = self.allowed.changed() => {
-                if changed.is_ok() {
-                    return;
-                }
-            }
-            changed = self.detached.changed() => {
-                if changed.is_ok() {
-                    return;
-                }
-            }
-        }
-        // The channel is gone, and this service will be dropped with it.
-        std::future::pending::<()>().await;
     }
 
     /// Waits until there is room for so many bytes.

@@ -1,6 +1,6 @@
 //! `terminal.*`
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use schema::{
@@ -95,8 +95,9 @@ pub(super) async fn watch(
 }
 
 /// Output to the client, input from it, side by side: a program that does not read holds up
-/// typing and nothing else. A client that is away too long for its credit attaches again, and is
-/// given the screen as it stands then.
+/// typing and nothing else. Output beyond the client's credit waits up to a bound; then it is left
+/// out, and a snapshot takes its place once there is room again. So the stream goes on while the
+/// client is away, and takes what was typed meanwhile.
 pub(super) async fn attach(
     services: &Services,
     caller: &Caller,
@@ -112,23 +113,17 @@ pub(super) async fn attach(
     }
     let Stream { inlet, outlet } = stream;
     tokio::select! {
-        Behind = show(seat, outlet) => Err(error(Code::Aborted, "behind")),
+        never = show(seat, outlet) => match never {},
         ended = type_in(typist, inlet) => ended,
     }
 }
 
-/// There is more to show than a client that is away has credit for.
-struct Behind;
-
-async fn show(mut seat: Seat, mut outlet: Outlet) -> Behind {
+async fn show(mut seat: Seat, mut outlet: Outlet) -> Infallible {
     loop {
         let Some(event) = seat.next_event(outlet.room()) else {
-            if outlet.is_detached() && seat.has_more() {
-                return Behind;
-            }
             tokio::select! {
                 () = seat.moved() => {}
-                () = outlet.moved() => {}
+                () = outlet.more_room() => {}
             }
             continue;
         };

@@ -12,6 +12,7 @@ diesel::table! {
         created_ms -> BigInt,
         kept_ms -> BigInt,
         screen -> Binary,
+        sequence -> BigInt,
     }
 }
 

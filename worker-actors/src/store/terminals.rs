@@ -28,6 +28,8 @@ pub struct KeptTerminal {
     pub kept_ms: i64,
     /// The bytes that rebuild its screen.
     pub screen: Vec<u8>,
+    /// Bytes of output up to that screen; 0 = not known.
+    pub sequence: i64,
 }
 
 /// Stores or replaces.

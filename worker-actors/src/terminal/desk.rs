@@ -111,11 +111,13 @@ impl Desk {
         }
     }
 
-    /// A terminal of an earlier run, with the screen it was left with.
+    /// A terminal of an earlier run, with the screen it was left with and where its output stood: a
+    /// client that saw more of it keeps its own.
     #[must_use]
-    pub fn restored(opening: Opening, state: State, screen: &[u8]) -> Self {
+    pub fn restored(opening: Opening, state: State, screen: &[u8], sequence: u64) -> Self {
         let mut desk = Self::new(opening);
         desk.screen.write(screen);
+        desk.screen.count_from(sequence);
         desk.state = state;
         desk
     }
@@ -228,16 +230,9 @@ impl Desk {
         view.next(room)
     }
 
-    /// Whether a client has still to be sent something.
-    #[must_use]
-    pub fn has_more(&self, view: ViewId) -> bool {
-        let place = self.views.get(&view.0);
-        place.is_some_and(|place| place.view.has_more())
-    }
-
-    /// The screen as bytes, for the store.
-    pub fn kept_screen(&mut self) -> Vec<u8> {
-        self.screen.snapshot(KEPT_MAX)
+    /// The screen as bytes, for the store, and where its output stands.
+    pub fn kept_screen(&mut self) -> (u64, Vec<u8>) {
+        (self.screen.sequence(), self.screen.snapshot(KEPT_MAX))
     }
 
     /// What lists show of it.

@@ -105,9 +105,10 @@ impl Terminal {
 
     /// Its summary, the sequence, and the bytes of its screen, for the store.
     #[must_use]
-    pub fn kept(&self) -> (wire::TerminalSummary, Vec<u8>) {
+    pub fn kept(&self) -> (wire::TerminalSummary, u64, Vec<u8>) {
         let mut desk = self.desk();
-        (desk.summary(), desk.kept_screen())
+        let (sequence, screen) = desk.kept_screen();
+        (desk.summary(), sequence, screen)
     }
 
     /// Whether its program runs.
@@ -188,12 +189,6 @@ impl Seat {
     pub fn next_event(&mut self, room: usize) -> Option<Bytes> {
         self.moved.mark_unchanged();
         self.terminal.desk().next_event(self.view, room)
-    }
-
-    /// Whether there is an event that needs more room.
-    #[must_use]
-    pub fn has_more(&self) -> bool {
-        self.terminal.desk().has_more(self.view)
     }
 
     /// Waits until there may be another event.

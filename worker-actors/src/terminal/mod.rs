@@ -22,6 +22,8 @@ pub mod boundary;
 pub mod desk;
 pub mod environment;
 pub mod live;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod looks;
 mod model;
 mod pen;
 pub mod process_tree;

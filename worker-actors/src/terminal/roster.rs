@@ -339,7 +339,7 @@ async fn keep_for_ever(roster: Roster) {
 }
 
 fn kept(terminal: &Terminal, kept_ms: i64) -> KeptTerminal {
-    let (summary, screen) = terminal.kept();
+    let (summary, sequence, screen) = terminal.kept();
     let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     KeptTerminal {
         id: summary.terminal_id,
@@ -354,6 +354,7 @@ fn kept(terminal: &Terminal, kept_ms: i64) -> KeptTerminal {
         created_ms: summary.created_unix_ms,
         kept_ms,
         screen,
+        sequence: i64::try_from(sequence).unwrap_or(i64::MAX),
     }
 }
 
@@ -374,7 +375,8 @@ fn restore(kept: KeptTerminal, listed: &Arc<watch::Sender<u64>>) -> Option<Arc<T
         created_ms: kept.created_ms,
         scrollback_lines: RESTORED_LINES,
     };
-    let desk = Desk::restored(opening, state, &kept.screen);
+    let sequence = u64::try_from(kept.sequence).unwrap_or_default();
+    let desk = Desk::restored(opening, state, &kept.screen, sequence);
     Some(Terminal::resting(id, desk, Arc::clone(listed)))
 }
 

@@ -62,6 +62,12 @@ impl Screen {
         let mut feed = std::mem::take(&mut self.held);
         feed.reserve(bytes.len());
         for byte in bytes {
+            let begun = self.boundary.begun_character();
+            if begun > 0 && !is_continuation(*byte) {
+                // It never ends. Left to the parser it would wait there for what may come later.
+                feed.truncate(feed.len().saturating_sub(begun));
+                feed.extend_from_slice(REPLACEMENT);
+            }
             match self.boundary.step(*byte) {
                 Fate::Feed => feed.push(*byte),
                 Fate::Skip => {}
@@ -74,6 +80,11 @@ impl Screen {
         self.feed(&feed);
         self.sequence += bytes.len() as u64;
         self.news()
+    }
+
+    /// Counts from there on: what was written so far rebuilt a screen that stood at `sequence`.
+    pub const fn count_from(&mut self, sequence: u64) {
+        self.sequence = sequence;
     }
 
     /// Takes another size. The model reflows its primary buffer as browsers' terminals do.
@@ -263,4 +274,11 @@ impl Timeout for Unhurried {
     }
 }
 
+/// A byte in the middle or at the end of a UTF-8 character.
+fn is_continuation(byte: u8) -> bool {
+    (0x80..=0xbf).contains(&byte)
+}
+
 const CANCEL: u8 = 0x18;
+/// U+FFFD, which stands for what is no character.
+const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();

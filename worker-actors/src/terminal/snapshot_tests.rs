@@ -1,17 +1,16 @@
 //! A screen, its snapshot, and the screen that the snapshot rebuilds look the same.
 
 use alacritty_terminal::{
-    grid::{Cursor, Dimensions, Grid},
-    index::{Column, Line},
-    term::{
-        TermMode,
-        cell::{Cell, Flags},
-    },
-    vte::ansi::{Color, NamedColor},
+    grid::Grid,
+    term::{TermMode, cell::Cell},
 };
 use proptest::prelude::*;
 
-use super::{screen::Screen, size::Size};
+use super::{
+    looks::{dress, picture, waits},
+    screen::Screen,
+    size::Size,
+};
 
 const SIZE: Size = Size {
     columns: 20,
@@ -32,88 +31,12 @@ fn rebuilt(screen: &mut Screen) -> Screen {
     copy
 }
 
-/// What a person would see of a cell.
-fn seen(grid: &Grid<Cell>, line: i32, column: usize) -> String {
-    let cell = &grid[Line(line)][Column(column)];
-    let spacer = |at: usize| {
-        at < grid.columns()
-            && grid[Line(line)][Column(at)]
-                .flags
-                .contains(Flags::WIDE_CHAR_SPACER)
-    };
-    let wide = cell.flags.contains(Flags::WIDE_CHAR) && spacer(column + 1);
-    let half = !wide
-        && cell
-            .flags
-            .intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER);
-    let c = if half || cell.c.is_control() {
-        ' '
-    } else {
-        cell.c
-    };
-    let marks = if half {
-        &[][..]
-    } else {
-        cell.zerowidth().unwrap_or_default()
-    };
-    let inked = c != ' ' || !marks.is_empty();
-    let lines = Flags::INVERSE | Flags::ALL_UNDERLINES | Flags::STRIKEOUT;
-    let plain = !inked
-        && cell.bg == Color::Named(NamedColor::Background)
-        && !cell.flags.intersects(lines)
-        && cell.hyperlink().is_none();
-    if plain {
-        return String::from(" ");
-    }
-    let shown = lines | Flags::BOLD_ITALIC | Flags::DIM | Flags::HIDDEN;
-    let link = cell.hyperlink().map(|link| link.uri().to_owned());
-    let flags = cell.flags & shown;
-    let under = cell.underline_color();
-    format!(
-        "{c}{marks:?} {:?} {:?} {flags:?} {link:?} {under:?}",
-        cell.fg, cell.bg
-    )
-}
-
-fn picture(grid: &Grid<Cell>) -> Vec<String> {
-    let mut rows = Vec::new();
-    for line in grid.topmost_line().0..=grid.bottommost_line().0 {
-        let last = &grid[Line(line)][Column(grid.columns() - 1)];
-        // A cursor that waits to wrap is put there by writing the last cell again, which forgets
-        // that the row had wrapped once before; only a later change of width would tell.
-        let waits = waits(grid) && grid.cursor.point.line.0 == line;
-        let below = line < grid.bottommost_line().0;
-        let wraps = below && !waits && last.flags.contains(Flags::WRAPLINE);
-        let cells = (0..grid.columns()).map(|column| seen(grid, line, column));
-        rows.push(format!("{wraps} {}", cells.collect::<Vec<_>>().join("|")));
-    }
-    rows
-}
-
 fn ink(grid: &Grid<Cell>) -> Vec<String> {
     picture(grid)
         .iter()
         .filter_map(|row| row.split_once(' '))
         .map(|row| row.1.to_owned())
         .collect()
-}
-
-/// The cursor stands behind the last column. (The model also remembers that after a backward
-/// tab, where no terminal does.)
-fn waits(grid: &Grid<Cell>) -> bool {
-    grid.cursor.input_needs_wrap && grid.cursor.point.column.0 + 1 == grid.columns()
-}
-
-fn dress(cursor: &Cursor<Cell>) -> String {
-    let pen = &cursor.template;
-    format!(
-        "{:?} {:?} {:?} {:?} {:?}",
-        pen.fg,
-        pen.bg,
-        pen.flags,
-        pen.underline_color(),
-        cursor.charsets
-    )
 }
 
 fn same(first: &mut Screen, second: &mut Screen) -> Result<(), TestCaseError> {
@@ -273,4 +196,17 @@ fn a_tab_stop_and_a_line_drawing_set_survive() {
     let mut copy = rebuilt(&mut screen);
     copy.write(b"\tq");
     assert_eq!(copy.text()[0], "    \u{2500}");
+}
+
+#[test]
+fn a_character_that_never_ends_is_shown_as_one_wherever_the_output_is_cut() {
+    let output = b"\xd6\xd6\xe2\x82x\xf0\x9f\x98\x1b[1mbold\xd6";
+    let whole = drawn(output).text();
+    assert_eq!(whole[0], "\u{fffd}\u{fffd}\u{fffd}x\u{fffd}bold");
+    for cut in 0..output.len() {
+        let (before, after) = output.split_at(cut);
+        let mut copy = rebuilt(&mut drawn(before));
+        copy.write(after);
+        assert_eq!(copy.text(), whole, "cut at {cut}");
+    }
 }

@@ -103,12 +103,6 @@ impl View {
         self.behind
     }
 
-    /// Whether there is anything to send, once there is room.
-    #[must_use]
-    pub fn has_more(&self) -> bool {
-        self.behind || !self.queue.is_empty()
-    }
-
     /// The snapshot that was wanted. What is queued is older than it, summaries excepted.
     pub fn take_snapshot(&mut self, snapshot: Snapshot) {
         self.fall_behind();

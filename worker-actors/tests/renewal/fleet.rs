@@ -466,8 +466,9 @@ pub(crate) fn id_of(body: &control::Body) -> ChannelId {
         control::Body::Refused(refused) => &refused.channel_id,
         control::Body::Renewed(renewed) => &renewed.channel_id,
         control::Body::Close(close) => &close.channel_id,
-        control::Body::AccessAcknowledged(acknowledged) => &acknowledged.channel_id,
-        other @ (control::Body::Open(_)
+        // All changes here are number 0, and nobody waits for an answer to that.
+        other @ (control::Body::AccessAcknowledged(_)
+        | control::Body::Open(_)
         | control::Body::Incoming(_)
         | control::Body::Renew(_)
         | control::Body::AccessChanged(_)

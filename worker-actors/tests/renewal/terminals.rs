@@ -1,20 +1,22 @@
 //! A terminal waits for nobody who is away.
 
-use bytes::Bytes;
 use channel_actors::{
     close::CloseReason,
     endpoint::{Call, Endpoint, Event},
 };
 use prost::Message as _;
-use schema::wire::{self, terminal_event, terminal_input};
+use schema::{
+    ids::ChannelId,
+    wire::{self, terminal_event, terminal_input},
+};
 
 use crate::fleet::{Fleet, Job};
 
-/// Looks at a terminal, and may press Enter.
+/// Looks at a terminal, and may type.
 struct Viewing {
     terminal: String,
     stream: Option<u64>,
-    enter: bool,
+    typed: Option<&'static str>,
     tail: Vec<u8>,
     snapshots: u32,
     ended: Option<wire::RpcError>,
@@ -25,7 +27,7 @@ impl Viewing {
         Self {
             terminal: terminal.to_owned(),
             stream: None,
-            enter: false,
+            typed: None,
             tail: Vec::new(),
             snapshots: 0,
             ended: None,
@@ -56,6 +58,7 @@ impl Job for Viewing {
                 match wire::TerminalEvent::decode(data).expect("an event").body {
                     Some(terminal_event::Body::Snapshot(snapshot)) => {
                         self.snapshots += 1;
+                        self.tail.clear();
                         self.draw(&snapshot.data);
                     }
                     Some(terminal_event::Body::Output(output)) => self.draw(&output.data),
@@ -86,8 +89,8 @@ impl Job for Viewing {
             };
             endpoint.request(call).expect("a request")
         });
-        if std::mem::take(&mut self.enter) {
-            let body = Some(terminal_input::Body::Data(Bytes::from_static(b"\n")));
+        if let Some(typed) = self.typed.take() {
+            let body = Some(terminal_input::Body::Data(typed.into()));
             let input = wire::TerminalInput { body };
             let sent = endpoint.stream_send(id, input.encode_to_vec().into());
             sent.expect("room");
@@ -120,7 +123,8 @@ impl Job for Opening {
 
     fn go_on(&mut self, endpoint: &mut Endpoint) {
         if !std::mem::replace(&mut self.asked, true) {
-            let script = "read go; seq 1 500000; echo all said; cat";
+            let script = "trap 'echo got it; over=1' INT; read go; seq 1 500000; echo all said; \
+                 while [ -z \"$over\" ]; do sleep 0.05; done; echo it is over; cat";
             let call = Call {
                 method: "terminal.open",
                 payload: crate::support::sh(script).encode_to_vec().into(),
@@ -140,8 +144,29 @@ impl Job for Opening {
     }
 }
 
+/// Has a client type, with a path or without.
+fn types(fleet: &mut Fleet, id: ChannelId, typed: &'static str) {
+    let client = fleet.clients.get_mut(&id).expect("a client");
+    let before = client.job::<Viewing>();
+    client.job = Box::new(Viewing {
+        stream: before.stream,
+        snapshots: before.snapshots,
+        typed: Some(typed),
+        ..Viewing::at(&before.terminal)
+    });
+    fleet.wake(id);
+}
+
+async fn until_shown(fleet: &mut Fleet, id: ChannelId, text: &'static str) {
+    fleet
+        .until(text, |fleet| {
+            fleet.clients[&id].job::<Viewing>().shows(text)
+        })
+        .await;
+}
+
 #[tokio::test]
-async fn a_viewer_that_is_away_falls_behind_and_holds_up_nobody() {
+async fn a_viewer_that_is_away_holds_up_nobody_and_what_it_types_meanwhile_arrives_once() {
     let mut fleet = Fleet::new().await;
     let opener = fleet.open(Opening::default()).await;
     fleet.finish().await;
@@ -162,39 +187,22 @@ async fn a_viewer_that_is_away_falls_behind_and_holds_up_nobody() {
             fleet.worker.census().detached == 1
         })
         .await;
-    let client = fleet.clients.get_mut(&here).expect("a client");
-    client.job = Box::new(Viewing {
-        enter: true,
-        stream: client.job::<Viewing>().stream,
-        ..Viewing::at(&terminal)
-    });
-    fleet.wake(here);
-    fleet
-        .until("the other's last line", |fleet| {
-            fleet.clients[&here].job::<Viewing>().shows("all said")
-        })
-        .await;
+    types(&mut fleet, here, "\n");
+    // Several times what the other's stream has credit for.
+    until_shown(&mut fleet, here, "all said").await;
+    types(&mut fleet, away, "\x03");
     fleet.come_back = true;
     fleet.wake(away);
-    fleet
-        .until("the end of the attachment", |fleet| {
-            fleet.clients[&away].job::<Viewing>().ended.is_some()
-        })
-        .await;
-    let viewing = fleet.clients[&away].job::<Viewing>();
-    let error = viewing.ended.clone().expect("an error");
-    assert_eq!((error.code, error.message.as_str()), (10, "behind"));
-    assert!(!viewing.shows("all said"));
-    // The channel stands, and the screen as it is now comes with the next attachment.
-    let client = fleet.clients.get_mut(&away).expect("a client");
+    until_shown(&mut fleet, away, "it is over").await;
+    types(&mut fleet, away, "the end\n");
+    until_shown(&mut fleet, here, "the end").await;
+    let seen = fleet.clients[&here].job::<Viewing>();
+    let shown = String::from_utf8_lossy(&seen.tail);
+    assert_eq!(shown.matches("got it").count(), 1, "{shown}");
+    let client = &fleet.clients[&away];
     assert_eq!((client.closed, client.attached), (None::<CloseReason>, 2));
-    client.job = Box::new(Viewing::at(&terminal));
-    fleet.wake(away);
-    fleet
-        .until("the screen", |fleet| {
-            fleet.clients[&away].job::<Viewing>().shows("all said")
-        })
-        .await;
-    assert_eq!(fleet.clients[&away].job::<Viewing>().snapshots, 1);
+    // What it had no room for is in a snapshot, on the stream that it had.
+    let viewing = client.job::<Viewing>();
+    assert_eq!((viewing.snapshots, &viewing.ended), (2, &None));
     fleet.worker.stop().await;
 }
