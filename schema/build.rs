@@ -4,10 +4,16 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 10] = [
     "proto/leapmux/v1/channel.proto",
     "proto/leapmux/v1/worker.proto",
-    "proto/leapmux/v1/hub.proto",
+    "proto/leapmux/v1/accounts.proto",
+    "proto/leapmux/v1/organisations.proto",
+    "proto/leapmux/v1/workspaces.proto",
+    "proto/leapmux/v1/workers.proto",
+    "proto/leapmux/v1/tokens.proto",
+    "proto/leapmux/v1/administration.proto",
+    "proto/leapmux/v1/events.proto",
     "proto/leapmux/v1/services.proto",
 ];
 

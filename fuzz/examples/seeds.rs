@@ -378,6 +378,7 @@ fn hub_methods() {
         bundled: true,
         version: "0.1.0".into(),
         registered_unix_ms: -1,
+        ..wire::Worker::default()
     };
     fn both<M: prost::Message + serde::Serialize>(choice: u8, message: &M) -> [Vec<u8>; 2] {
         let text = serde_json::to_vec(message).expect("it has a text");
@@ -388,6 +389,7 @@ fn hub_methods() {
             0,
             &wire::SignInRequest {
                 access_token: "lmx_token".into(),
+                ..wire::SignInRequest::default()
             },
         ),
         both(
@@ -399,10 +401,8 @@ fn hub_methods() {
                 organisation_id: "home".into(),
                 solo: true,
                 hub_version: "0.1.0".into(),
-                workspaces: vec![wire::Workspace {
-                    workspace_id: "garden".into(),
-                    title: "Garden".into(),
-                }],
+                display_name: "Ada".into(),
+                ..wire::WhoAmIResponse::default()
             },
         ),
         both(
@@ -430,6 +430,7 @@ fn hub_methods() {
                 device_key: vec![1; 32].into(),
                 device_tag: vec![2; 64].into(),
                 worker_name: "attic".into(),
+                organisation_id: "home".into(),
             },
         ),
         both(

@@ -1,16 +1,15 @@
 //! Who is calling: what a request presents, and whom that makes of it.
 
-use schema::ids::{CredentialId, OrganisationId, UserId};
+use schema::ids::{CredentialId, OrganisationId, UserId, WorkerId, WorkspaceId};
 
+pub(crate) use crate::store::credentials::Kind;
 use crate::{
     clock,
     config::Mode,
     error::Fault,
+    scope::Scopes,
     state::State,
-    store::{
-        credentials::{self, Kind},
-        users,
-    },
+    store::{credentials, users},
     token::Purpose,
 };
 
@@ -21,8 +20,28 @@ pub(crate) struct Caller {
     pub(crate) organisation: OrganisationId,
     pub(crate) username: String,
     pub(crate) credential: CredentialId,
+    pub(crate) kind: Kind,
+    pub(crate) scopes: Scopes,
+    /// Of the whole Hub.
+    pub(crate) admin: bool,
+    /// What a delegation is confined to; none for everybody else.
+    pub(crate) binding: Option<Binding>,
     /// When the credential ends by itself, in milliseconds since 1970.
     pub(crate) expires_ms: Option<i64>,
+}
+
+/// What a delegation is confined to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Binding {
+    pub(crate) worker: WorkerId,
+    pub(crate) workspace: WorkspaceId,
+}
+
+impl Caller {
+    /// Whether it is a person at a browser, or the operator, and no program with a token.
+    pub(crate) const fn is_person(&self) -> bool {
+        matches!(self.kind, Kind::Solo | Kind::AccessToken | Kind::Login)
+    }
 }
 
 /// The secret that came with a request. Never printed.
@@ -77,6 +96,10 @@ impl State {
                     organisation: user.organisation,
                     username: user.username,
                     credential: credential.id,
+                    kind,
+                    scopes: Scopes::ALL,
+                    admin: user.admin,
+                    binding: None,
                     expires_ms: credential.expires_ms,
                 }))
             })
@@ -89,6 +112,10 @@ impl State {
             organisation: self.admin.organisation.clone(),
             username: self.admin.username.clone(),
             credential: self.solo_credential.clone(),
+            kind: Kind::Solo,
+            scopes: Scopes::ALL,
+            admin: true,
+            binding: None,
             expires_ms: None,
         }
     }

@@ -18,6 +18,24 @@ pub enum Refusal {
     /// A sign-in that failed. It does not say whether the token ever existed.
     #[error("the access token is not valid")]
     WrongToken,
+    /// A sign-in that failed. It does not say what was wrong.
+    #[error("the user name or the password is wrong")]
+    WrongPassword,
+    /// A code from a mail, or of a login, that is wrong, used or too old.
+    #[error("the code is wrong, was used, or is too old; ask for a new one")]
+    WrongCode,
+    /// The caller may see the thing and not do this to it.
+    #[error("your role does not allow this")]
+    Forbidden,
+    /// The token is for other things.
+    #[error("this token is not for this; sign in with a browser, or use a token with the scope")]
+    OutOfScope,
+    /// Something else has to be true first.
+    #[error("{0}")]
+    Unmet(Unmet),
+    /// Too many wrong tries; nobody is let in before.
+    #[error("too many attempts; try again later")]
+    Locked(Duration),
     /// No such thing, or not the caller's: one and the same answer.
     #[error("not found")]
     NotFound,
@@ -42,6 +60,58 @@ pub enum Refusal {
     /// Our fault; the log knows more.
     #[error("internal error")]
     Internal,
+}
+
+/// What has to be true first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unmet {
+    /// An organisation keeps one owner at least.
+    #[error("the last owner cannot go: make somebody else an owner first")]
+    LastOwner,
+    /// The Hub keeps one admin at least.
+    #[error("the last admin cannot go: make somebody else an admin first")]
+    LastAdmin,
+    /// A personal organisation is its user's alone and goes with the account.
+    #[error("a personal organisation cannot do this: make a team organisation")]
+    Personal,
+    /// Whoever it is for does not belong to the organisation.
+    #[error("this user is not a member of the organisation")]
+    NotMember,
+    /// Whoever it is for belongs to the organisation already.
+    #[error("this user is a member already")]
+    Member,
+    /// An account keeps one way in at least.
+    #[error("this is the last way into the account: set a password or link another account first")]
+    LastWayIn,
+    /// Sign-up is switched off.
+    #[error(
+        "this Hub makes no accounts on its own: ask its operator for one, or for an invitation"
+    )]
+    SignUpClosed,
+    /// The first admin has been set up.
+    #[error("this Hub is set up already: sign in")]
+    SetUpDone,
+    /// No mail server is configured.
+    #[error("this Hub sends no mail: ask its operator")]
+    NoMail,
+    /// A registration key is extended in its last two minutes only.
+    #[error("the key is good for longer than two minutes yet")]
+    TooEarly,
+    /// Solo's own Worker.
+    #[error("the bundled Worker goes with its Hub and cannot be taken away")]
+    Bundled,
+    /// An archived workspace.
+    #[error("the workspace is archived: restore it first")]
+    Archived,
+    /// The organisation still has Workers.
+    #[error("deregister or transfer the Workers of this organisation first")]
+    HasWorkers,
+    /// Not in solo mode.
+    #[error("solo mode has no accounts: run `leapmux hub`")]
+    Solo,
+    /// No longer: the thing said no.
+    #[error("it was declined")]
+    Declined,
 }
 
 /// Which part of a request cannot be accepted.
@@ -128,10 +198,14 @@ impl Refusal {
     pub const fn code(self) -> tonic::Code {
         match self {
             Self::Malformed(_) => tonic::Code::InvalidArgument,
-            Self::NotSignedIn | Self::WrongToken => tonic::Code::Unauthenticated,
+            Self::NotSignedIn | Self::WrongToken | Self::WrongPassword => {
+                tonic::Code::Unauthenticated
+            }
+            Self::WrongCode | Self::Unmet(_) => tonic::Code::FailedPrecondition,
+            Self::Forbidden | Self::OutOfScope => tonic::Code::PermissionDenied,
             Self::NotFound => tonic::Code::NotFound,
             Self::Exists => tonic::Code::AlreadyExists,
-            Self::Quota(..) => tonic::Code::ResourceExhausted,
+            Self::Quota(..) | Self::Locked(_) => tonic::Code::ResourceExhausted,
             Self::Draining(_) | Self::Unavailable(_) => tonic::Code::Unavailable,
             Self::CookieOnly | Self::NoSuchMethod => tonic::Code::Unimplemented,
             Self::Internal => tonic::Code::Internal,
@@ -142,10 +216,18 @@ impl Refusal {
     #[must_use]
     pub const fn retry_after(self) -> Option<Duration> {
         match self {
-            Self::Quota(_, after) | Self::Draining(after) | Self::Unavailable(after) => Some(after),
+            Self::Quota(_, after)
+            | Self::Locked(after)
+            | Self::Draining(after)
+            | Self::Unavailable(after) => Some(after),
             Self::Malformed(_)
             | Self::NotSignedIn
             | Self::WrongToken
+            | Self::WrongPassword
+            | Self::WrongCode
+            | Self::Forbidden
+            | Self::OutOfScope
+            | Self::Unmet(_)
             | Self::NotFound
             | Self::Exists
             | Self::CookieOnly

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use schema::ids::{UserId, WorkerId};
+use schema::ids::UserId;
+
+use crate::notes::About;
 
 /// The last changes, oldest first. A cursor names the place after a change.
 #[derive(Debug)]
@@ -16,14 +18,14 @@ pub(crate) struct EventLog {
 struct Change {
     cursor: u64,
     user: UserId,
-    worker: WorkerId,
+    about: About,
 }
 
 /// What a watcher missed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Missed {
-    /// These Workers changed, each at its cursor.
-    Changes(Vec<(u64, WorkerId)>),
+    /// These things changed, each at its cursor.
+    Changes(Vec<(u64, About)>),
     /// More than is remembered: read everything again, and go on from this cursor.
     Everything(u64),
 }
@@ -41,8 +43,8 @@ impl EventLog {
         }
     }
 
-    /// Notes that one of a user's Workers changed; the cursor of it.
-    pub(crate) fn note(&mut self, user: UserId, worker: WorkerId) -> u64 {
+    /// Notes that something of a user's changed; the cursor of it.
+    pub(crate) fn note(&mut self, user: UserId, about: About) -> u64 {
         self.next += 1;
         if self.changes.len() >= KEPT {
             self.first = self
@@ -53,7 +55,7 @@ impl EventLog {
         self.changes.push_back(Change {
             cursor: self.next,
             user,
-            worker,
+            about,
         });
         self.next
     }
@@ -67,7 +69,7 @@ impl EventLog {
             .changes
             .iter()
             .filter(|one| one.cursor > cursor && one.user == *user);
-        Missed::Changes(missed.map(|one| (one.cursor, one.worker.clone())).collect())
+        Missed::Changes(missed.map(|one| (one.cursor, one.about.clone())).collect())
     }
 }
 
@@ -79,8 +81,8 @@ mod tests {
         UserId::parse(name).unwrap()
     }
 
-    fn worker(name: &str) -> WorkerId {
-        WorkerId::parse(name).unwrap()
+    fn worker(name: &str) -> About {
+        About::Worker(schema::ids::WorkerId::parse(name).unwrap())
     }
 
     #[test]

@@ -8,36 +8,29 @@ use std::{
 };
 
 use actix_rt::Arbiter;
-use http::{HeaderValue, Request as HttpRequest, Response as HttpResponse, header};
-use schema::wire::{
-    CreateRegistrationKeyRequest, CreateRegistrationKeyResponse, GetHandshakeParametersRequest,
-    GetHandshakeParametersResponse, ListWorkersRequest, ListWorkersResponse, RegisterRequest,
-    RegisterResponse, RevokeRegistrationKeyRequest, RevokeRegistrationKeyResponse, SignInRequest,
-    SignInResponse, SignOutRequest, SignOutResponse, WhoAmIRequest, WhoAmIResponse,
-    account_service_server::AccountService, worker_link_server,
-    worker_registration_server::WorkerRegistration, worker_service_server::WorkerService,
-};
-use tonic::{
-    Code, Request, Response, Status, body::Body, metadata::MetadataMap, server::NamedService,
-};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Request as HttpRequest, Response as HttpResponse, header};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Limited, StreamBody};
+use schema::wire::worker_link_server;
+use tonic::{Code, Status, body::Body, metadata::MetadataMap, server::NamedService};
 use tower::{Layer, Service};
 
 use crate::{
-    accounts,
-    caller::{Caller, Presented},
+    asked::{self, Asked, Need},
+    caller::Presented,
     clock,
     config::{Mode, ms},
-    error::{Fault, Refusal},
+    error::{Fault, Field, Refusal},
     link,
     link_stream::{Arrivals, Departures},
     origin::{Access, Provenance},
-    rpc::Method,
+    rpc::{self, Call, Codec, Method},
     state::State,
     stay::Uses,
     store::workers::{self as rows, Worker},
     telemetry::{self, LinkConnect, Protocol, Strange},
-    token::Purpose,
-    workers,
+    token::{Purpose, SecretText},
 };
 
 /// All services of one Hub.
@@ -58,19 +51,11 @@ impl From<Refusal> for Status {
 }
 
 impl Services {
-    async fn caller(&self, metadata: &MetadataMap) -> Result<Option<Caller>, Refusal> {
-        let text = metadata
-            .get("authorization")
-            .and_then(|value| value.to_str().ok());
-        let presented = text.map_or(Presented::Nothing, Presented::bearer);
-        Ok(self.0.caller(presented).await?)
-    }
-
     async fn counted<T>(
         &self,
         method: Method,
         call: impl Future<Output = Result<T, Refusal>>,
-    ) -> Result<Response<T>, Status> {
+    ) -> Result<T, Status> {
         let began = clock::now();
         let answer = call.await;
         let code = answer
@@ -78,7 +63,7 @@ impl Services {
             .map_or_else(|refused| refused.code(), |_| Code::Ok);
         let took = clock::now().saturating_duration_since(began);
         telemetry::rpc(method, Protocol::Grpc, code, took);
-        Ok(Response::new(answer?))
+        Ok(answer?)
     }
 
     async fn worker(&self, metadata: &MetadataMap) -> Result<Option<Worker>, Fault> {
@@ -152,91 +137,147 @@ impl Service<HttpRequest<Body>> for LinkDoor {
     }
 }
 
-#[tonic::async_trait]
-impl WorkerRegistration for Services {
-    async fn register(
-        &self,
-        request: Request<RegisterRequest>,
-    ) -> Result<Response<RegisterResponse>, Status> {
-        let call = workers::register(&self.0, request.into_inner());
-        self.counted(Method::Register, call).await
+/// The doors of unary calls: the same table as over Connect, with gRPC's framing and trailers.
+#[derive(Clone)]
+pub(crate) struct CallDoor(pub(crate) Services);
+
+impl CallDoor {
+    async fn call(self, request: HttpRequest<Body>) -> HttpResponse<Body> {
+        let method = request
+            .uri()
+            .path()
+            .strip_prefix('/')
+            .and_then(|path| path.split_once('/'))
+            .and_then(|(service, method)| Method::find(service, method));
+        let Some(method) = method else {
+            return Status::unimplemented("there is no such method").into_http();
+        };
+        let answer = self.0.counted(method, self.0.answer(method, request)).await;
+        match answer {
+            Ok(body) => unary(&body),
+            Err(status) => status.into_http(),
+        }
     }
 }
 
-#[tonic::async_trait]
-impl AccountService for Services {
-    async fn who_am_i(
-        &self,
-        request: Request<WhoAmIRequest>,
-    ) -> Result<Response<WhoAmIResponse>, Status> {
-        let call =
-            async { accounts::who_am_i(&self.0, self.caller(request.metadata()).await?).await };
-        self.counted(Method::WhoAmI, call).await
+impl Services {
+    async fn answer(&self, method: Method, request: HttpRequest<Body>) -> Result<Bytes, Refusal> {
+        // A cookie is of no use to a gRPC client.
+        if method == Method::SignIn && self.0.config.mode == Mode::Hub {
+            return Err(Refusal::CookieOnly);
+        }
+        let (head, body) = request.into_parts();
+        let body = Limited::new(body, CALL_MESSAGE_MAX + FRAMING);
+        let body = body.collect().await;
+        let body = body.map_err(|_| Refusal::Malformed(Field::Message))?;
+        let body = unframed(body.to_bytes())?;
+        let presented = head
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .map_or(Presented::Nothing, Presented::bearer);
+        let (caller, bearer) = match (method.need(), presented) {
+            (Need::Worker, Presented::Bearer(token)) => (None, Some(SecretText::from(token))),
+            (Need::Worker, _) => (None, None),
+            (_, presented) => (self.0.caller(presented).await?, None),
+        };
+        let asked = Asked::new(Arc::clone(&self.0), caller, asked::From::default(), bearer);
+        let codec = Codec::Proto;
+        let reply = rpc::answer(Call {
+            method,
+            codec,
+            asked,
+            body,
+        });
+        Ok(reply.await?.body)
+    }
+}
+
+/// The largest message of a unary call.
+const CALL_MESSAGE_MAX: usize = 256 * 1024;
+/// In front of a message: whether it is compressed, and its length, 4 bytes big-endian.
+const FRAMING: usize = 5;
+
+/// The one message of a request.
+fn unframed(mut body: Bytes) -> Result<Bytes, Refusal> {
+    let malformed = Refusal::Malformed(Field::Message);
+    if body.len() < FRAMING || body.get_u8() != 0 {
+        return Err(malformed);
+    }
+    let length = usize::try_from(body.get_u32()).map_err(|_| malformed)?;
+    (body.len() == length).then_some(body).ok_or(malformed)
+}
+
+/// One message, and trailers that say that it went well.
+fn unary(message: &Bytes) -> HttpResponse<Body> {
+    let mut framed = BytesMut::with_capacity(FRAMING + message.len());
+    framed.put_u8(0);
+    framed.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    framed.extend_from_slice(message);
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    let frames = [Frame::data(framed.freeze()), Frame::trailers(trailers)];
+    let frames = frames.map(Ok::<_, Status>);
+    let body = StreamBody::new(futures_util::stream::iter(frames));
+    let mut answer = HttpResponse::new(Body::new(body));
+    let grpc = HeaderValue::from_static("application/grpc");
+    answer.headers_mut().insert(header::CONTENT_TYPE, grpc);
+    answer
+}
+
+impl Service<HttpRequest<Body>> for CallDoor {
+    type Response = HttpResponse<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    /// A cookie is of no use to a gRPC client.
-    async fn sign_in(&self, _: Request<SignInRequest>) -> Result<Response<SignInResponse>, Status> {
-        let call = async {
-            match self.0.config.mode {
-                Mode::Solo => Ok(SignInResponse {}),
-                Mode::Hub => Err(Refusal::CookieOnly),
+    fn call(&mut self, request: HttpRequest<Body>) -> Self::Future {
+        let called = Self::call(self.clone(), request);
+        Box::pin(async move { Ok(called.await) })
+    }
+}
+
+/// One service of the table, by its name.
+macro_rules! doors {
+    ($($door:ident = $name:literal),+ $(,)?) => {
+        $(
+            #[doc = concat!("The door of ", $name, ".")]
+            #[derive(Clone)]
+            pub(crate) struct $door(pub(crate) CallDoor);
+
+            impl NamedService for $door {
+                const NAME: &'static str = concat!("leapmux.v1.", $name);
             }
-        };
-        self.counted(Method::SignIn, call).await
-    }
 
-    async fn sign_out(
-        &self,
-        request: Request<SignOutRequest>,
-    ) -> Result<Response<SignOutResponse>, Status> {
-        let call =
-            async { accounts::sign_out(&self.0, self.caller(request.metadata()).await?).await };
-        self.counted(Method::SignOut, call).await
-    }
+            impl Service<HttpRequest<Body>> for $door {
+                type Response = HttpResponse<Body>;
+                type Error = Infallible;
+                type Future = <CallDoor as Service<HttpRequest<Body>>>::Future;
+
+                fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+                    self.0.poll_ready(cx)
+                }
+
+                fn call(&mut self, request: HttpRequest<Body>) -> Self::Future {
+                    Service::call(&mut self.0, request)
+                }
+            }
+        )+
+    };
 }
 
-#[tonic::async_trait]
-impl WorkerService for Services {
-    async fn list_workers(
-        &self,
-        request: Request<ListWorkersRequest>,
-    ) -> Result<Response<ListWorkersResponse>, Status> {
-        let call = async { workers::list(&self.0, self.caller(request.metadata()).await?).await };
-        self.counted(Method::ListWorkers, call).await
-    }
-
-    async fn get_handshake_parameters(
-        &self,
-        request: Request<GetHandshakeParametersRequest>,
-    ) -> Result<Response<GetHandshakeParametersResponse>, Status> {
-        let call = async {
-            let caller = self.caller(request.metadata()).await?;
-            workers::handshake_parameters(&self.0, caller, request.into_inner()).await
-        };
-        self.counted(Method::GetHandshakeParameters, call).await
-    }
-
-    async fn create_registration_key(
-        &self,
-        request: Request<CreateRegistrationKeyRequest>,
-    ) -> Result<Response<CreateRegistrationKeyResponse>, Status> {
-        let call = async {
-            let caller = self.caller(request.metadata()).await?;
-            workers::create_key(&self.0, caller, request.into_inner()).await
-        };
-        self.counted(Method::CreateRegistrationKey, call).await
-    }
-
-    async fn revoke_registration_key(
-        &self,
-        request: Request<RevokeRegistrationKeyRequest>,
-    ) -> Result<Response<RevokeRegistrationKeyResponse>, Status> {
-        let call = async {
-            let caller = self.caller(request.metadata()).await?;
-            workers::revoke_key(&self.0, caller, request.into_inner()).await
-        };
-        self.counted(Method::RevokeRegistrationKey, call).await
-    }
+doors! {
+    AccountDoor = "AccountService",
+    OrganisationDoor = "OrganisationService",
+    WorkspaceDoor = "WorkspaceService",
+    WorkerDoor = "WorkerService",
+    RegistrationDoor = "WorkerRegistration",
+    TokenDoor = "TokenService",
+    DelegationDoor = "DelegationService",
+    AdministrationDoor = "AdministrationService",
 }
 
 /// Judges where a call comes from, by the same rules as over HTTP/1.1, and how long it may take.
@@ -299,7 +340,11 @@ where
 
 fn judge<B>(state: &State, request: &HttpRequest<B>) -> Result<(), Status> {
     let path = request.uri().path();
-    let is_workers = ["/leapmux.v1.WorkerLink/", "/leapmux.v1.WorkerRegistration/"];
+    let is_workers = [
+        "/leapmux.v1.WorkerLink/",
+        "/leapmux.v1.WorkerRegistration/",
+        "/leapmux.v1.DelegationService/",
+    ];
     if is_workers.iter().any(|prefix| path.starts_with(prefix)) {
         return Ok(());
     }

@@ -19,16 +19,18 @@ use futures_util::StreamExt as _;
 use tonic::Code;
 
 use crate::{
+    asked::{self, Asked, Cookie, Need, USER_AGENT_MAX},
     caller::Presented,
     clock,
     config::ms,
     error::{Fault, Field, Refusal},
     origin::{Access, Provenance, Stranger},
     page,
-    rpc::{self, Call, Codec, Cookie, Method},
+    rpc::{self, Call, Codec, Method},
     session,
     state::State,
     telemetry::{self, Protocol, Route, Strange},
+    token::SecretText,
 };
 
 /// The largest body of a call: some 200 times the largest honest one.
@@ -254,23 +256,40 @@ async fn answer(
     let body_time = ms(state.config.timeouts.request_body_ms);
     let body = tokio::time::timeout(body_time, read(payload)).await;
     let body = body.map_err(|_| Unanswered::TooSlow)??;
-    let caller = state
-        .caller(presented(request, state))
-        .await
-        .map_err(Refusal::from)?;
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    let answered = rpc::answer(
-        state,
-        Call {
-            method,
-            codec,
-            caller,
-            peer,
-            body,
-        },
-    );
+    let asked = asked(request, state, method).await?;
+    let answered = rpc::answer(Call {
+        method,
+        codec,
+        asked,
+        body,
+    });
     let answered = tokio::time::timeout(deadline, answered).await;
     Ok(answered.map_err(|_| Unanswered::Deadline)??)
+}
+
+/// Whoever asks. A Worker's token is nobody's credential: its methods look at it themselves.
+async fn asked(
+    request: &HttpRequest,
+    state: &Arc<State>,
+    method: Method,
+) -> Result<Asked, Refusal> {
+    let presented = presented(request, state);
+    let (caller, bearer) = match (method.need(), presented) {
+        (Need::Worker, Presented::Bearer(token)) => (None, Some(SecretText::from(token))),
+        (Need::Worker, _) => (None, None),
+        (_, presented) => (state.caller(presented).await?, None),
+    };
+    let from = asked::From {
+        address: request.peer_addr().map(|peer| peer.ip()),
+        user_agent: user_agent(request.headers()),
+    };
+    Ok(Asked::new(Arc::clone(state), caller, from, bearer))
+}
+
+fn user_agent(headers: &HeaderMap) -> String {
+    let said = headers.get(header::USER_AGENT);
+    let said = said.and_then(|said| said.to_str().ok()).unwrap_or_default();
+    said.chars().take(USER_AGENT_MAX).collect()
 }
 
 /// At most ten digits, as the protocol has it.

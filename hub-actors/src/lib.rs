@@ -24,6 +24,8 @@
 
 mod accounts;
 mod admin;
+mod administration;
+mod asked;
 mod assembly;
 #[cfg(feature = "brains")]
 pub mod brains;
@@ -33,6 +35,7 @@ mod clock;
 mod compact;
 mod config;
 mod departure;
+mod devices;
 mod directory;
 mod drain;
 mod edge;
@@ -53,6 +56,9 @@ mod listen;
 mod liveness;
 mod messages;
 mod names;
+mod notes;
+mod oauth;
+mod organisations;
 mod origin;
 mod outbox;
 mod page;
@@ -60,6 +66,7 @@ mod presence;
 mod private_file;
 mod registry;
 mod rpc;
+mod scope;
 mod servers;
 mod session;
 mod start;
@@ -69,13 +76,16 @@ mod store;
 mod takeover;
 mod telemetry;
 mod token;
+mod tokens;
+mod topic;
 mod workers;
+mod workspaces;
 
 pub use config::{
     DrainConfig, HubConfig, Mode, Quotas, RelayConfig, SecretDsn, StorageConfig, StorageKind,
     Timeouts,
 };
-pub use error::{Fault, Field, Quota, Refusal};
+pub use error::{Fault, Field, Quota, Refusal, Unmet};
 pub use folder::FolderError;
 pub use hub::{BundledWorker, Hub};
 pub use listen::{Bound, ListenError};

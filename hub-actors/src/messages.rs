@@ -22,8 +22,11 @@ use crate::{
     directory::NoSession,
     edge::Stall,
     grant::Grant,
+    notes::{About, News},
     registry::Registry,
+    store::ledger::Reason,
     telemetry::{LinkEnd, SessionEnd, SessionKind},
+    topic::Topic,
 };
 
 /// A session's number within this Hub.
@@ -213,12 +216,19 @@ pub(crate) struct ChannelOverrun {
     pub(crate) channel: ChannelId,
 }
 
-/// Event: a committed revocation. Everything that stands with the credential ends.
+/// Order: a committed revocation. Everything that stands with the topic ends; answered when every
+/// fence is down.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct CredentialRevoked {
-    pub(crate) credential: CredentialId,
+pub(crate) struct Revoke {
+    pub(crate) topic: Topic,
+    pub(crate) reason: Reason,
 }
+
+/// Event: something changed that these users may want to know.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Announce(pub(crate) News);
 
 /// Registry -> events session: something changed.
 #[derive(Message, Debug, Clone)]
@@ -226,15 +236,6 @@ pub(crate) struct CredentialRevoked {
 pub(crate) struct Notice {
     pub(crate) cursor: u64,
     pub(crate) about: About,
-}
-
-/// What a notice is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum About {
-    /// This Worker; what is true of it now is read when the notice is delivered.
-    Worker(WorkerId),
-    /// More than is remembered.
-    Everything,
 }
 
 /// Registry -> Session: go, and say why.

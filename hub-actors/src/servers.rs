@@ -7,11 +7,6 @@ use std::{
 
 use actix_server::Server;
 use futures_util::StreamExt as _;
-use schema::wire::{
-    account_service_server::AccountServiceServer,
-    worker_registration_server::WorkerRegistrationServer,
-    worker_service_server::WorkerServiceServer,
-};
 use tokio::{
     net::{TcpStream, UnixStream},
     sync::mpsc,
@@ -21,7 +16,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use crate::{
     config::ms,
     edge::{self, Patience},
-    grpc::{GuardLayer, LinkDoor, Services},
+    grpc::{
+        AccountDoor, AdministrationDoor, CallDoor, DelegationDoor, GuardLayer, LinkDoor,
+        OrganisationDoor, RegistrationDoor, Services, TokenDoor, WorkerDoor, WorkspaceDoor,
+    },
     http,
     http2::{Admitted, Handover, Places},
     listen::{Listener, SocketFile},
@@ -29,8 +27,6 @@ use crate::{
     state::State,
 };
 
-/// The largest message of a unary call over gRPC.
-const CALL_MESSAGE_MAX: usize = 256 * 1024;
 /// Bytes that a Worker may have under way to us: per stream, and per connection.
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
@@ -86,11 +82,7 @@ fn threads() -> usize {
 fn serve_grpc(state: &Arc<State>, connections: mpsc::Receiver<Admitted>) {
     let services = Services(Arc::clone(state));
     let link = LinkDoor(services.clone());
-    let registration =
-        WorkerRegistrationServer::new(services.clone()).max_decoding_message_size(CALL_MESSAGE_MAX);
-    let accounts =
-        AccountServiceServer::new(services.clone()).max_decoding_message_size(CALL_MESSAGE_MAX);
-    let workers = WorkerServiceServer::new(services).max_decoding_message_size(CALL_MESSAGE_MAX);
+    let calls = CallDoor(services);
     let router = tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -101,9 +93,14 @@ fn serve_grpc(state: &Arc<State>, connections: mpsc::Receiver<Admitted>) {
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .layer(GuardLayer(Arc::clone(state)))
         .add_service(link)
-        .add_service(registration)
-        .add_service(accounts)
-        .add_service(workers);
+        .add_service(RegistrationDoor(calls.clone()))
+        .add_service(AccountDoor(calls.clone()))
+        .add_service(OrganisationDoor(calls.clone()))
+        .add_service(WorkspaceDoor(calls.clone()))
+        .add_service(WorkerDoor(calls.clone()))
+        .add_service(TokenDoor(calls.clone()))
+        .add_service(DelegationDoor(calls.clone()))
+        .add_service(AdministrationDoor(calls));
     let sockets = ReceiverStream::new(connections)
         .filter_map(|admitted| async { admitted.attach().ok().map(Ok::<_, std::io::Error>) });
     actix_rt::spawn(async move {

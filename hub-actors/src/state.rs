@@ -15,13 +15,16 @@ use schema::ids::{CredentialId, UserId};
 use tokio::sync::Semaphore;
 
 use crate::{
+    clock,
     config::HubConfig,
-    error::Fault,
+    error::{Fault, Refusal},
     limiter::Limiter,
+    messages::{Announce, Revoke},
+    notes::{Author, Notes},
     origin::Names,
     presence::Presence,
     registry::Registry,
-    store::{Store, users::User},
+    store::{Connection, Store, users::User},
     token::Pepper,
 };
 
@@ -53,6 +56,40 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 impl State {
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+}
+
+impl State {
+    /// Gives an order: one transaction that writes down who gave it and what it took back. When this
+    /// returns, nothing passes any more that stood with what was taken back, and everybody who has
+    /// to know is being told.
+    pub(crate) async fn order<T, F>(&self, author: Author, mut work: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Connection, &mut Notes) -> Result<Result<T, Refusal>, Fault> + Send + 'static,
+    {
+        let done = self.store.write(move |conn| {
+            let mut notes = Notes::default();
+            let answer = match work(conn, &mut notes)? {
+                Ok(answer) => answer,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            notes.write(conn, &author, clock::unix_ms())?;
+            Ok(Ok((answer, notes)))
+        });
+        let (answer, notes) = done.await??;
+        self.carry_out(notes).await?;
+        Ok(answer)
+    }
+
+    async fn carry_out(&self, notes: Notes) -> Result<(), Fault> {
+        for (topic, reason) in notes.revoked {
+            ask(&self.registry, Revoke { topic, reason }).await?;
+        }
+        for news in notes.news {
+            channel_actors::post::tell_addr(&self.registry, Announce(news));
+        }
+        Ok(())
     }
 }
 

@@ -72,6 +72,12 @@ impl SecretText {
     }
 }
 
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
 /// A keyed hash, 32 bytes. Compared in constant time.
 #[derive(Clone, Copy, Eq)]
 pub(crate) struct SecretHash([u8; 32]);

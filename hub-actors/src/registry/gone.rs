@@ -9,18 +9,17 @@ use channel_actors::{
     post::tell,
     relay::Ending,
 };
-use schema::ids::{ChannelId, CredentialId, UserId, WorkerId};
+use schema::ids::{ChannelId, UserId, WorkerId};
 
 use super::{KnownSession, Registry, Ways};
 use crate::{
     clock,
     directory::Offender,
-    messages::{
-        ChannelGone, ChannelOverrun, CredentialRevoked, DepartLink, LinkGone, SessionGone,
-        SessionId,
-    },
-    store::workers,
+    messages::{ChannelGone, ChannelOverrun, DepartLink, LinkGone, Revoke, SessionGone, SessionId},
+    notes::About,
+    store::{ledger::Reason, workers},
     telemetry::{self, LinkEnd, SessionEnd},
+    topic::Topic,
 };
 
 /// How long a peer that offended should stay away.
@@ -91,11 +90,11 @@ impl Handler<ChannelOverrun> for Registry {
     }
 }
 
-impl Handler<CredentialRevoked> for Registry {
+impl Handler<Revoke> for Registry {
     type Result = ();
 
-    fn handle(&mut self, event: CredentialRevoked, _: &mut Context<Self>) {
-        self.revoke(event.credential);
+    fn handle(&mut self, order: Revoke, _: &mut Context<Self>) {
+        self.revoke(order.topic, order.reason);
     }
 }
 
@@ -117,7 +116,7 @@ impl Registry {
     /// A Worker that comes back at once was never away.
     fn announce_absence(&mut self, owner: UserId, worker: &WorkerId) {
         if !self.links.contains_key(worker) {
-            self.announce(owner, worker);
+            self.announce(owner, &About::Worker(worker.clone()));
         }
     }
 
@@ -142,7 +141,10 @@ impl Registry {
     }
 
     /// Every fence falls before anybody is told anything.
-    pub(super) fn revoke(&mut self, credential: CredentialId) {
+    pub(super) fn revoke(&mut self, topic: Topic, _: Reason) {
+        let Topic::Credential(credential) = topic else {
+            return;
+        };
         let began = clock::now();
         self.fences.fall(&credential);
         let revoked = self.directory.revoke(credential, began);

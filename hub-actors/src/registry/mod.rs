@@ -27,12 +27,14 @@ use crate::{
     edge::Stall,
     events::{EventLog, Missed},
     messages::{
-        About, AdmitSession, Census, Depart, DepartLink, LinkGuard, LinkId, MeetLink, MeetSession,
-        Notice, RefuseNew, SendAway, SessionGuard, SessionId, SessionWays, TakeCensus,
+        AdmitSession, Announce, Census, Depart, DepartLink, LinkGuard, LinkId, MeetLink,
+        MeetSession, Notice, RefuseNew, SendAway, SessionGuard, SessionId, SessionWays, TakeCensus,
     },
+    notes::About,
     presence::{Live, Presence},
-    store::Store,
+    store::{Store, ledger::Reason},
     telemetry::{self, LinkEnd, SessionEnd},
+    topic::Topic,
 };
 
 mod fences;
@@ -163,18 +165,13 @@ impl Registry {
         }
     }
 
-    /// Tells everybody who watches this user's Workers.
-    fn announce(&mut self, user: UserId, worker: &WorkerId) {
+    /// Tells everybody who watches as this user.
+    fn announce(&mut self, user: UserId, about: &About) {
         let watchers = self.directory.watchers(&user);
-        let cursor = self.events.note(user, worker.clone());
+        let cursor = self.events.note(user, about.clone());
         for session in watchers {
-            self.notify(
-                session,
-                Notice {
-                    cursor,
-                    about: About::Worker(worker.clone()),
-                },
-            );
+            let about = about.clone();
+            self.notify(session, Notice { cursor, about });
         }
     }
 
@@ -203,14 +200,8 @@ impl Registry {
                 );
             }
             Missed::Changes(changes) => {
-                for (cursor, worker) in changes {
-                    self.notify(
-                        session,
-                        Notice {
-                            cursor,
-                            about: About::Worker(worker),
-                        },
-                    );
+                for (cursor, about) in changes {
+                    self.notify(session, Notice { cursor, about });
                 }
             }
         }
@@ -291,7 +282,7 @@ impl Handler<MeetLink> for Registry {
         };
         self.parts.presence.came(meet.worker.clone(), live);
         telemetry::link_began();
-        self.announce(meet.owner.clone(), &meet.worker);
+        self.announce(meet.owner.clone(), &About::Worker(meet.worker.clone()));
         Ok(LinkGuard {
             worker: meet.worker,
             owner: meet.owner,
@@ -317,7 +308,7 @@ impl Handler<AdmitSession> for Registry {
             .admit_session(user, credential.clone(), kind)?;
         if let Some(ends_in) = ends_in {
             let expire = move |registry: &mut Self, _: &mut Context<Self>| {
-                registry.revoke(credential);
+                registry.revoke(Topic::Credential(credential), Reason::Expired);
             };
             self.expiries.insert(id, ctx.run_later(ends_in, expire));
         }
@@ -330,6 +321,16 @@ impl Handler<AdmitSession> for Registry {
             stall: Stall::default(),
             registry: ctx.address(),
         })
+    }
+}
+
+impl Handler<Announce> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, Announce(news): Announce, _: &mut Context<Self>) {
+        for user in news.users {
+            self.announce(user, &news.about);
+        }
     }
 }
 

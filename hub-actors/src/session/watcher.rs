@@ -18,7 +18,8 @@ use crate::{
     departure,
     error::Fault,
     liveness::{Liveness, Silence},
-    messages::{About, Depart, MeetSession, Notice, SessionGuard, SessionWays},
+    messages::{Depart, MeetSession, Notice, SessionGuard, SessionWays},
+    notes::About,
     state::{State, ask},
     store::workers as rows,
     telemetry::SessionEnd,
@@ -106,6 +107,9 @@ impl Handler<Notice> for Watcher {
         let Notice { cursor, about } = notice;
         let worker = match about {
             About::Worker(worker) => worker,
+            About::Workspace(_) | About::Layout(_) | About::Grants(_) | About::Organisations => {
+                return;
+            }
             About::Everything => {
                 let body = Some(hub_event::Body::Resync(wire::Resync {}));
                 return show(&wire::HubEvent { cursor, body }, ctx);

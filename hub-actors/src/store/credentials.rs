@@ -16,8 +16,12 @@ pub(crate) enum Kind {
     Solo = 1,
     /// The access token of a Hub's data folder.
     AccessToken = 2,
-    /// A browser that traded an access token for a cookie.
+    /// A browser that signed in.
     Login = 3,
+    /// A family of API tokens.
+    Api = 4,
+    /// A bearer that a Worker minted for a child process.
+    Delegation = 5,
 }
 
 /// A credential that was live when it was read.

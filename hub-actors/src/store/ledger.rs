@@ -10,40 +10,7 @@ use super::{
     Connection,
     tables::{ledger, ledger_counter},
 };
-use crate::error::Fault;
-
-/// What was revoked; `ledger.kind`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    /// A login, API access, delegation or the access token. Subject: its id.
-    Credential = 1,
-    /// All tokens of a family. Subject: the family's id.
-    TokenFamily = 2,
-    /// All that a user has. Subject: the user's id.
-    User = 3,
-    /// A Worker, its link and its channels. Subject: its id.
-    Worker = 4,
-    /// Access to a workspace became less for somebody. Subject: the workspace's id.
-    Workspace = 5,
-    /// A membership ended or became less. Subject: the organisation's id.
-    Organisation = 6,
-}
-
-impl Kind {
-    /// Every one, in the order of their numbers.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Credential,
-        Self::TokenFamily,
-        Self::User,
-        Self::Worker,
-        Self::Workspace,
-        Self::Organisation,
-    ];
-
-    fn read(number: i16) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| *kind as i16 == number)
-    }
-}
+use crate::{error::Fault, topic::Topic};
 
 /// Why; `ledger.reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,8 +77,7 @@ impl Reason {
 pub(crate) struct Entry {
     /// 1 and up, without gaps.
     pub(crate) seq: i64,
-    pub(crate) kind: Kind,
-    pub(crate) subject: String,
+    pub(crate) topic: Topic,
     pub(crate) reason: Reason,
     pub(crate) at_ms: i64,
 }
@@ -119,8 +85,7 @@ pub(crate) struct Entry {
 /// Writes one down; its number. To be called inside [`super::Store::write`], after everything else.
 pub(crate) fn append(
     conn: &mut Connection,
-    kind: Kind,
-    subject: &str,
+    topic: &Topic,
     reason: Reason,
     now_ms: i64,
 ) -> Result<i64, Fault> {
@@ -131,8 +96,8 @@ pub(crate) fn append(
     diesel::insert_into(ledger::table)
         .values((
             ledger::seq.eq(seq),
-            ledger::kind.eq(kind as i16),
-            ledger::subject_id.eq(subject),
+            ledger::kind.eq(topic.kind() as i16),
+            ledger::subject_id.eq(topic.to_string()),
             ledger::reason.eq(reason as i16),
             ledger::at_ms.eq(now_ms),
         ))
@@ -157,8 +122,7 @@ pub(crate) fn read_after(conn: &mut Connection, seq: i64, limit: i64) -> Result<
     let entry = |(seq, kind, subject, reason, at_ms): Row| {
         Ok(Entry {
             seq,
-            kind: Kind::read(kind).ok_or(Fault::Row("ledger.kind"))?,
-            subject,
+            topic: Topic::read(kind, &subject).ok_or(Fault::Row("ledger.subject_id"))?,
             reason: Reason::read(reason).ok_or(Fault::Row("ledger.reason"))?,
             at_ms,
         })
@@ -183,9 +147,13 @@ mod tests {
         numbers_go_on_behind_what_was_pruned,
     }
 
+    fn credential(id: &str) -> Topic {
+        Topic::Credential(schema::ids::CredentialId::parse(id).unwrap())
+    }
+
     async fn add(sandbox: &Sandbox, subject: &'static str) -> i64 {
         let added = sandbox.store.write(move |conn| {
-            append(conn, Kind::Credential, subject, Reason::Revoked, 7).map(Ok::<_, ()>)
+            append(conn, &credential(subject), Reason::Revoked, 7).map(Ok::<_, ()>)
         });
         added.await.unwrap().unwrap()
     }
@@ -199,7 +167,7 @@ mod tests {
             let mut kept = 0;
             for round in 0..EACH {
                 let done = store.write(move |conn| {
-                    append(conn, Kind::User, "u", Reason::ForcedOut, 1)?;
+                    append(conn, &credential("c"), Reason::ForcedOut, 1)?;
                     Ok(if round % 3 == 2 { Err(()) } else { Ok(()) })
                 });
                 kept += i64::from(done.await.unwrap().is_ok());
@@ -235,8 +203,7 @@ mod tests {
         let page = sandbox.store.run(|conn| read_after(conn, 1, 1));
         let entry = Entry {
             seq: 2,
-            kind: Kind::Credential,
-            subject: "b".to_owned(),
+            topic: credential("b"),
             reason: Reason::Revoked,
             at_ms: 7,
         };
@@ -252,12 +219,9 @@ mod tests {
 
     #[test]
     fn every_number_is_read_as_what_was_written() {
-        for kind in Kind::ALL {
-            assert_eq!(Kind::read(kind as i16), Some(kind));
-        }
         for reason in Reason::ALL {
             assert_eq!(Reason::read(reason as i16), Some(reason));
         }
-        assert_eq!((Kind::read(0), Reason::read(16)), (None, None));
+        assert_eq!(Reason::read(16), None);
     }
 }

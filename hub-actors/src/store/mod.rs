@@ -17,13 +17,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Fault;
 
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the orders that are written down come with accounts"
-    )
-)]
 pub(crate) mod audit;
 #[cfg(test)]
 pub(crate) mod both;
@@ -31,13 +24,6 @@ pub(crate) mod both;
 mod conformance;
 pub(crate) mod connection;
 pub(crate) mod credentials;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "what revokes and what follows it come with accounts"
-    )
-)]
 pub(crate) mod ledger;
 pub(crate) mod migrate;
 pub(crate) mod open;

@@ -15,6 +15,8 @@ pub(crate) struct User {
     pub(crate) id: UserId,
     pub(crate) organisation: OrganisationId,
     pub(crate) username: String,
+    /// Of the whole Hub.
+    pub(crate) admin: bool,
 }
 
 /// A place where terminals stand together.
@@ -105,7 +107,7 @@ pub(crate) fn find(conn: &mut Connection, id: &UserId) -> Result<Option<User>, F
     let row = users::table
         .inner_join(organisations::table)
         .filter(users::id.eq(id.as_str()))
-        .select((users::id, organisations::id, users::username))
+        .select((users::id, organisations::id, users::username, users::admin))
         .first::<Row>(conn)
         .optional()?;
     row.map(user).transpose()
@@ -129,13 +131,14 @@ pub(crate) fn workspaces_of(
         .collect()
 }
 
-type Row = (String, String, String);
+type Row = (String, String, String, bool);
 
-fn user((id, organisation, username): Row) -> Result<User, Fault> {
+fn user((id, organisation, username, admin): Row) -> Result<User, Fault> {
     Ok(User {
         id: UserId::parse(&id).map_err(|_| Fault::Row("users.id"))?,
         organisation: OrganisationId::parse(&organisation)
             .map_err(|_| Fault::Row("organisations.id"))?,
         username,
+        admin,
     })
 }

@@ -4,7 +4,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { Mode } from '../crypto/mode';
 import type { Bytes } from '../crypto/wire';
-import { GetHandshakeParametersRequestSchema, GetHandshakeParametersResponseSchema } from '../gen/leapmux/v1/hub_pb';
+import { GetHandshakeParametersRequestSchema, GetHandshakeParametersResponseSchema } from '../gen/leapmux/v1/workers_pb';
 import { EncryptionMode } from '../gen/leapmux/v1/worker_pb';
 
 const PATH = '/leapmux.v1.WorkerService/GetHandshakeParameters';

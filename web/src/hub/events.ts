@@ -1,7 +1,7 @@
 /** The Hub's events: Workers that came, went or changed. Resumes by cursor, reconnects by itself. */
 
 import { fromJsonString } from '@bufbuild/protobuf';
-import { HubEventSchema, type HubEvent } from '../gen/leapmux/v1/hub_pb';
+import { HubEventSchema, type HubEvent } from '../gen/leapmux/v1/events_pb';
 import { retryDelayMs } from './retry';
 
 export interface EventListener {

@@ -1,7 +1,7 @@
 /** The Workers, their state, and their terminals. */
 
 import { BellDot, CircleHelp, Lock, LockOpen, Monitor, Moon, Plus, Server, Settings2, Sun, SunMoon } from 'lucide';
-import type { Worker } from '../gen/leapmux/v1/hub_pb';
+import type { Worker } from '../gen/leapmux/v1/workers_pb';
 import { TerminalState, type TerminalSummary } from '../gen/leapmux/v1/services_pb';
 import { account } from '../state/account';
 import { channels, statuses } from '../state/channels';

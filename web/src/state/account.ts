@@ -8,7 +8,7 @@ import {
   SignOutResponseSchema,
   WhoAmIRequestSchema,
   WhoAmIResponseSchema,
-} from '../gen/leapmux/v1/hub_pb';
+} from '../gen/leapmux/v1/accounts_pb';
 import { RpcFailure, rpc } from '../hub/rpc';
 import { retryDelayMs } from '../hub/retry';
 import { displayText } from '../ui/text';

@@ -5,7 +5,7 @@ import {
   ListWorkersRequestSchema,
   ListWorkersResponseSchema,
   type Worker,
-} from '../gen/leapmux/v1/hub_pb';
+} from '../gen/leapmux/v1/workers_pb';
 import { listenToHub } from '../hub/events';
 import { RpcFailure, rpc } from '../hub/rpc';
 import { account, recheck } from './account';

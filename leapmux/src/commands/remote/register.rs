@@ -65,6 +65,7 @@ fn request(
         device_key: device_key.into(),
         device_tag: tag.to_vec().into(),
         worker_name: options.name.clone(),
+        organisation_id: String::new(),
     })
 }
 

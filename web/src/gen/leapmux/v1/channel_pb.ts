@@ -808,7 +808,7 @@ export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
   messageDesc(file_leapmux_v1_channel, 20);
 
 /**
- * A call. Its id rises within the channel; the answer names it. With opens_stream the id also
+ * A call. Its id is used once in the channel; the answer names it. With opens_stream the id also
  * names a bidirectional stream that lives until both sides have ended it.
  *
  * @generated from message leapmux.v1.Request

@@ -3,57 +3,18 @@
 //! <https://connectrpc.com/docs/protocol>, without streaming and without GET. The same functions
 //! answer gRPC in `grpc.rs`.
 
-use std::{net::IpAddr, sync::Arc};
-
 use bytes::Bytes;
 use prost::Message;
 use serde::{Serialize, de::DeserializeOwned};
 use tonic::Code;
 
+pub(crate) use self::methods::Method;
 use crate::{
-    accounts,
-    caller::Caller,
+    asked::{Asked, Cookie},
     error::{Field, Refusal},
-    state::State,
-    token::SecretText,
-    workers,
 };
 
-macro_rules! methods {
-    ($($variant:ident = $service:literal / $method:literal),+ $(,)?) => {
-        /// Every unary method.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum Method { $($variant),+ }
-
-        impl Method {
-            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The method of a request's path.
-            pub(crate) fn find(service: &str, method: &str) -> Option<Self> {
-                match (service, method) {
-                    $((concat!("leapmux.v1.", $service), $method) => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-
-            /// The fully qualified name, for metrics and logs.
-            pub(crate) const fn name(self) -> &'static str {
-                match self { $(Self::$variant => concat!("leapmux.v1.", $service, "/", $method)),+ }
-            }
-        }
-    };
-}
-
-methods! {
-    WhoAmI = "AccountService" / "WhoAmI",
-    SignIn = "AccountService" / "SignIn",
-    SignOut = "AccountService" / "SignOut",
-    ListWorkers = "WorkerService" / "ListWorkers",
-    GetHandshakeParameters = "WorkerService" / "GetHandshakeParameters",
-    CreateRegistrationKey = "WorkerService" / "CreateRegistrationKey",
-    RevokeRegistrationKey = "WorkerService" / "RevokeRegistrationKey",
-    Register = "WorkerRegistration" / "Register",
-}
+mod methods;
 
 /// The two forms of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +45,10 @@ impl Codec {
         }
     }
 
-    fn decode<T: Message + Default + DeserializeOwned>(self, body: Bytes) -> Result<T, Refusal> {
+    pub(crate) fn decode<T: Message + Default + DeserializeOwned>(
+        self,
+        body: Bytes,
+    ) -> Result<T, Refusal> {
         let malformed = Refusal::Malformed(Field::Message);
         match self {
             Self::Json => serde_json::from_slice(&body).map_err(|_| malformed),
@@ -92,7 +56,7 @@ impl Codec {
         }
     }
 
-    fn encode<T: Message + Serialize>(self, message: &T) -> Result<Bytes, Refusal> {
+    pub(crate) fn encode<T: Message + Serialize>(self, message: &T) -> Result<Bytes, Refusal> {
         match self {
             Self::Json => serde_json::to_vec(message)
                 .map(Bytes::from)
@@ -106,8 +70,7 @@ impl Codec {
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) codec: Codec,
-    pub(crate) caller: Option<Caller>,
-    pub(crate) peer: Option<IpAddr>,
+    pub(crate) asked: Asked,
     pub(crate) body: Bytes,
 }
 
@@ -117,56 +80,11 @@ pub(crate) struct Reply {
     pub(crate) cookie: Cookie,
 }
 
-/// What becomes of the caller's login cookie.
-pub(crate) enum Cookie {
-    /// Nothing.
-    Kept,
-    /// It holds this from now on.
-    Set(SecretText),
-    /// It goes.
-    Cleared,
-}
-
-/// Answers a call.
-pub(crate) async fn answer(state: &Arc<State>, call: Call) -> Result<Reply, Refusal> {
-    let Call {
-        method,
-        codec,
-        caller,
-        peer,
-        body,
-    } = call;
-    let mut cookie = Cookie::Kept;
-    let body = match method {
-        Method::WhoAmI => {
-            let _asked: schema::wire::WhoAmIRequest = codec.decode(body)?;
-            codec.encode(&accounts::who_am_i(state, caller).await?)
-        }
-        Method::SignIn => {
-            let (answer, login) = accounts::sign_in(state, peer, codec.decode(body)?).await?;
-            cookie = login.map_or(Cookie::Kept, Cookie::Set);
-            codec.encode(&answer)
-        }
-        Method::SignOut => {
-            let _asked: schema::wire::SignOutRequest = codec.decode(body)?;
-            cookie = Cookie::Cleared;
-            codec.encode(&accounts::sign_out(state, caller).await?)
-        }
-        Method::ListWorkers => {
-            let _asked: schema::wire::ListWorkersRequest = codec.decode(body)?;
-            codec.encode(&workers::list(state, caller).await?)
-        }
-        Method::GetHandshakeParameters => {
-            codec.encode(&workers::handshake_parameters(state, caller, codec.decode(body)?).await?)
-        }
-        Method::CreateRegistrationKey => {
-            codec.encode(&workers::create_key(state, caller, codec.decode(body)?).await?)
-        }
-        Method::RevokeRegistrationKey => {
-            codec.encode(&workers::revoke_key(state, caller, codec.decode(body)?).await?)
-        }
-        Method::Register => codec.encode(&workers::register(state, codec.decode(body)?).await?),
-    }?;
+/// Answers a call, unless its caller may not ask at all.
+pub(crate) async fn answer(call: Call) -> Result<Reply, Refusal> {
+    call.asked.meets(call.method.need())?;
+    let body = methods::run(&call.asked, call.method, call.codec, call.body).await?;
+    let cookie = call.asked.into_cookie();
     Ok(Reply { body, cookie })
 }
 

@@ -5,14 +5,14 @@ use schema::{
     ids::{UserId, WorkerId},
     wire::{
         self, CreateRegistrationKeyRequest, CreateRegistrationKeyResponse, EncryptionMode,
-        GetHandshakeParametersRequest, GetHandshakeParametersResponse, ListWorkersResponse,
-        RegisterRequest, RegisterResponse, RevokeRegistrationKeyRequest,
+        GetHandshakeParametersRequest, GetHandshakeParametersResponse, ListWorkersRequest,
+        ListWorkersResponse, RegisterRequest, RegisterResponse, RevokeRegistrationKeyRequest,
         RevokeRegistrationKeyResponse,
     },
 };
 
 use crate::{
-    caller::Caller,
+    asked::Asked,
     clock,
     error::{Fault, Field, Quota, Refusal},
     names,
@@ -33,10 +33,10 @@ const TAG_LEN: usize = 64;
 
 /// The caller's Workers, by name.
 pub(crate) async fn list(
-    state: &State,
-    caller: Option<Caller>,
+    asked: &Asked,
+    _: ListWorkersRequest,
 ) -> Result<ListWorkersResponse, Refusal> {
-    let caller = caller.ok_or(Refusal::NotSignedIn)?;
+    let (state, caller) = (&asked.state, asked.caller()?.clone());
     let owned = state
         .store
         .run(move |conn| workers::owned_by(conn, &caller.user))
@@ -59,16 +59,18 @@ pub(crate) fn describe(state: &State, worker: &Worker) -> wire::Worker {
         bundled: worker.bundled,
         version: live.map_or_else(|| worker.version.clone(), |live| live.version),
         registered_unix_ms: worker.registered_ms,
+        organisation_id: worker.organisation.as_str().to_owned(),
+        owner_user_id: worker.owner.as_str().to_owned(),
+        ..wire::Worker::default()
     }
 }
 
 /// What a client compares with its pin before it begins a handshake.
 pub(crate) async fn handshake_parameters(
-    state: &State,
-    caller: Option<Caller>,
+    asked: &Asked,
     request: GetHandshakeParametersRequest,
 ) -> Result<GetHandshakeParametersResponse, Refusal> {
-    let caller = caller.ok_or(Refusal::NotSignedIn)?;
+    let (state, caller) = (&asked.state, asked.caller()?.clone());
     let id =
         WorkerId::parse(&request.worker_id).map_err(|_| Refusal::Malformed(Field::WorkerId))?;
     let found = state
@@ -91,11 +93,10 @@ pub(crate) async fn handshake_parameters(
 
 /// Keeps a registration key's hash and the device that may be trusted by whoever uses it.
 pub(crate) async fn create_key(
-    state: &State,
-    caller: Option<Caller>,
+    asked: &Asked,
     request: CreateRegistrationKeyRequest,
 ) -> Result<CreateRegistrationKeyResponse, Refusal> {
-    let caller = caller.ok_or(Refusal::NotSignedIn)?;
+    let (state, caller) = (&asked.state, asked.caller()?.clone());
     let id = registration_id(&request.registration_id)?;
     let algorithm = device_algorithm(&request)?;
     tag(&request.device_tag)?;
@@ -128,11 +129,10 @@ pub(crate) async fn create_key(
 
 /// Takes the caller's own key back; a key that is not there is as good as gone.
 pub(crate) async fn revoke_key(
-    state: &State,
-    caller: Option<Caller>,
+    asked: &Asked,
     request: RevokeRegistrationKeyRequest,
 ) -> Result<RevokeRegistrationKeyResponse, Refusal> {
-    let caller = caller.ok_or(Refusal::NotSignedIn)?;
+    let (state, caller) = (&asked.state, asked.caller()?.clone());
     let id = registration_id(&request.registration_id)?;
     let hash = state.pepper.hash(Purpose::RegistrationId, id);
     let revoked = state
@@ -147,9 +147,10 @@ pub(crate) async fn revoke_key(
 
 /// Trades a registration key, exactly once, for an identity at this Hub.
 pub(crate) async fn register(
-    state: &State,
+    asked: &Asked,
     request: RegisterRequest,
 ) -> Result<RegisterResponse, Refusal> {
+    let state = &asked.state;
     let id = registration_id(&request.registration_id)?;
     public_key(&request.public_key, request.encryption_mode)?;
     tag(&request.tag)?;
@@ -318,4 +319,32 @@ fn named(name: &str) -> String {
     } else {
         name.to_owned()
     }
+}
+
+pub(crate) async fn extend_key(
+    _asked: &Asked,
+    _request: wire::ExtendRegistrationKeyRequest,
+) -> Result<wire::ExtendRegistrationKeyResponse, Refusal> {
+    Err(Refusal::NoSuchMethod)
+}
+
+pub(crate) async fn rename_worker(
+    _asked: &Asked,
+    _request: wire::RenameWorkerRequest,
+) -> Result<wire::RenameWorkerResponse, Refusal> {
+    Err(Refusal::NoSuchMethod)
+}
+
+pub(crate) async fn deregister_worker(
+    _asked: &Asked,
+    _request: wire::DeregisterWorkerRequest,
+) -> Result<wire::DeregisterWorkerResponse, Refusal> {
+    Err(Refusal::NoSuchMethod)
+}
+
+pub(crate) async fn transfer_worker(
+    _asked: &Asked,
+    _request: wire::TransferWorkerRequest,
+) -> Result<wire::TransferWorkerResponse, Refusal> {
+    Err(Refusal::NoSuchMethod)
 }
