@@ -173,9 +173,9 @@ fn a_pooler_may_give_every_transaction_another_connection() {
     both::block_on(async {
         let work = stores.iter().flat_map(|store| {
             (0..40).map(move |round| async move {
-                let (kind, reason) = (ledger::Kind::User, ledger::Reason::ForcedOut);
+                let topic = crate::topic::Topic::read(1, "c").unwrap();
                 let written = store.write(move |conn| {
-                    ledger::append(conn, kind, "u", reason, round).map(Ok::<_, ()>)
+                    ledger::append(conn, &topic, ledger::Reason::ForcedOut, round).map(Ok::<_, ()>)
                 });
                 written.await.unwrap().unwrap();
                 store.run(ledger::last).await.unwrap()
