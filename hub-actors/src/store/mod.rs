@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Fault;
 
+pub(crate) mod access;
 pub(crate) mod audit;
 #[cfg(test)]
 pub(crate) mod both;
