@@ -3,6 +3,7 @@
 
 import { type PublicKey, parsePublicKey } from '../crypto/public-key';
 import type { SignedParts } from '../crypto/signed';
+import type { Signed } from '../gen/leapmux/v1/channel_pb';
 import type { Mode } from '../crypto/mode';
 import type { Parameters } from './parameters';
 import type { Ending, SessionEvent } from './session-events';
@@ -10,7 +11,7 @@ import type { Surroundings } from './surroundings';
 import type { Trust, TrustGo } from './trust';
 
 /** What an attempt rests on. */
-export interface Basis { offered: Parameters; workerKey: PublicKey; verdict: TrustGo }
+export interface Basis { offered: Parameters; workerKey: PublicKey; verdict: TrustGo; certificates: Signed[] }
 
 export type Prepared =
   | { go: true; basis: Basis }
@@ -19,13 +20,15 @@ export type Prepared =
 
 /** Undefined once it is no longer current: then no question is asked either. */
 export async function prepare(workerId: string, surroundings: Surroundings, trust: Trust, isCurrent: () => boolean): Promise<Prepared | undefined> {
+  const asked = surroundings.certificates(workerId).catch(() => []);
   const offered = await surroundings.parameters(workerId);
   if (!isCurrent()) return undefined;
   if (!offered.online) return { go: false, failed: { reason: 'worker_offline' } };
   const workerKey = parsePublicKey(offered.publicKey);
   const verdict = await trust.judge(workerId, offered);
+  const certificates = await asked;
   if (!isCurrent()) return undefined;
-  return verdict.go ? { go: true, basis: { offered, workerKey, verdict } } : { go: false, stopped: verdict.reason };
+  return verdict.go ? { go: true, basis: { offered, workerKey, verdict, certificates } } : { go: false, stopped: verdict.reason };
 }
 
 export async function signClaim(surroundings: Surroundings, mode: Mode, wish: Extract<SessionEvent, { kind: 'sign' }>): Promise<SignedParts> {

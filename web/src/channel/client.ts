@@ -3,6 +3,7 @@
 import { fullFingerprint } from '../crypto/fingerprint';
 import type { Bytes } from '../crypto/wire';
 import type { PinRecord, ToThread } from './door';
+import { work } from './key-work';
 import type { Pin } from './pins';
 import { Socket } from './socket';
 import type { Surroundings } from './surroundings';
@@ -43,6 +44,8 @@ export class Client {
         channel.traffic.cancel(message.id);
       });
       case 'stream-consumed': return this.#onStream(message.id, (channel) => channel.traffic.consumed(message.id, message.bytes));
+      case 'work': return this.#answer(message.id, async () =>
+        ({ kind: 'worked', id: message.id, answer: await work(this.surroundings, message.work, message.asked) }));
       case 'pins': return this.#answer(message.id, async () => ({ kind: 'pins', id: message.id, pins: await this.#pins() }));
       case 'forget-pin': return this.#change(message.id, message.workerId, (store) => store.forget(message.workerId));
       case 'mark-verified': return this.#change(message.id, message.workerId, (store) => store.markVerified(message.workerId, message.full));

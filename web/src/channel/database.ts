@@ -1,17 +1,26 @@
-// The thread's IndexedDB: pins and this browser's key. Promises over requests, nothing more.
+// The thread's IndexedDB: pins, this browser's key, and the secrets of
+// registrations that no Worker has answered yet. Promises over requests, nothing more.
 
 const NAME = 'leapmux';
-const VERSION = 1;
+const VERSION = 2;
 
-export type Store = 'pins' | 'device';
+export type Store = 'pins' | 'device' | 'registrations';
+
+/** Stores by the version that brought them; a profile of an older page keeps what it has. */
+const STORES: Record<Store, { since: number; keyPath?: string }> = {
+  pins: { since: 1, keyPath: 'workerId' },
+  device: { since: 1 },
+  registrations: { since: 2, keyPath: 'id' },
+};
 
 /** `onGone`: what was opened is closed, by a newer page or because the person cleared the browser's data. */
 export function openDatabase(factory: IDBFactory, onGone: () => void = () => undefined): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const request = factory.open(NAME, VERSION);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore('pins', { keyPath: 'workerId' });
-      request.result.createObjectStore('device');
+    request.onupgradeneeded = ({ oldVersion }) => {
+      for (const [name, { since, keyPath }] of Object.entries(STORES)) {
+        if (since > oldVersion) request.result.createObjectStore(name, keyPath === undefined ? {} : { keyPath });
+      }
     };
     request.onblocked = () => reject(new Error('the database is held by an older page'));
     request.onerror = () => reject(request.error);

@@ -43,6 +43,39 @@ export interface PinRecord {
   firstSeen: number; lastUsed: number; verified: boolean; label: string;
 }
 
+/** A registration key whose secret the page shows to the person, and nobody else. */
+export interface RegistrationMade {
+  registrationId: string; secret: string;
+  algorithm: number; deviceKey: Uint8Array; deviceTag: Uint8Array;
+}
+
+/** What an owner lets somebody do in a workspace at one Worker. */
+export interface GrantToSign {
+  workerId: string; workspaceId: string; userId: string;
+  deviceKey: Uint8Array; role: number; serial: bigint;
+  /** Unix seconds. */
+  expiresAt: number;
+}
+
+/** Another device of the same person. */
+export interface DeviceToSign {
+  mode: 'classic' | 'post-quantum';
+  userId: string; key: Uint8Array; serial: bigint;
+  /** Unix seconds. */
+  expiresAt: number;
+}
+
+/** What only the holder of the keys can do, by name: what is asked and what comes back. */
+export interface KeyWork {
+  'begin-registration': { asked: { userId: string; mode: 'classic' | 'post-quantum' }; answer: RegistrationMade };
+  'forget-registration': { asked: { registrationId: string }; answer: void };
+  'own-device': { asked: { mode: 'classic' | 'post-quantum' }; answer: { algorithm: number; key: Uint8Array; words: string } };
+  words: { asked: { key: Uint8Array }; answer: string };
+  /** Each answer is an encoded Signed. */
+  'sign-grants': { asked: { mode: 'classic' | 'post-quantum'; grants: GrantToSign[] }; answer: Uint8Array[] };
+  'sign-device': { asked: DeviceToSign; answer: Uint8Array };
+}
+
 /** An answer's error: a gRPC code and a text for people. */
 export interface CallError { code: number; message: string }
 
@@ -58,6 +91,7 @@ export type ToThread =
   | { kind: 'stream-cancel'; id: number }
   | { kind: 'stream-consumed'; id: number; bytes: number }
   | { kind: 'trust-answer'; id: number; answer: TrustAnswer }
+  | { kind: 'work'; id: number; work: keyof KeyWork; asked: KeyWork[keyof KeyWork]['asked'] }
   | { kind: 'pins'; id: number }
   | { kind: 'forget-pin'; id: number; workerId: string }
   | { kind: 'mark-verified'; id: number; workerId: string; full: string };
@@ -71,6 +105,7 @@ export type FromThread =
   | { kind: 'trust-withdrawn'; id: number }
   | { kind: 'answer'; id: number; payload: Uint8Array }
   | { kind: 'pins'; id: number; pins: PinRecord[] }
+  | { kind: 'worked'; id: number; answer: KeyWork[keyof KeyWork]['answer'] }
   | { kind: 'done'; id: number }
   | { kind: 'failed'; id: number; error: CallError }
   | { kind: 'stream-data'; id: number; data: Uint8Array }

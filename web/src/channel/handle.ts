@@ -2,11 +2,12 @@
 // a Worker. It holds no key and sees no ciphertext.
 
 import type {
-  CallError, ChannelStatus, FromThread, PinRecord, ToThread, TrustAnswer, TrustQuestion,
+  CallError, ChannelStatus, FromThread, KeyWork, PinRecord, ToThread, TrustAnswer, TrustQuestion,
 } from './door';
 
 export type {
-  CallError, ChannelState, ChannelStatus, PinRecord, TrustAnswer, TrustQuestion,
+  CallError, ChannelState, ChannelStatus, DeviceToSign, GrantToSign, KeyWork, PinRecord, RegistrationMade,
+  TrustAnswer, TrustQuestion,
 } from './door';
 
 /** How long a person has to answer a trust question; silence rejects. */
@@ -37,6 +38,8 @@ export interface ChannelThread {
     workspaceId?: string): ChannelStream;
   /** The listener first hears the last status of every Worker. */
   onStatus(listener: (status: ChannelStatus) => void): () => void;
+  /** What only the holder of the keys can do. Rejects with code 13 where the storage fails. */
+  work<K extends keyof KeyWork>(kind: K, asked: KeyWork[K]['asked']): Promise<KeyWork[K]['answer']>;
   pins(): Promise<PinRecord[]>;
   forgetPin(workerId: string): Promise<void>;
   /** `full`: the full fingerprint whose words were compared. Rejects with code 9 where another key is kept by now. */
@@ -99,6 +102,7 @@ export function connectHandle(port: ThreadPort, trust?: ChannelThreadOptions['tr
         return;
       case 'answer': return settle(message.id)?.resolve(message.payload as never);
       case 'pins': return settle(message.id)?.resolve(message.pins as never);
+      case 'worked': return settle(message.id)?.resolve(message.answer as never);
       case 'done': return settle(message.id)?.resolve(undefined as never);
       case 'failed': return settle(message.id)?.reject(message.error);
       case 'stream-data': return deliver(message.id, message.data);
@@ -164,6 +168,7 @@ export function connectHandle(port: ThreadPort, trust?: ChannelThreadOptions['tr
       last.forEach((status) => listener(status));
       return () => listeners.delete(listener);
     },
+    work: (kind, asked) => ask((id) => ({ kind: 'work', id, work: kind, asked })),
     pins: () => ask((id) => ({ kind: 'pins', id })),
     forgetPin: (workerId) => ask((id) => ({ kind: 'forget-pin', id, workerId })),
     markVerified: (workerId, full) => ask((id) => ({ kind: 'mark-verified', id, workerId, full })),

@@ -6,9 +6,9 @@ import type { Mode } from '../crypto/mode';
 import type { Bytes } from '../crypto/wire';
 import { GetHandshakeParametersRequestSchema, GetHandshakeParametersResponseSchema } from '../gen/leapmux/v1/workers_pb';
 import { EncryptionMode } from '../gen/leapmux/v1/worker_pb';
+import { unary } from './unary';
 
-const PATH = '/leapmux.v1.WorkerService/GetHandshakeParameters';
-const TIMEOUT_MS = 10_000;
+const METHOD = 'WorkerService/GetHandshakeParameters';
 
 export interface Parameters {
   publicKey: Bytes;
@@ -16,6 +16,9 @@ export interface Parameters {
   online: boolean;
   /** An encoded Signed; empty = none. */
   rotation: Bytes;
+  /** By which the Worker came, and its tag over the key; empty = the Hub names none. */
+  registrationId?: string;
+  registrationTag?: Bytes;
 }
 
 export type ParametersReason = 'credential' | 'not_found' | 'unreachable' | 'quota' | 'malformed';
@@ -28,22 +31,8 @@ export class ParametersError extends Error {
 
 export async function fetchParameters(workerId: string, fetcher: typeof fetch = fetch): Promise<Parameters> {
   const request = create(GetHandshakeParametersRequestSchema, { workerId });
-  let response: Response;
-  let body: Uint8Array;
-  try {
-    response = await fetcher(PATH, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/proto', 'Connect-Protocol-Version': '1' },
-      body: toBinary(GetHandshakeParametersRequestSchema, request) as Bytes,
-      credentials: 'same-origin',
-      cache: 'no-store',
-      redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    body = new Uint8Array(await response.arrayBuffer());
-  } catch {
-    throw new ParametersError('unreachable');
-  }
+  const { response, body } = await unary(fetcher, METHOD, toBinary(GetHandshakeParametersRequestSchema, request))
+    .catch(() => { throw new ParametersError('unreachable'); });
   if (!response.ok) throw refused(response);
   return parse(body);
 }
@@ -63,7 +52,11 @@ function parse(body: Uint8Array): Parameters {
   try {
     const answer = fromBinary(GetHandshakeParametersResponseSchema, body);
     const mode = modeOf(answer.encryptionMode);
-    return { publicKey: answer.publicKey as Bytes, mode, online: answer.online, rotation: answer.rotationCertificate as Bytes };
+    const { publicKey, online, rotationCertificate, registrationId, registrationTag } = answer;
+    return {
+      publicKey: publicKey as Bytes, mode, online, rotation: rotationCertificate as Bytes,
+      registrationId, registrationTag: registrationTag as Bytes,
+    };
   } catch {
     throw new ParametersError('malformed');
   }

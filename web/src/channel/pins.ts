@@ -46,15 +46,15 @@ export class PinStore {
 
   /**
    * After the claim was accepted: records the first use, or refreshes. `agreed` is the pin whose
-   * replacement a person (or a rotation) allowed. False if the store meanwhile says otherwise: then
+   * replacement a person (or a rotation) allowed; `verified`, that a registration's secret proved the key. False if the store meanwhile says otherwise: then
    * the channel has to be closed.
    */
-  confirm(offer: Offer, now: number, words: string, agreed?: Pin, rotationSerial = 0): Promise<boolean> {
+  confirm(offer: Offer, now: number, { words, agreed, rotationSerial = 0, verified = false }: Confirmation): Promise<boolean> {
     return transact(this.database, 'pins', 'readwrite', async (store) => {
       const pin = await load(store, offer.workerId);
       const verdict = judge(pin, offer.publicKey, offer.mode);
       if (stops(verdict) && !(pin && agreed && isSame(pin, agreed))) return false;
-      await done(store.put(next(pin, verdict, offer, { now, words, rotationSerial })));
+      await done(store.put(next(pin, verdict, offer, { now, words, rotationSerial, verified })));
       return true;
     });
   }
@@ -78,11 +78,12 @@ export class PinStore {
   }
 }
 
-interface Confirmed { now: number; words: string; rotationSerial: number }
+export interface Confirmation { words: string; agreed?: Pin; rotationSerial?: number; verified?: boolean }
+interface Confirmed { now: number; words: string; rotationSerial: number; verified: boolean }
 
 /** The same key keeps its history; another key begins a new one, unverified unless rotated into. */
 function next(pin: Pin | undefined, verdict: PinVerdict, offer: Offer, confirmed: Confirmed): Pin {
-  const { now, words, rotationSerial } = confirmed;
+  const { now, words, rotationSerial, verified } = confirmed;
   const sameKey = pin !== undefined && (verdict === 'match' || verdict === 'mode-stronger' || verdict === 'mode-weaker');
   const rotated = pin !== undefined && rotationSerial > pin.rotationSerial;
   const { workerId, publicKey, mode } = offer;
@@ -90,7 +91,7 @@ function next(pin: Pin | undefined, verdict: PinVerdict, offer: Offer, confirmed
     workerId, publicKey, mode, words,
     firstSeen: sameKey ? pin.firstSeen : now,
     lastUsed: now,
-    verified: (sameKey || rotated) && pin.verified,
+    verified: verified || ((sameKey || rotated) && pin.verified),
     label: pin?.label ?? '',
     rotationSerial: rotated ? rotationSerial : sameKey ? pin.rotationSerial : 0,
   };

@@ -4,7 +4,9 @@ import type { DeviceKey } from '../crypto/device';
 import type { Bytes, RandomSource } from '../crypto/wire';
 import type { FromThread, TrustAnswer, TrustQuestion } from './door';
 import type { Parameters } from './parameters';
+import type { Signed } from '../gen/leapmux/v1/channel_pb';
 import type { PinStore } from './pins';
+import type { RegistrationStore } from './registrations';
 
 /** One WebSocket of the Hub's relay. */
 export interface Wire {
@@ -24,7 +26,10 @@ export interface Surroundings {
   connect(events: WireEvents): Wire;
   /** Rejects with a ParametersError. */
   parameters(workerId: string): Promise<Parameters>;
+  /** What speaks for this browser at a Worker; fails where the Hub cannot be asked. */
+  certificates(workerId: string): Promise<Signed[]>;
   pins(): Promise<PinStore>;
+  registrations(): Promise<RegistrationStore>;
   device(): Promise<DeviceKey>;
   words(publicKey: Bytes): string;
   /** Rejecting, throwing and silence all mean: reject. */

@@ -1,5 +1,6 @@
 // Entry of the dedicated Web Worker that owns the WebSocket, all keys and the pins.
 
+import { fetchCertificates } from './certificates';
 import { loadDevice } from './device';
 import { Client } from './client';
 import { openDatabase } from './database';
@@ -11,6 +12,7 @@ import { once } from './once';
 import { fetchParameters } from './parameters';
 import { PinStore } from './pins';
 import { Questions } from './questions';
+import { RegistrationStore } from './registrations';
 import type { Wire, WireEvents } from './surroundings';
 
 interface ThreadScope {
@@ -62,10 +64,11 @@ function words(publicKey: Bytes): string {
 
 const database = once((forget) => openDatabase(indexedDB, forget));
 const pins = async () => new PinStore(await database());
+const registrations = async () => new RegistrationStore(await database());
 const device: () => Promise<DeviceKey> = once(async () => loadDevice(await database(), crypto.subtle, random));
 
 const client = new Client({
-  connect, parameters: fetchParameters, pins, device, words, trust: (question) => questions.ask(question), tell,
+  connect, parameters: fetchParameters, certificates: fetchCertificates, pins, registrations, device, words, trust: (question) => questions.ask(question), tell,
   random, now: () => performance.now(), date: () => Date.now(), after,
 });
 

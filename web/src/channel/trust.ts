@@ -14,10 +14,10 @@ import type { Parameters } from './parameters';
 import type { Offer, Pin } from './pins';
 import type { Surroundings } from './surroundings';
 
-export type TrustReason = 'key_changed' | 'mode_weaker' | 'key_and_mode' | 'storage_failed';
+export type TrustReason = 'key_changed' | 'mode_weaker' | 'key_and_mode' | 'registration_mismatch' | 'storage_failed';
 
-/** `agreed` is the pin that may be replaced. */
-export interface TrustGo { go: true; pin?: Pin; agreed?: Pin; rotationSerial: number; dropped: boolean }
+/** `agreed` is the pin that may be replaced; `vouched` names the registration whose secret proved the key. */
+export interface TrustGo { go: true; pin?: Pin; agreed?: Pin; rotationSerial: number; dropped: boolean; vouched?: string }
 export type TrustVerdict =
   | TrustGo
   | { go: false; reason: TrustReason; pin?: Pin };
@@ -38,7 +38,7 @@ export class Trust {
     const consulted = await store?.consult(offer, this.surroundings.date()).catch(() => undefined);
     if (!consulted) return { go: false, reason: 'storage_failed' };
     const { verdict, pin, dropped } = consulted;
-    if (!stops(verdict) || !pin) return { go: true, pin, rotationSerial: 0, dropped };
+    if (!stops(verdict) || !pin) return this.#vouched(offered, { go: true, pin, rotationSerial: 0, dropped });
     const rotationSerial = verdict === 'key-changed' ? followedRotation(workerId, pin, offered) : 0;
     if (rotationSerial > 0) return { go: true, pin, agreed: pin, rotationSerial, dropped };
     if (await this.#answer(offer, verdict, pin)) return { go: true, pin, agreed: pin, rotationSerial: 0, dropped };
@@ -53,7 +53,25 @@ export class Trust {
     const { pins, date, words } = this.surroundings;
     const { publicKey, mode } = offered;
     const known = (!verdict.agreed && verdict.pin?.words) || words(publicKey);
-    return (await pins()).confirm({ workerId, publicKey, mode }, date(), known, verdict.agreed, verdict.rotationSerial);
+    const { agreed, rotationSerial, vouched } = verdict;
+    const offer = { workerId, publicKey, mode };
+    const isKept = await (await pins()).confirm(offer, date(), { words: known, agreed, rotationSerial, verified: vouched !== undefined });
+    // The Worker has been met: the secret has done its work.
+    if (isKept && vouched !== undefined) await (await this.surroundings.registrations()).forget(vouched);
+    return isKept;
+  }
+
+  /** A key that came by a registration made here has to be the one that its secret proves. */
+  async #vouched(offered: Parameters, go: TrustGo): Promise<TrustVerdict> {
+    if (go.pin?.verified) return go;
+    const store = await this.surroundings.registrations().catch(() => undefined);
+    const said = await store?.judge(offered).catch(() => undefined);
+    switch (said) {
+      case undefined: return { go: false, reason: 'storage_failed', pin: go.pin };
+      case 'none': return go;
+      case 'good': return { ...go, vouched: offered.registrationId };
+      case 'wrong': return { go: false, reason: 'registration_mismatch', pin: go.pin };
+    }
   }
 
   /** An offer is put to a person once: who asks again meanwhile, or later, gets the same answer. */

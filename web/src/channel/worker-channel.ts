@@ -165,11 +165,11 @@ export class WorkerChannel {
   }
 
   async #prove(session: Session, event: Extract<SessionEvent, { kind: 'sign' }>): Promise<void> {
-    const { mode } = this.#basis!.offered;
+    const { offered: { mode }, certificates } = this.#basis!;
     if (this.#status.state === 'securing') this.#tell('proving', { mode });
     try {
       const signed = await signClaim(this.surroundings, mode, event);
-      session.prove(event.epoch, signed, [], this.surroundings.now());
+      session.prove(event.epoch, signed, certificates, this.surroundings.now());
     } catch {
       if (this.#session === session) return this.#stop('blocked', 'storage_failed');
     }

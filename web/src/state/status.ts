@@ -62,6 +62,8 @@ function blocked(reason: string | undefined): Spoken {
         short: reason === 'mode_weaker' ? 'Blocked: weaker mode' : 'Blocked: key changed',
         long: 'You rejected this Worker’s identity. Nothing is sent to it until you review it.',
       };
+    case 'registration_mismatch':
+      return { tone: 'bad', short: 'Blocked: not your Worker', long: reasonSentence(reason) };
     case 'device_not_trusted':
       return {
         tone: 'warn',
@@ -111,6 +113,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   open_timeout: 'The Worker did not answer in time.',
   protocol_error: 'The other end broke a rule of the protocol.',
   quota: 'Too many connections are open.',
+  registration_mismatch: 'The key that the Hub offers is not the one of the Worker that was registered with your command. Do not trust this Hub.',
   rejected: 'The Worker rejected the connection.',
   revoked: 'Your sign-in was revoked.',
   storage_failed: 'The browser’s storage could not be read, so the key cannot be compared. Nothing is sent.',

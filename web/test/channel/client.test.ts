@@ -121,7 +121,7 @@ describe('trust', () => {
     const rig = new Rig(factory);
     const store = await rig.pins();
     const [pin] = await store.all();
-    await store.confirm({ ...pin!, mode: 'post-quantum' }, rig.now, pin!.words);
+    await store.confirm({ ...pin!, mode: 'post-quantum' }, rig.now, { words: pin!.words });
     await rig.open();
     expect(rig.questions).toMatchObject([{ kind: 'mode-weaker', expected: { mode: 'post-quantum' }, actual: { mode: 'classic' } }]);
     expect(rig.last).toMatchObject({ state: 'blocked', reason: 'mode_weaker' });
@@ -296,7 +296,7 @@ describe('pins of the page', () => {
     const { fullFingerprint: seen, words } = rig.last;
     const store = await rig.pins();
     const [pin] = await store.all();
-    await store.confirm({ workerId: WORKER_ID, publicKey: stranger().public.bytes, mode: 'classic' }, rig.now, 'other-words', pin);
+    await store.confirm({ workerId: WORKER_ID, publicKey: stranger().public.bytes, mode: 'classic' }, rig.now, { words: 'other-words', agreed: pin });
     rig.ask({ kind: 'mark-verified', id: 1, workerId: WORKER_ID, full: seen! });
     await settle();
     expect(rig.of('failed')).toMatchObject([{ id: 1, error: { code: 9 } }]);

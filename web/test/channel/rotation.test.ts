@@ -50,7 +50,7 @@ describe('post-quantum mode', () => {
     rig.hub.mode = 'post-quantum';
     rig.rotation = encoded();
     const store = await rig.pins();
-    await store.confirm({ workerId: WORKER_ID, publicKey: oldKey, mode: 'post-quantum' }, rig.now, 'old');
+    await store.confirm({ workerId: WORKER_ID, publicKey: oldKey, mode: 'post-quantum' }, rig.now, { words: 'old' });
     await store.markVerified(WORKER_ID, fullFingerprint(oldKey));
     await rig.open();
     await settle();

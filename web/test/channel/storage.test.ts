@@ -22,7 +22,7 @@ const tab = async () => new PinStore(await openDatabase(factory));
 describe('pins', () => {
   it('keep the first of two tabs at first contact, and the second compares', async () => {
     const [one, two] = await Promise.all([tab(), tab()]);
-    const kept = await Promise.all([one.confirm(offer(1), 10, 'a'), two.confirm(offer(2), 10, 'b')]);
+    const kept = await Promise.all([one.confirm(offer(1), 10, { words: 'a' }), two.confirm(offer(2), 10, { words: 'b' })]);
     expect(kept).toEqual([true, false]);
     expect((await two.consult(offer(2), 11)).verdict).toBe('key-changed');
     expect((await two.consult(offer(1), 11)).verdict).toBe('match');
@@ -30,14 +30,14 @@ describe('pins', () => {
 
   it('remember when they were first seen and last used', async () => {
     const pins = await tab();
-    await pins.confirm(offer(1), 10, 'a');
-    await pins.confirm(offer(1), 500, 'a');
+    await pins.confirm(offer(1), 10, { words: 'a' });
+    await pins.confirm(offer(1), 500, { words: 'a' });
     expect(await pins.all()).toMatchObject([{ firstSeen: 10, lastUsed: 500, verified: false, words: 'a' }]);
   });
 
   it('are dropped when not used for 365 days, not a millisecond before', async () => {
     const pins = await tab();
-    await pins.confirm(offer(1), 0, 'a');
+    await pins.confirm(offer(1), 0, { words: 'a' });
     expect(await pins.consult(offer(2), UNUSED_MS)).toMatchObject({ verdict: 'key-changed', dropped: false });
     expect(await pins.consult(offer(2), UNUSED_MS + 1)).toEqual({ verdict: 'first-use', dropped: true });
     expect(await pins.all()).toEqual([]);
@@ -45,38 +45,38 @@ describe('pins', () => {
 
   it('follow a stronger mode and never a weaker one by themselves', async () => {
     const pins = await tab();
-    await pins.confirm(offer(1, 'classic'), 0, 'a');
+    await pins.confirm(offer(1, 'classic'), 0, { words: 'a' });
     expect((await pins.consult(offer(1), 1)).verdict).toBe('mode-stronger');
-    expect(await pins.confirm(offer(1), 1, 'a')).toBe(true);
-    expect(await pins.confirm(offer(1, 'classic'), 2, 'a')).toBe(false);
+    expect(await pins.confirm(offer(1), 1, { words: 'a' })).toBe(true);
+    expect(await pins.confirm(offer(1, 'classic'), 2, { words: 'a' })).toBe(false);
     expect((await pins.consult(offer(2, 'classic'), 2)).verdict).toBe('key-and-mode');
   });
 
   it('are replaced only where they are still what a person looked at', async () => {
     const pins = await tab();
-    await pins.confirm(offer(1), 0, 'a');
+    await pins.confirm(offer(1), 0, { words: 'a' });
     const [seen] = await pins.all() as [Pin];
-    expect(await pins.confirm(offer(2), 1, 'b', seen)).toBe(true);
-    expect(await pins.confirm(offer(3), 2, 'c', seen)).toBe(false);
+    expect(await pins.confirm(offer(2), 1, { words: 'b', agreed: seen })).toBe(true);
+    expect(await pins.confirm(offer(3), 2, { words: 'c', agreed: seen })).toBe(false);
     expect(await pins.all()).toMatchObject([{ words: 'b', firstSeen: 1 }]);
   });
 
   it('lose their verification with their key, and keep it over a rotation', async () => {
     const pins = await tab();
-    await pins.confirm(offer(1), 0, 'a');
+    await pins.confirm(offer(1), 0, { words: 'a' });
     expect(await pins.markVerified('worker', fullFingerprint(offer(2).publicKey))).toBe(false);
     expect(await pins.markVerified('worker', fullFingerprint(offer(1).publicKey))).toBe(true);
     const [first] = await pins.all() as [Pin];
-    await pins.confirm(offer(2), 1, 'b', first, 5);
+    await pins.confirm(offer(2), 1, { words: 'b', agreed: first, rotationSerial: 5 });
     const [rotated] = await pins.all() as [Pin];
     expect(rotated).toMatchObject({ verified: true, rotationSerial: 5 });
-    await pins.confirm(offer(3), 2, 'c', rotated);
+    await pins.confirm(offer(3), 2, { words: 'c', agreed: rotated });
     expect(await pins.all()).toMatchObject([{ verified: false, rotationSerial: 0 }]);
   });
 
   it('can be forgotten, and what does not exist cannot be verified', async () => {
     const pins = await tab();
-    await pins.confirm(offer(1), 0, 'a');
+    await pins.confirm(offer(1), 0, { words: 'a' });
     await pins.forget('worker');
     expect(await pins.all()).toEqual([]);
     expect(await pins.markVerified('worker', fullFingerprint(offer(1).publicKey))).toBe(false);
@@ -91,7 +91,7 @@ describe('the database', () => {
       opened += 1;
       return openDatabase(factory, forget);
     });
-    await new PinStore(await database()).confirm(offer(1), 10, 'a');
+    await new PinStore(await database()).confirm(offer(1), 10, { words: 'a' });
     expect([await database() === await database(), opened]).toEqual([true, 1]);
     await new Promise<void>((resolve, reject) => {
       const request = factory.deleteDatabase('leapmux');

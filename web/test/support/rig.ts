@@ -7,6 +7,8 @@ import { loadDevice } from '../../src/channel/device';
 import type { ChannelState, ChannelStatus, FromThread, ToThread, TrustAnswer, TrustQuestion } from '../../src/channel/door';
 import type { Parameters } from '../../src/channel/parameters';
 import { PinStore } from '../../src/channel/pins';
+import { RegistrationStore } from '../../src/channel/registrations';
+import type { Signed } from '../../src/gen/leapmux/v1/channel_pb';
 import type { Surroundings } from '../../src/channel/surroundings';
 import { type Bytes, bytesToHex } from '../../src/crypto/wire';
 import { FakeHub, USER_ID, WORKER_ID, random } from './fake-worker';
@@ -28,6 +30,8 @@ export class Rig {
   clockSet = 0;
   online = true;
   rotation: Bytes = new Uint8Array(0);
+  registration: Pick<Parameters, 'registrationId' | 'registrationTag'> = {};
+  certificates: Signed[] = [];
   parametersFail: Error | undefined;
   storageFails = false;
   readonly client: Client;
@@ -41,8 +45,10 @@ export class Rig {
       parameters: async (): Promise<Parameters> => {
         if (this.parametersFail) throw this.parametersFail;
         const { identity, mode } = this.hub;
-        return { publicKey: identity.public.bytes, mode, online: this.online, rotation: this.rotation };
+        return { publicKey: identity.public.bytes, mode, online: this.online, rotation: this.rotation, ...this.registration };
       },
+      certificates: async () => this.certificates,
+      registrations: async () => new RegistrationStore(await this.#database),
       pins: async () => {
         if (this.storageFails) throw new Error('storage');
         return new PinStore(await this.#database);

@@ -38,6 +38,20 @@ const STATES: Partial<Record<Scene, Partial<ChannelStatus> & { state: ChannelSta
   securing: { state: 'securing' },
 };
 
+/** Keys of nobody; their sizes are right. */
+const fakeWork = (async (kind: string) => {
+  switch (kind) {
+    case 'begin-registration': return {
+      registrationId: 'Yx3kPq0vT2mB9aLw', secret: 'u8Jr2nV5cK1dE7fG4hI6jL9mN0oP3qR5sT8uW1xY2zA',
+      algorithm: 2, deviceKey: new Uint8Array(1984), deviceTag: new Uint8Array(64),
+    };
+    case 'own-device': return { algorithm: 2, key: new Uint8Array(1984).fill(1), words: 'lamp-thunder-ocean-fabric' };
+    case 'words': return 'prize-couch-river-idle';
+    case 'sign-grants': return [new Uint8Array(8)];
+    default: return new Uint8Array(8);
+  }
+}) as unknown as ChannelThread['work'];
+
 export function fakeThread(scene: Scene, trust: (question: TrustQuestion) => Promise<TrustAnswer>): ChannelThread {
   const listeners = new Set<(status: ChannelStatus) => void>();
   const shells = new Map<string, { summary: TerminalSummary; callbacks?: StreamCallbacks }>();
@@ -128,6 +142,7 @@ export function fakeThread(scene: Scene, trust: (question: TrustQuestion) => Pro
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    work: fakeWork,
     pins: async () => [{ workerId: WORKER, words: WORDS, full: FULL, mode: 'post-quantum', firstSeen: Date.parse('2026-05-03'), lastUsed: Date.now(), verified: false, label: '' }],
     forgetPin: async () => undefined,
     markVerified: async () => undefined,
