@@ -14,6 +14,7 @@ import './styles/app.css';
 import './styles/workspace.css';
 import './styles/dialogs.css';
 import './styles/settings.css';
+import './styles/accounts.css';
 
 installStyleShim(document);
 followPrefs();

@@ -10,8 +10,12 @@ export interface EventListener {
   onResync(): void;
   /** It could not be opened. The browser does not say why: the network, or a sign-in that is over. */
   onRefused(): void;
+  /** The login that it stood with is over; it does not come back by itself. */
+  onRevoked(): void;
 }
 
+/** RFC 6455, 7.4.1; the reason says which policy. */
+const POLICY = 1008;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Only a socket that stood for so long counts as one that works. */
 const STEADY_MS = 30_000;
@@ -38,9 +42,13 @@ export function listenToHub(listener: EventListener): () => void {
     socket.onmessage = ({ data }) => {
       if (typeof data === 'string') receive(data);
     };
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       clearTimeout(clock);
       if (stopped) return;
+      if (event?.code === POLICY && event.reason === 'revoked') {
+        stopped = true;
+        return listener.onRevoked();
+      }
       timer = setTimeout(connect, retryDelayMs(attempt++, Math.random()));
       if (!opened) listener.onRefused();
     };

@@ -7,12 +7,31 @@ import { create, fromJson, toJson, type DescMessage, type JsonValue } from '@buf
 import type { MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 
 const TIMEOUT_MS = 15_000;
+const LONGEST_WAIT_S = 24 * 3600;
 
 /** Why the Hub did not answer as asked; `code` is Connect's, or `unreachable`. */
 export class RpcFailure extends Error {
-  constructor(readonly code: string) {
+  constructor(
+    readonly code: string,
+    /** What the Hub said besides, one of its fixed sentences; shown through `refusals.ts`. */
+    readonly said = '',
+    /** Seconds until another attempt makes sense. */
+    readonly retryAfter: number | undefined = undefined,
+  ) {
     super(`the Hub answered ${code}`);
   }
+
+  /** It is not the login that is wanting but what was typed. */
+  get wrongSecret(): boolean {
+    return this.code === 'unauthenticated' && /^the (access token|user name)/.test(this.said);
+  }
+}
+
+let doubted: () => void = () => undefined;
+
+/** Hears each time that the Hub answers as if nobody was signed in. */
+export function onDoubt(listener: () => void): void {
+  doubted = listener;
 }
 
 export async function rpc<I extends DescMessage, O extends DescMessage>(
@@ -23,7 +42,12 @@ export async function rpc<I extends DescMessage, O extends DescMessage>(
 ): Promise<MessageShape<O>> {
   const response = await post(method, toJson(input, create(input, init)));
   const body: unknown = await response.json().catch(() => undefined);
-  if (!response.ok) throw new RpcFailure(codeOf(response.status, body));
+  if (!response.ok) {
+    const failure = read(response, body);
+    // Whoever doubts asks WhoAmI, whose own refusal would only ask again.
+    if (failure.code === 'unauthenticated' && !failure.wrongSecret && !method.endsWith('/WhoAmI')) doubted();
+    throw failure;
+  }
   return fromJson(output, body as JsonValue, { ignoreUnknownFields: true });
 }
 
@@ -41,8 +65,13 @@ async function post(method: string, body: JsonValue): Promise<Response> {
   }
 }
 
-function codeOf(status: number, body: unknown): string {
-  const code = (body as { code?: unknown } | undefined)?.code;
-  if (typeof code === 'string' && /^[a-z_]{1,32}$/.test(code)) return code;
-  return status === 401 ? 'unauthenticated' : 'unknown';
+function read(response: Response, body: unknown): RpcFailure {
+  const { code, message } = (body ?? {}) as { code?: unknown; message?: unknown };
+  const known = typeof code === 'string' && /^[a-z_]{1,32}$/.test(code);
+  const seconds = Number(response.headers.get('retry-after') ?? NaN);
+  return new RpcFailure(
+    known ? code : response.status === 401 ? 'unauthenticated' : 'unknown',
+    typeof message === 'string' ? message.slice(0, 300) : '',
+    seconds >= 0 ? Math.min(LONGEST_WAIT_S, Math.ceil(seconds)) : undefined,
+  );
 }

@@ -1,13 +1,11 @@
 /** The Workers, their state, and their terminals. */
 
-import { BellDot, CircleHelp, Lock, LockOpen, Monitor, Moon, Plus, Server, Settings2, Sun, SunMoon } from 'lucide';
+import { BellDot, Lock, LockOpen, Monitor, Plus, Server } from 'lucide';
 import type { Worker } from '../gen/leapmux/v1/workers_pb';
 import { TerminalState, type TerminalSummary } from '../gen/leapmux/v1/services_pb';
-import { account } from '../state/account';
 import { channels, statuses } from '../state/channels';
-import { currentTab, narrow, showTab, tabId, tree } from '../state/layout';
-import { drawer, show } from '../state/overlays';
-import { nextTheme, prefs, setPref } from '../state/prefs';
+import { currentTab, showTab, tabId, tree } from '../state/layout';
+import { closeDrawer } from '../state/overlays';
 import { reopen, reopening } from '../state/reopen';
 import { go, route } from '../state/route';
 import { reviewable, speak } from '../state/status';
@@ -15,6 +13,7 @@ import { bells, openTerminal, opening, terminals, titleOf } from '../state/termi
 import { workerName, workers } from '../state/workers';
 import { leafOf } from '../layout/tree';
 import { Icon } from '../ui/Icon';
+import { RailFoot } from './RailFoot';
 
 export function Rail() {
   const known = workers.value;
@@ -50,7 +49,7 @@ function WorkerItem({ worker }: { worker: Worker }) {
         <h2 title={name}>{name}</h2>
         {ready ? (
           <button class="ghost small" aria-label={`New terminal on ${name}`} title="New terminal"
-            disabled={opening.value.has(workerId)} onClick={() => void openTerminal(workerId).then(afterChoice)}>
+            disabled={opening.value.has(workerId)} onClick={() => void openTerminal(workerId).then(closeDrawer)}>
             <Icon of={Plus} />
           </button>
         ) : again && (status || worker.online) ? (
@@ -82,7 +81,7 @@ function TerminalItem({ workerId, one, stale }: { workerId: string; one: Termina
         onClick={() => {
           go('workspace');
           showTab(tab);
-          afterChoice();
+          closeDrawer();
         }}>
         <span class="dot" aria-hidden="true" />
         <span class="terminal-title">{titleOf(tab)}</span>
@@ -91,32 +90,4 @@ function TerminalItem({ workerId, one, stale }: { workerId: string; one: Termina
       </button>
     </li>
   );
-}
-
-function RailFoot() {
-  const who = account.value;
-  const theme = prefs.value.theme;
-  const next = nextTheme();
-  return (
-    <div class="rail-foot">
-      <button class="ghost small" aria-label={`Theme: ${theme}. Change to ${next}`} title={`Theme: ${theme}`} onClick={() => setPref('theme', next)}>
-        <Icon of={theme === 'system' ? SunMoon : theme === 'dark' ? Moon : Sun} />
-      </button>
-      <button class="ghost small" aria-label="Keyboard shortcuts" title="Keyboard shortcuts" onClick={() => show({ kind: 'keys' })}>
-        <Icon of={CircleHelp} />
-      </button>
-      <button class="ghost small" aria-label="Settings, keys and devices" title="Settings, keys and devices" aria-current={route.value === 'settings' ? 'page' : undefined}
-        onClick={() => {
-          go(route.value === 'settings' ? 'workspace' : 'settings');
-          afterChoice();
-        }}>
-        <Icon of={Settings2} />
-      </button>
-      {who.state === 'signed-in' && <span class="who" title={who.username}>{who.solo ? 'solo' : who.username}</span>}
-    </div>
-  );
-}
-
-function afterChoice(): void {
-  if (narrow.peek()) drawer.value = false;
 }

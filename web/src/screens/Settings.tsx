@@ -1,38 +1,48 @@
-/** Appearance, what terminals do, the keys that are pinned here, and the devices. */
+/** Everything that a person can set: of this browser, and of their account at the Hub. */
 
-import { ArrowLeft } from 'lucide';
-import { useEffect, useRef } from 'preact/hooks';
-import { account, signOut } from '../state/account';
+import { account } from '../state/account';
 import { changeFontSize, prefs, setPref, type Prefs, type Theme } from '../state/prefs';
-import { go } from '../state/route';
-import { Icon } from '../ui/Icon';
+import { section } from '../state/route';
+import { lazy } from '../ui/Lazy';
+import { Places, type Place } from '../ui/Places';
 import { DeviceSettings } from './DeviceSettings';
 import { PinSettings } from './PinSettings';
 
+const Account = lazy(() => import('../account/Account').then((found) => found.Account));
+const Logins = lazy(() => import('../account/Logins').then((found) => found.Logins));
+const Tokens = lazy(() => import('../account/Tokens').then((found) => found.Tokens));
+const Sees = lazy(() => import('../entry/Sees').then((found) => found.Sees));
+
+const BROWSER: Place = { section: '', name: 'This browser', show: () => <Browser /> };
+const HUB: Place = { section: 'what-the-hub-sees', name: 'What the Hub sees', show: () => <Sees /> };
+const PERSON: Place[] = [
+  { section: 'account', name: 'Account', show: () => <Account /> },
+  { section: 'logins', name: 'Logins', show: () => <Logins /> },
+  { section: 'tokens', name: 'API tokens', show: () => <Tokens /> },
+];
+
 export function Settings() {
-  const back = useRef<HTMLButtonElement>(null);
-  useEffect(() => back.current?.focus(), []);
+  const who = account.value;
+  const solo = who.state === 'signed-in' && who.solo;
+  const places = solo ? [BROWSER, HUB] : [BROWSER, ...PERSON, HUB];
+  return <Places title="Settings" route="settings" places={places} at={section.value} />;
+}
+
+function Browser() {
   const who = account.value;
   return (
-    <main class="settings" aria-label="Settings" data-region="settings">
-      <div class="settings-inner">
-        <button ref={back} class="ghost" onClick={() => go('workspace')}><Icon of={ArrowLeft} /> Terminals</button>
-        <h1>Settings</h1>
-        <Appearance />
-        <TerminalSettings />
-        <PinSettings />
-        <DeviceSettings />
-        {who.state === 'signed-in' && (
-          <section class="settings-part" aria-labelledby="account-title">
-            <h2 id="account-title">Account</h2>
-            <p class="muted">
-              {who.solo ? 'This is a solo Hub: whoever reaches its port is its admin.' : `Signed in as ${who.username}.`} Hub version {who.version || 'unknown'}.
-            </p>
-            {!who.solo && <button onClick={() => void signOut()}>Sign out</button>}
-          </section>
-        )}
-      </div>
-    </main>
+    <>
+      <Appearance />
+      <TerminalSettings />
+      <PinSettings />
+      <DeviceSettings />
+      {who.state === 'signed-in' && who.solo && (
+        <section class="settings-part" aria-labelledby="account-title">
+          <h2 id="account-title">Account</h2>
+          <p class="muted">This is a solo Hub: whoever reaches its port is its admin. Hub version {who.version || 'unknown'}.</p>
+        </section>
+      )}
+    </>
   );
 }
 

@@ -7,14 +7,14 @@ import { route } from '../state/route';
 import { startWorkspace } from '../state/start';
 import { KeyBar } from '../terminal/KeyBar';
 import { DeviceBanner } from './DeviceBanner';
+import { PAGES } from './Pages';
 import { Rail } from './Rail';
-import { Settings } from './Settings';
 import { StatusLine } from './StatusLine';
 
 /** The workspace stays mounted under the settings, so that no terminal is ever drawn anew. */
 export function Shell({ userId }: { userId: string }) {
   useEffect(() => startWorkspace(userId), [userId]);
-  const settings = route.value === 'settings';
+  const Page = PAGES[route.value];
   const rail = narrow.value ? drawer.value : prefs.value.rail;
   return (
     <div class={`shell ${rail ? '' : 'without-rail'}`}>
@@ -23,12 +23,12 @@ export function Shell({ userId }: { userId: string }) {
       {rail && narrow.value && (
         <div class="scrim" aria-hidden="true" onClick={() => (drawer.value = false)} />
       )}
-      <main id="tiles" class="middle" tabIndex={-1} aria-label="Terminals" hidden={settings} data-region="tiles">
+      <main id="tiles" class="middle" tabIndex={-1} aria-label="Terminals" hidden={Page !== undefined} data-region="tiles">
         <h1 class="off-screen">LeapMux workspace</h1>
         <Tiling />
         <KeyBar />
       </main>
-      {settings && <Settings />}
+      {Page && <Page />}
       <StatusLine />
       <DeviceBanner />
     </div>

@@ -33,7 +33,7 @@ function isText(event: KeyboardEvent): boolean {
 /** Commands win over the terminal, so the listener stands before all others. */
 function listenForKeys(): () => void {
   const onKey = (event: KeyboardEvent) => {
-    if (overlay.peek() || questions.peek().length > 0) return;
+    if (overlay.peek() || questions.peek().length > 0 || document.querySelector('dialog[open]')) return;
     if (isText(event) && document.activeElement === document.body && route.peek() === 'workspace') {
       // A click beside everything took the focus away; what is typed is meant for the terminal.
       terminalFor(currentTab.peek())?.focus();

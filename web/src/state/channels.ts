@@ -32,6 +32,11 @@ export function channels(): ChannelThread {
   return thread;
 }
 
+/** Nobody is signed in any more: no channel stays, and none is opened again. */
+export function closeChannels(): void {
+  for (const workerId of statuses.peek().keys()) thread?.close(workerId);
+}
+
 function take(status: ChannelStatus): void {
   const before = statuses.peek().get(status.workerId)?.state;
   statuses.value = new Map(statuses.peek()).set(status.workerId, status);

@@ -3,7 +3,7 @@
 import { leaves } from '../layout/tree';
 import { TerminalState } from '../gen/leapmux/v1/services_pb';
 import { terminalFor, type TerminalHandle } from '../terminal/registry';
-import { account, signOut } from './account';
+import { account, profile, signOut } from './account';
 import { statuses, isReady } from './channels';
 import { parseKeys, type Keys } from './hotkeys';
 import * as layout from './layout';
@@ -114,8 +114,15 @@ const VIEW: Command[] = [
   { id: 'regions.previous', title: 'Go to the previous part of the page', group: 'View', keys: ['Ctrl+Shift+F6'], run: () => stepRegion(-1) },
 ];
 
+const isSolo = () => account.value.state !== 'signed-in' || account.value.solo;
+
 const GO: Command[] = [
   { id: 'go.settings', title: 'Settings, keys and devices', group: 'Go', enabled: inWorkspace, run: () => go('settings') },
+  ...([['account', 'Account'], ['logins', 'Devices that are signed in'], ['tokens', 'API tokens']] as const).map(([part, title]): Command => ({
+    id: `go.${part}`, title, group: 'Go', enabled: () => !isSolo(), run: () => go('settings', part),
+  })),
+  { id: 'go.admin', title: 'Administration of this Hub', group: 'Go', enabled: () => !isSolo() && profile.value?.admin === true, run: () => go('admin') },
+  { id: 'go.sees', title: 'What this Hub can and cannot see', group: 'Go', run: () => go('settings', 'what-the-hub-sees') },
   { id: 'go.workspace', title: 'Back to the terminals', group: 'Go', enabled: () => !inWorkspace(), run: () => go('workspace') },
   { id: 'account.sign-out', title: 'Sign out', group: 'Account', enabled: () => account.value.state === 'signed-in' && !account.value.solo, run: () => void signOut() },
 ];

@@ -22,3 +22,8 @@ export function show(next: Overlay): void {
 export function dismiss(): void {
   overlay.value = undefined;
 }
+
+/** After a choice in it. */
+export function closeDrawer(): void {
+  drawer.value = false;
+}

@@ -1,21 +1,79 @@
-/** Two places: the workspace and the settings. The History API is all the router they need. */
+/** Where the page is. The History API is all the router it needs. */
 
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 
-export type Route = 'workspace' | 'settings';
+/** First parts of paths; everything else is the workspace. */
+const PLACES = [
+  'settings', 'admin', 'organisations', 'workers',
+  'setup', 'join', 'sign-up', 'reset', 'confirm', 'authorise', 'device', 'what-the-hub-sees',
+] as const;
 
-export const route = signal<Route>(read());
+export type Route = 'workspace' | (typeof PLACES)[number];
 
-addEventListener('popstate', () => {
-  route.value = read();
-});
-
-export function go(to: Route): void {
-  if (to === route.value) return;
-  history.pushState(null, '', to === 'settings' ? '/settings' : '/');
-  route.value = to;
+interface Place {
+  route: Route;
+  /** What follows: `/settings/logins`. */
+  section: string;
 }
 
-function read(): Route {
-  return location.pathname === '/settings' ? 'settings' : 'workspace';
+/** Behind `#` these carry a secret, or what a program asks: nothing for the address bar and the history. */
+const CARRIERS: readonly Route[] = ['join', 'reset', 'confirm', 'authorise'];
+const CARRIED = 'leapmux.carried';
+
+const held = signal<[Route, string]>(stored());
+const place = signal<Place>(read());
+export const route = computed<Route>(() => place.value.route);
+export const section = computed<string>(() => place.value.section);
+
+addEventListener('popstate', () => {
+  place.value = read();
+});
+
+export function go(to: Route, part = ''): void {
+  if (to === place.value.route && part === place.value.section) return;
+  const path = to === 'workspace' ? '/' : `/${to}${part === '' ? '' : `/${part}`}`;
+  history.pushState(null, '', path);
+  place.value = { route: to, section: part };
+}
+
+/** What came behind `#`. It outlives a reload and the way to a provider and back, in this tab only. */
+export function carried(of: Route): string {
+  const [route, text] = held.value;
+  return route === of ? text : '';
+}
+
+/** It has done its work. */
+export function dropCarried(): void {
+  hold(['workspace', '']);
+}
+
+function read(): Place {
+  const [, first = '', second = ''] = location.pathname.split('/');
+  const route = PLACES.find((one) => one === first) ?? 'workspace';
+  if (CARRIERS.includes(route) && location.hash.length > 1) {
+    hold([route, location.hash.slice(1, 4_096)]);
+    history.replaceState(null, '', location.pathname);
+  }
+  return { route, section: /^[a-z0-9-]{1,40}$/.test(second) ? second : '' };
+}
+
+function hold(what: [Route, string]): void {
+  held.value = what;
+  try {
+    if (what[1] === '') sessionStorage.removeItem(CARRIED);
+    else sessionStorage.setItem(CARRIED, JSON.stringify(what));
+  } catch {
+    // Without storage it is lost with the page.
+  }
+}
+
+function stored(): [Route, string] {
+  try {
+    const [route, text] = JSON.parse(sessionStorage.getItem(CARRIED) ?? '[]') as unknown[];
+    const known = CARRIERS.find((one) => one === route);
+    if (known && typeof text === 'string') return [known, text];
+  } catch {
+    // As if nothing had been kept.
+  }
+  return ['workspace', ''];
 }

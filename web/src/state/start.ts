@@ -2,8 +2,8 @@
 
 import { computed, effect } from '@preact/signals';
 import { allTabs } from '../layout/tree';
-import { recheck } from './account';
-import { channels, statuses } from './channels';
+import { onSignedOut, recheck } from './account';
+import { channels, closeChannels, statuses } from './channels';
 import { followDevices } from './devices';
 import { doubtsSignIn } from './status';
 import { bellCount, clearBell, followTerminals, titleOf } from './terminals';
@@ -24,6 +24,7 @@ export function startWorkspace(userId: string): void {
   openChannelsEarly(userId);
   followTitle();
   followRefusals();
+  onSignedOut(closeChannels);
   void followWorkers();
 }
 

@@ -7,8 +7,8 @@ import {
   type Worker,
 } from '../gen/leapmux/v1/workers_pb';
 import { listenToHub } from '../hub/events';
-import { RpcFailure, rpc } from '../hub/rpc';
-import { account, recheck } from './account';
+import { rpc } from '../hub/rpc';
+import { ended, onSignedOut, recheck } from './account';
 import { displayText } from '../ui/text';
 
 export const workers = signal<Worker[] | undefined>(undefined);
@@ -21,15 +21,17 @@ export function workerName(workerId: string): string {
 /** Reads the list and follows the events. */
 export async function followWorkers(): Promise<void> {
   await refresh();
-  listenToHub({
+  const stop = listenToHub({
     onResync: () => void refresh(),
     onRefused: () => void recheck(),
+    onRevoked: ended,
     onEvent: (event) => {
       if (event.body.case === 'workerChanged' && event.body.value.worker) {
         merge(event.body.value.worker);
       }
     },
   });
+  onSignedOut(stop);
 }
 
 async function refresh(): Promise<void> {
@@ -41,10 +43,8 @@ async function refresh(): Promise<void> {
       ListWorkersResponseSchema,
     );
     workers.value = list.workers;
-  } catch (error) {
-    if (error instanceof RpcFailure && error.code === 'unauthenticated') {
-      account.value = { state: 'signed-out' };
-    }
+  } catch {
+    // A login that is over was heard by `rpc`; everything else comes with the next event.
   }
 }
 

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ChannelStatus, ChannelThread } from '../../src/channel/handle';
 import { listenToHub } from '../../src/hub/events';
 import { Growing } from '../../src/hub/retry';
-import { account, recheck, signIn, whoAmI } from '../../src/state/account';
+import { account, recheck, whoAmI } from '../../src/state/account';
+import { signInWithToken } from '../../src/state/entry';
 import { channels, statuses, useThread } from '../../src/state/channels';
 import { reopen, reopening } from '../../src/state/reopen';
 import { fourWords } from '../../src/ui/text';
@@ -30,7 +31,7 @@ describe('a sign-in', () => {
     me = {};
     await whoAmI();
     me = { signedIn: true, userId: 'ada' };
-    await signIn('token');
+    await signInWithToken('token');
     expect(account.value).toMatchObject({ state: 'signed-in', userId: 'ada' });
     expect(visited).toEqual([]);
     await recheck();
@@ -39,7 +40,7 @@ describe('a sign-in', () => {
     await recheck();
     expect(account.value.state).toBe('signed-out');
     me = { signedIn: true, userId: 'bob' };
-    await signIn('token');
+    await signInWithToken('token');
     expect(account.value.state).toBe('signed-out');
     expect(visited).toEqual(['/']);
   });
@@ -58,13 +59,13 @@ describe('a sign-in', () => {
 class Socket {
   static made: Socket[] = [];
   onopen: (() => void) | null = null;
-  onclose: (() => void) | null = null;
+  onclose: ((event?: { code: number; reason: string }) => void) | null = null;
   onmessage: ((event: { data: unknown }) => void) | null = null;
   constructor() {
     Socket.made.push(this);
   }
-  close(): void {
-    this.onclose?.();
+  close(event?: { code: number; reason: string }): void {
+    this.onclose?.(event);
   }
 }
 
@@ -76,7 +77,7 @@ describe('the events of the Hub', () => {
     Socket.made = [];
     let refused = 0;
     let resyncs = 0;
-    const stop = listenToHub({ onEvent: () => undefined, onResync: () => { resyncs += 1; }, onRefused: () => { refused += 1; } });
+    const stop = listenToHub({ onEvent: () => undefined, onResync: () => { resyncs += 1; }, onRefused: () => { refused += 1; }, onRevoked: () => undefined });
     Socket.made[0]!.close();
     await vi.advanceTimersByTimeAsync(500);
     await vi.advanceTimersByTimeAsync(10_000);

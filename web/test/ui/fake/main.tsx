@@ -12,6 +12,7 @@ import '../../../src/styles/app.css';
 import '../../../src/styles/workspace.css';
 import '../../../src/styles/dialogs.css';
 import '../../../src/styles/settings.css';
+import '../../../src/styles/accounts.css';
 import { fakeHub, fakeThread, sceneFrom } from './scenes';
 
 const scene = sceneFrom(new URL(location.href).searchParams.get('scene'));

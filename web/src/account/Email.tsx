@@ -1,0 +1,44 @@
+import { useState } from 'preact/hooks';
+import { hub, profile } from '../state/account';
+import { changeEmail } from '../state/myself';
+import { emailProblem } from '../state/names';
+import { Field, PasswordField } from '../ui/Field';
+import { Form } from '../ui/Form';
+import { displayText } from '../ui/text';
+
+export function Email() {
+  const [open, setOpen] = useState(false);
+  const [sentTo, setSentTo] = useState<string>();
+  const me = profile.value;
+  if (!me) return null;
+  return (
+    <section class="settings-part" aria-labelledby="email-title">
+      <h2 id="email-title">E-mail</h2>
+      <p>
+        {me.email === '' ? <span class="muted">None.</span> : displayText(me.email, 254)}
+        {me.email !== '' && <span class={`tag ${me.emailVerified ? 'good' : 'warn'}`}>{me.emailVerified ? 'confirmed' : 'not confirmed'}</span>}
+      </p>
+      {sentTo !== undefined && <p class="notice" role="status">A mail to {sentTo} has a link in it. The address changes when you follow it.</p>}
+      {!hub.value.mail && <p class="hint">This Hub sends no mail, so an address cannot be confirmed or changed here. Ask whoever runs it.</p>}
+      {hub.value.mail && !open && <button onClick={() => setOpen(true)}>{me.email === '' ? 'Add an address' : 'Change the address'}</button>}
+      {hub.value.mail && open && <Change hasPassword={me.hasPassword} onCancel={() => setOpen(false)} onSent={(to) => (setSentTo(to), setOpen(false))} />}
+    </section>
+  );
+}
+
+function Change({ hasPassword, onCancel, onSent }: { hasPassword: boolean; onCancel: () => void; onSent: (to: string) => void }) {
+  const [email, setEmail] = useState('');
+  const [password, setPassword] = useState('');
+  const address = email.trim();
+  const words = { unauthenticated: 'The password is wrong.' };
+  return (
+    <Form verb="Send the mail" doing="Sending…" check={() => emailProblem(address)} words={words} onCancel={onCancel}
+      onSubmit={async () => {
+        await changeEmail(address, password);
+        onSent(address);
+      }}>
+      <Field label="New address" type="email" value={email} onInput={setEmail} autocomplete="email" plain autofocus />
+      {hasPassword && <PasswordField label="Password" value={password} onInput={setPassword} again />}
+    </Form>
+  );
+}

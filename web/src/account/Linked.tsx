@@ -1,0 +1,56 @@
+import { useState } from 'preact/hooks';
+import type { LinkedAccount } from '../gen/leapmux/v1/accounts_pb';
+import { listLinked, listProviders, startPath, unlink } from '../state/providers';
+import { toast } from '../state/toasts';
+import { Asking } from '../ui/Asking';
+import { Confirm } from '../ui/Confirm';
+import { day, displayText } from '../ui/text';
+import { useAsked } from '../ui/useAsked';
+
+export function Linked() {
+  const asked = useAsked(async () => {
+    const [linked, providers] = await Promise.all([listLinked(), listProviders()]);
+    return { linked, providers };
+  });
+  const [leaving, setLeaving] = useState<LinkedAccount>();
+  const { linked = [], providers = [] } = asked.value ?? {};
+  const open = providers.filter((one) => !linked.some((account) => account.providerId === one.providerId));
+  if (asked.value && linked.length === 0 && providers.length === 0) return null;
+  return (
+    <section class="settings-part" aria-labelledby="linked-title">
+      <h2 id="linked-title">Linked accounts</h2>
+      <p class="muted">Accounts elsewhere that you can sign in with.</p>
+      <Asking of={asked} />
+      <ul class="records">
+        {linked.map((one) => (
+          <li key={`${one.providerId} ${one.subject}`} class="record">
+            <div class="record-main">
+              <h3>{nameOf(one)}</h3>
+              <p class="hint">{displayText(one.email || one.subject, 80)}. Linked {day(Number(one.linkedUnixMs))}.</p>
+            </div>
+            <div class="record-actions"><button onClick={() => setLeaving(one)}>Unlink<span class="off-screen"> {nameOf(one)}</span></button></div>
+          </li>
+        ))}
+      </ul>
+      {open.length > 0 && (
+        <div class="row">
+          {open.map((one) => <a key={one.providerId} class="button" href={startPath(one.providerId, '/settings/account')}>Link {displayText(one.name, 40)}</a>)}
+        </div>
+      )}
+      {leaving && (
+        <Confirm title={`Unlink ${nameOf(leaving)}?`} verb="Unlink" doing="Unlinking…" onClose={() => setLeaving(undefined)}
+          onConfirm={async () => {
+            await unlink(leaving);
+            toast('Unlinked.');
+            await asked.again();
+          }}>
+          <p>You can then no longer sign in with it. Logins that stand already go on.</p>
+        </Confirm>
+      )}
+    </section>
+  );
+}
+
+function nameOf(one: LinkedAccount): string {
+  return displayText(one.providerName, 40) || displayText(one.providerId, 40);
+}
