@@ -58,6 +58,7 @@ mod messages;
 mod names;
 mod notes;
 mod oauth;
+pub mod operator;
 mod organisations;
 mod origin;
 mod outbox;

@@ -6,9 +6,10 @@
 use schema::ids::{UserId, WorkerId, WorkspaceId};
 
 use crate::{
-    error::Fault,
+    clock,
+    error::{Fault, Refusal},
     store::{
-        Connection,
+        Connection, Store,
         audit::{self, Actor, Event, Object},
         ledger::{self, Reason},
     },
@@ -131,4 +132,27 @@ impl Notes {
         }
         Ok(newest)
     }
+}
+
+/// Gives an order to the database alone: one transaction that writes down who gave it and what it
+/// took back. Whoever has a Registry carries out the rest; other processes read the ledger.
+pub(crate) async fn order<T, F>(
+    store: &Store,
+    author: Author,
+    mut work: F,
+) -> Result<(T, Notes), Refusal>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Connection, &mut Notes) -> Result<Result<T, Refusal>, Fault> + Send + 'static,
+{
+    let done = store.write(move |conn| {
+        let mut notes = Notes::default();
+        let answer = match work(conn, &mut notes)? {
+            Ok(answer) => answer,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        notes.write(conn, &author, clock::unix_ms())?;
+        Ok(Ok((answer, notes)))
+    });
+    done.await?
 }

@@ -133,19 +133,14 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
         path: config.data_dir.clone(),
         source,
     })?;
-    let storage = storage(&config, &folder)?;
+    let storage = storage(&config, folder.path())?;
     let (storage, origin) = blocking(storage, |storage| {
         let origin = storage.origin()?;
         Ok((storage, origin))
     })
     .await?;
     // Before the database is begun: one without its pepper is taken for one that has lost it.
-    let pepper = Pepper::load(folder.path(), origin == Origin::New).map_err(|source| {
-        StartError::Pepper {
-            path: folder.path().join(Pepper::FILE),
-            source,
-        }
-    })?;
+    let pepper = load_pepper(folder.path(), origin)?;
     let store = blocking(storage, Storage::open).await?;
     let admin_user = ensure_admin(&store).await?;
     let solo_credential = ensure_solo(&store, &admin_user).await?;
@@ -181,15 +176,24 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
     })
 }
 
-fn storage(config: &HubConfig, folder: &Folder) -> Result<Storage, StartError> {
-    Storage::new(config, folder.path()).map_err(|source| StartError::Database {
+/// The pepper of a database; made where that is new.
+pub(crate) fn load_pepper(folder: &Path, origin: Origin) -> Result<Pepper, StartError> {
+    Pepper::load(folder, origin == Origin::New).map_err(|source| StartError::Pepper {
+        path: folder.join(Pepper::FILE),
+        source,
+    })
+}
+
+/// The database that a configuration names.
+pub(crate) fn storage(config: &HubConfig, folder: &Path) -> Result<Storage, StartError> {
+    Storage::new(config, folder).map_err(|source| StartError::Database {
         place: config.storage.kind.label().to_owned(),
         source,
     })
 }
 
 /// Asks the database on a thread of its own: it may take its time.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     storage: Storage,
     ask: impl FnOnce(Storage) -> Result<T, DatabaseError> + Send + 'static,
 ) -> Result<T, StartError> {
@@ -285,7 +289,8 @@ fn state(
     }
 }
 
-async fn ensure_admin(store: &Store) -> Result<User, Fault> {
+/// The first admin; made where nobody is yet.
+pub(crate) async fn ensure_admin(store: &Store) -> Result<User, Fault> {
     let ids = FirstIds {
         organisation: OrganisationId::parse(&names::id("o")?).map_err(|_| MADE)?,
         user: UserId::parse(&names::id("u")?).map_err(|_| MADE)?,

@@ -15,12 +15,11 @@ use schema::ids::{CredentialId, UserId};
 use tokio::sync::Semaphore;
 
 use crate::{
-    clock,
     config::HubConfig,
     error::{Fault, Refusal},
     limiter::Limiter,
     messages::{Announce, Revoke},
-    notes::{Author, Notes},
+    notes::{self, Author, Notes},
     origin::Names,
     presence::Presence,
     registry::Registry,
@@ -63,21 +62,12 @@ impl State {
     /// Gives an order: one transaction that writes down who gave it and what it took back. When this
     /// returns, nothing passes any more that stood with what was taken back, and everybody who has
     /// to know is being told.
-    pub(crate) async fn order<T, F>(&self, author: Author, mut work: F) -> Result<T, Refusal>
+    pub(crate) async fn order<T, F>(&self, author: Author, work: F) -> Result<T, Refusal>
     where
         T: Send + 'static,
         F: FnMut(&mut Connection, &mut Notes) -> Result<Result<T, Refusal>, Fault> + Send + 'static,
     {
-        let done = self.store.write(move |conn| {
-            let mut notes = Notes::default();
-            let answer = match work(conn, &mut notes)? {
-                Ok(answer) => answer,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            notes.write(conn, &author, clock::unix_ms())?;
-            Ok(Ok((answer, notes)))
-        });
-        let (answer, notes) = done.await??;
+        let (answer, notes) = notes::order(&self.store, author, work).await?;
         self.carry_out(notes).await?;
         Ok(answer)
     }

@@ -15,7 +15,7 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
-    open::{DatabaseError, Origin},
+    open::{DatabaseError, Origin, Standing},
     postgres::{PostgresConnection, Settings},
 };
 
@@ -92,6 +92,27 @@ pub(crate) fn postgres_origin(settings: &Settings) -> Result<Origin, DatabaseErr
         Look { found: true, .. } => Ok(Origin::Found),
         Look { found: false, .. } => Ok(Origin::New),
     }
+}
+
+/// How far a database has come; one with migrations that are not ours is a newer version's.
+pub(crate) fn standing<DB, C>(
+    conn: &mut C,
+    migrations: EmbeddedMigrations,
+) -> Result<Standing, DatabaseError>
+where
+    DB: Backend,
+    C: MigrationHarness<DB>,
+{
+    let known = versions::<DB>(&migrations)?;
+    let applied = conn.applied_migrations().map_err(|error| failed(&*error))?;
+    let mut applied: Vec<String> = applied.iter().map(ToString::to_string).collect();
+    applied.sort();
+    if applied.iter().any(|version| !known.contains(version)) {
+        return Err(DatabaseError::Newer);
+    }
+    let pending = known.into_iter().filter(|one| !applied.contains(one));
+    let pending = pending.collect();
+    Ok(Standing { applied, pending })
 }
 
 fn bring<DB, C>(conn: &mut C, migrations: EmbeddedMigrations) -> Result<(), DatabaseError>

@@ -101,6 +101,15 @@ pub(crate) enum Origin {
     Found,
 }
 
+/// How far a database has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Versions of the migrations that are in it, in order.
+    pub(crate) applied: Vec<String>,
+    /// And of those that are not.
+    pub(crate) pending: Vec<String>,
+}
+
 /// A database that may be opened.
 pub(crate) enum Storage {
     /// The file of a data folder; the caller holds the folder's lock.
@@ -160,6 +169,49 @@ impl Storage {
         match self {
             Self::Sqlite { path, .. } => path.display().to_string(),
             Self::Postgres { settings, .. } => settings.place(),
+        }
+    }
+
+    /// Whether there is anything in it; nothing is made where there is not. Blocking.
+    pub(crate) fn is_there(&self) -> Result<bool, DatabaseError> {
+        Ok(match self {
+            Self::Sqlite { path, .. } => {
+                path.try_exists()? && sqlite_file::origin(path)? == Origin::Found
+            }
+            Self::Postgres { settings, .. } => migrate::postgres_origin(settings)? == Origin::Found,
+        })
+    }
+
+    /// What of our migrations is in it and what is not. Blocking; it has to be there.
+    pub(crate) fn standing(&self) -> Result<Standing, DatabaseError> {
+        match self {
+            Self::Sqlite { path, busy } => {
+                let mut conn = super::pool::open_sqlite(&path.to_string_lossy(), *busy)?;
+                migrate::standing(&mut conn, migrate::SQLITE)
+            }
+            Self::Postgres { settings, .. } => {
+                let mut conn = super::postgres::PostgresConnection::open(settings)?;
+                migrate::standing(&mut conn, migrate::POSTGRES)
+            }
+        }
+    }
+
+    /// Opens it as it is, beside whoever else has it open. Blocking.
+    pub(crate) fn join(self) -> Result<Store, DatabaseError> {
+        match self {
+            Self::Sqlite { path, busy } => {
+                let pool = pool(SQLITE_CONNECTIONS, busy, Opener::Sqlite { path, busy })?;
+                Ok(Store::new(pool, String::new()))
+            }
+            Self::Postgres {
+                settings,
+                connections,
+                wait,
+            } => {
+                let limits = settings.within_transaction();
+                let pool = pool(connections.min(2), wait, Opener::Postgres(settings))?;
+                Ok(Store::new(pool, limits))
+            }
         }
     }
 

@@ -33,13 +33,15 @@ pub(crate) struct FirstIds {
     pub(crate) workspace: WorkspaceId,
 }
 
-/// The admin; made with an organisation and a workspace where nobody is yet.
+/// The first of the admins; made with an organisation and a workspace where nobody is yet.
 pub(crate) fn ensure_admin(
     conn: &mut Connection,
     ids: &FirstIds,
     now_ms: i64,
 ) -> Result<User, Fault> {
-    let first = users::table.order((users::created_ms.asc(), users::id.asc()));
+    let first = users::table
+        .filter(users::admin.eq(true))
+        .order((users::created_ms.asc(), users::id.asc()));
     let first = first.select(users::id).first::<String>(conn).optional()?;
     if let Some(id) = first {
         let id = UserId::parse(&id).map_err(|_| Fault::Row("users.id"))?;

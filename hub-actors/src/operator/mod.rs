@@ -1,0 +1,284 @@
+//! What the operator of a Hub may do beside it: the orders of `leapmux admin`, on the same database
+//! and key files, while the Hub runs or not.
+//!
+//! The rules are functions over a connection, one file a noun, and AdministrationService gives the
+//! same ones: no rule is written twice. [`Operator`] runs them from another process. It never holds
+//! the data folder's lock, which is the Hub's; the database has its own. What an order takes back
+//! stands in the ledger, and running Hubs follow that.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    config::{HubConfig, StorageKind},
+    error::{Fault, Refusal},
+    folder::Folder,
+    notes::{self, Author, Notes},
+    start::{self, StartError},
+    store::{
+        Connection, Store,
+        audit::Actor,
+        open::{DatabaseError, Origin, Storage},
+    },
+    token::Pepper,
+};
+
+mod database;
+mod organisations;
+mod registration_keys;
+mod sessions;
+mod users;
+mod workers;
+
+pub use database::{Version, place, version};
+pub use organisations::OrganisationAccount;
+pub use registration_keys::RegistrationKeyAccount;
+pub use sessions::{SessionAccount, SessionKind};
+pub use users::UserAccount;
+pub use workers::WorkerAccount;
+
+/// Why an order of the operator's was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// There is no database yet.
+    #[error(
+        "there is no database {0}: start the Hub once, run `leapmux admin db migrate` to make one, \
+         or name another --data-dir"
+    )]
+    NoDatabase(String),
+    /// The database is of an older version.
+    #[error(
+        "the database is of an older version: run `leapmux admin db backup`, then `leapmux admin db \
+         migrate`, or restart the Hub with this version"
+    )]
+    Older,
+    /// The data folder is another user's.
+    #[error(
+        "data folder {}: it belongs to {owner}; run this as that user, like `sudo -u {owner} leapmux \
+         admin …`", path.display()
+    )]
+    OtherOwner {
+        /// Which folder.
+        path: PathBuf,
+        /// The operating system's name of its owner.
+        owner: String,
+    },
+    /// What was named is not there.
+    #[error("there is no {what} {name:?}")]
+    Missing {
+        /// Like `user`.
+        what: &'static str,
+        /// As it was given.
+        name: String,
+    },
+    /// Only somebody who insists may do this.
+    #[error("{0}")]
+    NeedsForce(&'static str),
+    /// The order was understood and refused.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// Folder, database or keys cannot be used.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Our side failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// What kind of end an error is, for exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Something is broken.
+    Error,
+    /// What was asked for cannot be understood.
+    Usage,
+    /// What was named is not there.
+    NotFound,
+    /// It was understood, and a rule forbids it.
+    Refused,
+}
+
+impl OperatorError {
+    /// Its kind.
+    #[must_use]
+    pub const fn ending(&self) -> Ending {
+        match self {
+            Self::NoDatabase(_) | Self::Missing { .. } | Self::Refused(Refusal::NotFound) => {
+                Ending::NotFound
+            }
+            Self::Refused(Refusal::Malformed(_)) => Ending::Usage,
+            Self::Refused(Refusal::Unavailable(_) | Refusal::Internal)
+            | Self::Older
+            | Self::OtherOwner { .. }
+            | Self::Start(_)
+            | Self::Fault(_) => Ending::Error,
+            Self::Refused(_) | Self::NeedsForce(_) => Ending::Refused,
+        }
+    }
+}
+
+/// The database and the key files of a Hub, in the hands of its operator.
+pub struct Operator {
+    store: Store,
+    config: HubConfig,
+    author: Author,
+}
+
+impl Operator {
+    /// Opens what a Hub of this configuration uses, beside it.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError`]; nothing is made or brought to another version.
+    pub async fn open(config: HubConfig) -> Result<Self, OperatorError> {
+        check_owner(&config.data_dir)?;
+        let storage = storage(&config)?;
+        let place = storage.place();
+        let (is_there, storage) =
+            start::blocking(storage, |storage| Ok((storage.is_there()?, storage))).await?;
+        if !is_there {
+            return Err(OperatorError::NoDatabase(place));
+        }
+        let (standing, storage) =
+            start::blocking(storage, |storage| Ok((storage.standing()?, storage))).await?;
+        if !standing.pending.is_empty() {
+            return Err(OperatorError::Older);
+        }
+        let store = start::blocking(storage, Storage::join).await?;
+        Ok(Self::new(config, store))
+    }
+
+    /// Makes database and keys where there are none, as a Hub's first start does, and brings them to
+    /// this version.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError`]
+    pub async fn make(config: HubConfig) -> Result<Self, OperatorError> {
+        check_owner(&config.data_dir)?;
+        let storage = storage(&config)?;
+        let is_there = match start::blocking(storage, |storage| storage.is_there()).await {
+            Err(StartError::Database {
+                source: DatabaseError::Io(error),
+                ..
+            }) if error.kind() == std::io::ErrorKind::NotFound => false,
+            asked => asked?,
+        };
+        // A database without keys is taken for one that has lost them, so a Hub that is just
+        // starting and we must not both make some.
+        let folder = if is_there {
+            None
+        } else {
+            Some(take(&config.data_dir)?)
+        };
+        let storage = self::storage(&config)?;
+        let (storage, origin) = start::blocking(storage, |storage| {
+            let origin = storage.origin()?;
+            Ok((storage, origin))
+        })
+        .await?;
+        start::load_pepper(&config.data_dir, origin)?;
+        let store = start::blocking(storage, Storage::open).await?;
+        if origin == Origin::New {
+            start::ensure_admin(&store).await?;
+        }
+        drop(folder);
+        Ok(Self::new(config, store))
+    }
+
+    fn new(config: HubConfig, store: Store) -> Self {
+        let author = Author {
+            actor: Actor::Operator,
+            id: operating_system_user(),
+            address: String::new(),
+        };
+        Self {
+            store,
+            config,
+            author,
+        }
+    }
+
+    /// Whether it is a file in the data folder.
+    fn is_sqlite(&self) -> bool {
+        self.config.storage.kind == StorageKind::Sqlite
+    }
+
+    fn pepper(&self) -> Result<Pepper, OperatorError> {
+        Ok(start::load_pepper(&self.config.data_dir, Origin::Found)?)
+    }
+
+    async fn ask<T, F>(&self, question: F) -> Result<T, OperatorError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        Ok(self.store.run(question).await?)
+    }
+
+    async fn order<T, F>(&self, order: F) -> Result<T, OperatorError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Connection, &mut Notes) -> Result<Result<T, Refusal>, Fault> + Send + 'static,
+    {
+        let (answer, _told) = notes::order(&self.store, self.author.clone(), order).await?;
+        Ok(answer)
+    }
+}
+
+fn storage(config: &HubConfig) -> Result<Storage, StartError> {
+    start::storage(config, &config.data_dir)
+}
+
+fn take(path: &Path) -> Result<Folder, StartError> {
+    Folder::take(path).map_err(|source| StartError::Folder {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Files that we make in somebody else's folder would be in the way of their Hub.
+fn check_owner(folder: &Path) -> Result<(), OperatorError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(about) = std::fs::metadata(folder) else {
+        return Ok(());
+    };
+    if about.uid() == nix::unistd::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(OperatorError::OtherOwner {
+        path: folder.to_owned(),
+        owner: name_of(about.uid()),
+    })
+}
+
+/// Who sits before the terminal, as the operating system knows them.
+fn operating_system_user() -> String {
+    name_of(nix::unistd::getuid().as_raw())
+}
+
+fn name_of(user: u32) -> String {
+    let found = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(user));
+    match found {
+        Ok(Some(found)) => found.name,
+        Ok(None) | Err(_) => format!("uid {user}"),
+    }
+}
+
+fn missing(what: &'static str, name: &str) -> OperatorError {
+    OperatorError::Missing {
+        what,
+        name: name.to_owned(),
+    }
+}
+
+/// Names whatever an order did not find.
+fn named<T>(
+    answer: Result<T, OperatorError>,
+    what: &'static str,
+    name: &str,
+) -> Result<T, OperatorError> {
+    match answer {
+        Err(OperatorError::Refused(Refusal::NotFound)) => Err(missing(what, name)),
+        answer => answer,
+    }
+}

@@ -1,0 +1,197 @@
+//! The Workers of a Hub, whoever owns them.
+
+use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _};
+use schema::ids::WorkerId;
+use serde::Serialize;
+
+use super::{Operator, OperatorError, missing, named};
+use crate::{
+    clock,
+    error::{Fault, Refusal, Unmet},
+    notes::{About, Notes},
+    store::{
+        Connection, access,
+        audit::Object,
+        ledger::Reason,
+        tables::{organisations, users, workers},
+    },
+    topic::Topic,
+};
+
+/// A Worker, as an admin sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkerAccount {
+    /// Its id.
+    pub worker_id: String,
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub owner_user_id: String,
+    /// The owner's name.
+    pub owner: String,
+    /// Its organisation.
+    pub organisation_id: String,
+    /// The organisation's slug.
+    pub organisation: String,
+    /// `unknown`, `classic` or `post_quantum`, as it last said.
+    pub encryption_mode: &'static str,
+    /// What solo brings along.
+    pub bundled: bool,
+    /// What it last said of itself.
+    pub version: String,
+    /// In milliseconds since 1970.
+    pub registered_unix_ms: i64,
+    /// When its last link began or ended; 0 for never.
+    pub last_seen_unix_ms: i64,
+    /// Asked to go, and not confirmed yet.
+    pub deregistering: bool,
+}
+
+type Row = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    i16,
+    bool,
+    String,
+    i64,
+    i64,
+    Option<i64>,
+);
+
+fn account(row: Row) -> WorkerAccount {
+    WorkerAccount {
+        worker_id: row.0,
+        name: row.1,
+        owner_user_id: row.2,
+        owner: row.3,
+        organisation_id: row.4,
+        organisation: row.5,
+        encryption_mode: match row.6 {
+            1 => "classic",
+            2 => "post_quantum",
+            _ => "unknown",
+        },
+        bundled: row.7,
+        version: row.8,
+        registered_unix_ms: row.9,
+        last_seen_unix_ms: row.10,
+        deregistering: row.11.is_some(),
+    }
+}
+
+/// At most `limit` Workers whose ids come behind `after`; or the one that is named.
+pub(crate) fn list(
+    conn: &mut Connection,
+    only: Option<&str>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<WorkerAccount>, Fault> {
+    let mut query = workers::table
+        .inner_join(users::table)
+        .inner_join(organisations::table)
+        .filter(workers::id.gt(after))
+        .order(workers::id.asc())
+        .limit(limit)
+        .select((
+            workers::id,
+            workers::name,
+            users::id,
+            users::username,
+            organisations::id,
+            organisations::slug,
+            workers::encryption_mode,
+            workers::bundled,
+            workers::version,
+            workers::registered_ms,
+            workers::last_seen_ms,
+            workers::deregistering_ms,
+        ))
+        .into_boxed();
+    if let Some(id) = only {
+        query = query.filter(workers::id.eq(id));
+    }
+    let rows = query.load::<Row>(conn)?;
+    Ok(rows.into_iter().map(account).collect())
+}
+
+/// Takes a Worker's registration away: its link and every channel to it end, and it is told to forget
+/// itself when it comes again.
+pub(crate) fn deregister(
+    conn: &mut Connection,
+    notes: &mut Notes,
+    id: &WorkerId,
+    now_ms: i64,
+) -> Result<Result<(), Refusal>, Fault> {
+    let found = workers::table
+        .find(id.as_str())
+        .filter(workers::deregistering_ms.is_null())
+        .select((workers::bundled, workers::organisation_id))
+        .first::<(bool, String)>(conn)
+        .optional()?;
+    let Some((bundled, organisation)) = found else {
+        return Ok(Err(Refusal::NotFound));
+    };
+    if bundled {
+        return Ok(Err(Refusal::Unmet(Unmet::Bundled)));
+    }
+    let mut told = Vec::new();
+    for workspace in access::hosted_by(conn, id)? {
+        told.extend(access::people_of(conn, &workspace)?.into_keys());
+    }
+    diesel::update(workers::table.find(id.as_str()))
+        .set(workers::deregistering_ms.eq(now_ms))
+        .execute(conn)?;
+    notes.revoke(Topic::Worker(id.clone()), Reason::Deregistered);
+    notes.tell(told, About::Worker(id.clone()));
+    notes.audit_in(
+        Some(&organisation),
+        "worker.deregistered",
+        Object::Worker,
+        id.as_str(),
+        "",
+    );
+    Ok(Ok(()))
+}
+
+impl Operator {
+    /// Every Worker, by id.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError`]
+    pub async fn workers(&self) -> Result<Vec<WorkerAccount>, OperatorError> {
+        self.ask(|conn| list(conn, None, "", i64::MAX)).await
+    }
+
+    /// One Worker.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError`]
+    pub async fn worker(&self, id: &str) -> Result<WorkerAccount, OperatorError> {
+        let wanted = id.to_owned();
+        let found = self
+            .ask(move |conn| list(conn, Some(&wanted), "", 1))
+            .await?;
+        found
+            .into_iter()
+            .next()
+            .ok_or_else(|| missing("Worker", id))
+    }
+
+    /// Takes its registration away.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError`]
+    pub async fn deregister_worker(&self, id: &str) -> Result<(), OperatorError> {
+        let worker = WorkerId::parse(id).map_err(|_| missing("Worker", id))?;
+        let done =
+            self.order(move |conn, notes| deregister(conn, notes, &worker, clock::unix_ms()));
+        named(done.await, "Worker", id)
+    }
+}
