@@ -97,6 +97,7 @@ async fn create_key(door: &Door, id: &str) -> anyhow::Result<()> {
         device_key: noise(DEVICE_KEY_LEN),
         device_tag: noise(TAG_LEN),
         worker_name: "simulated".to_owned(),
+        organisation_id: String::new(),
     };
     let _: CreateRegistrationKeyResponse = door
         .call("WorkerService/CreateRegistrationKey", &request)
