@@ -1,0 +1,143 @@
+/**
+ * Keeps one document the same here and at the Hub. What is edited here is pushed soon, and again until
+ * the Hub has it; edits without a connection are kept with everything else and go with the next push.
+ * Knows no network and no clock: a `Port` has them.
+ */
+
+import * as Y from 'yjs';
+import { Growing } from '../hub/retry';
+
+export interface SyncPort {
+  /** Resolves to what the state vector lacks. `update` is empty where the Hub is only asked. */
+  exchange(stateVector: Uint8Array, update: Uint8Array): Promise<Uint8Array>;
+  /** `never`: another attempt would be refused as well. `asking`: only edits are. */
+  meaning(error: unknown): 'again' | 'asking' | 'never';
+  after(milliseconds: number, run: () => void): () => void;
+  now(): number;
+  random(): number;
+  /** Something came from elsewhere. */
+  changed(): void;
+  /** What has to outlive the page. */
+  keep(state: Uint8Array): void;
+  /** The first answer, or the certainty that there will be none. */
+  settled(): void;
+}
+
+const PUSH_AFTER_MS = 200;
+const KEEP_AFTER_MS = 500;
+const HUB = 'hub';
+const NOTHING = new Uint8Array(0);
+
+export class LayoutSync {
+  readonly doc = new Y.Doc();
+  /** What the Hub is known to have. */
+  #acknowledged = new Map<number, number>();
+  #dirty: boolean;
+  #asks = true;
+  #mayEdit = true;
+  #running = false;
+  #over = false;
+  #callOff: (() => void) | undefined;
+  #callOffKeep: (() => void) | undefined;
+  readonly #again = new Growing();
+
+  constructor(private readonly port: SyncPort, kept?: Uint8Array) {
+    if (kept) tryApply(this.doc, kept);
+    // What an earlier page could not push any more.
+    this.#dirty = kept !== undefined;
+    this.doc.on('update', (_update: Uint8Array, origin: unknown) => this.#heed(origin));
+  }
+
+  /** The Hub has something new, or may have. */
+  pull(): void {
+    this.#asks = true;
+    this.#schedule(0);
+  }
+
+  /** A push that waits goes now, and nothing is heard any more. */
+  close(): void {
+    if (this.#over) return;
+    this.#callOff?.();
+    this.#callOffKeep?.();
+    this.#keep();
+    if (this.#dirty && !this.#running) void this.port.exchange(Y.encodeStateVector(this.doc), this.#news()).catch(() => undefined);
+    this.#over = true;
+    this.doc.destroy();
+  }
+
+  #heed(origin: unknown): void {
+    this.#callOffKeep?.();
+    this.#callOffKeep = this.port.after(KEEP_AFTER_MS, () => this.#keep());
+    if (origin === HUB) return this.port.changed();
+    this.#dirty = true;
+    this.#schedule(PUSH_AFTER_MS);
+  }
+
+  #keep(): void {
+    if (!this.#over) this.port.keep(Y.encodeStateAsUpdate(this.doc));
+  }
+
+  #schedule(milliseconds: number): void {
+    if (this.#over || this.#running) return;
+    this.#callOff?.();
+    this.#callOff = this.port.after(milliseconds, () => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    const pushes = this.#dirty && this.#mayEdit;
+    if (this.#over || this.#running || !(this.#asks || pushes)) return;
+    this.#running = true;
+    [this.#dirty, this.#asks] = [this.#dirty && !pushes, false];
+    const sentUpTo = clockOf(this.doc);
+    try {
+      const answer = await this.port.exchange(Y.encodeStateVector(this.doc), pushes ? this.#news() : NOTHING);
+      this.#running = false;
+      if (this.#over) return;
+      tryApply(this.doc, answer);
+      if (pushes) this.#acknowledge(sentUpTo);
+      this.port.settled();
+      if (this.#asks || (this.#dirty && this.#mayEdit)) this.#schedule(PUSH_AFTER_MS);
+    } catch (error) {
+      this.#running = false;
+      this.#failed(error, pushes);
+    }
+  }
+
+  #failed(error: unknown, pushed: boolean): void {
+    if (this.#over) return;
+    const meaning = this.port.meaning(error);
+    this.#dirty ||= pushed;
+    this.#asks = true;
+    if (meaning === 'asking') this.#mayEdit = false;
+    if (meaning === 'never') {
+      [this.#asks, this.#mayEdit] = [false, false];
+      return this.port.settled();
+    }
+    this.#schedule(this.#again.next(this.port.now(), this.port.random()));
+  }
+
+  #news(): Uint8Array {
+    return Y.encodeStateAsUpdate(this.doc, Y.encodeStateVector(this.#acknowledged as never));
+  }
+
+  /** Of this page the Hub has what was sent; of the others all that is here came from it or was sent. */
+  #acknowledge(sentUpTo: number): void {
+    this.#acknowledged = Y.decodeStateVector(Y.encodeStateVector(this.doc));
+    if (sentUpTo > 0) this.#acknowledged.set(this.doc.clientID, sentUpTo);
+    else this.#acknowledged.delete(this.doc.clientID);
+  }
+}
+
+function clockOf(doc: Y.Doc): number {
+  return Y.decodeStateVector(Y.encodeStateVector(doc)).get(doc.clientID) ?? 0;
+}
+
+/** An update that cannot be read changes nothing. */
+function tryApply(doc: Y.Doc, update: Uint8Array): void {
+  if (update.length === 0) return;
+  try {
+    Y.applyUpdate(doc, update, HUB);
+  } catch {
+    // The next answer is asked for from what is here.
+  }
+}
