@@ -28,6 +28,8 @@ pub(crate) struct Caller {
     pub(crate) binding: Option<Binding>,
     /// When the credential ends by itself, in milliseconds since 1970.
     pub(crate) expires_ms: Option<i64>,
+    /// The login was moved on just now: its cookie lasts longer than the browser thinks.
+    pub(crate) slid: bool,
 }
 
 /// What a delegation is confined to.
@@ -54,6 +56,8 @@ pub(crate) enum Presented {
     Cookie(String),
 }
 
+/// A login is moved on at most so often.
+const SLIDE_AFTER_MS: i64 = 60_000;
 /// Longer secrets are nobody's.
 const SECRET_MAX: usize = 256;
 
@@ -84,14 +88,16 @@ impl State {
             return Ok(None);
         }
         let hash = self.pepper.hash(purpose, &secret);
-        self.store
+        let found = self
+            .store
             .run_for_stranger(move |conn| {
                 let found = credentials::find_live(conn, kind, hash, clock::unix_ms())?;
                 let Some(credential) = found else {
                     return Ok(None);
                 };
-                let user = users::find(conn, &credential.user)?;
-                Ok(user.map(|user| Caller {
+                let user = users::find_enabled(conn, &credential.user)?;
+                let used_ms = credential.last_used_ms;
+                let caller = user.map(|user| Caller {
                     user: user.id,
                     organisation: user.organisation,
                     username: user.username,
@@ -101,9 +107,34 @@ impl State {
                     admin: user.admin,
                     binding: None,
                     expires_ms: credential.expires_ms,
-                }))
+                    slid: false,
+                });
+                Ok(caller.map(|caller| (caller, used_ms)))
             })
-            .await
+            .await?;
+        match found {
+            Some((caller, used_ms)) => Ok(Some(self.slide(caller, used_ms).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Moves a login on that is in use, at most once a minute.
+    async fn slide(&self, mut caller: Caller, used_ms: i64) -> Result<Caller, Fault> {
+        let now_ms = clock::unix_ms();
+        let unless_after_ms = now_ms.saturating_sub(SLIDE_AFTER_MS);
+        if caller.kind != Kind::Login || used_ms > unless_after_ms {
+            return Ok(caller);
+        }
+        let lifetime_ms = i64::try_from(self.config.timeouts.login_ms).unwrap_or(i64::MAX);
+        let id = caller.credential.clone();
+        let moved = self
+            .store
+            .run(move |conn| credentials::slide(conn, &id, unless_after_ms, now_ms, lifetime_ms));
+        if moved.await? {
+            caller.expires_ms = Some(now_ms.saturating_add(lifetime_ms));
+            caller.slid = true;
+        }
+        Ok(caller)
     }
 
     fn admin_caller(&self) -> Caller {
@@ -117,6 +148,7 @@ impl State {
             admin: true,
             binding: None,
             expires_ms: None,
+            slid: false,
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct HubConfig {
     pub data_dir: PathBuf,
     /// Who may use it. Default `solo`.
     pub mode: Mode,
+    /// Whether anybody may make an account, until an admin says otherwise. Default false.
+    pub sign_up: bool,
     /// Which database it has.
     pub storage: StorageConfig,
     /// How much one user may take.
@@ -42,6 +44,7 @@ impl Default for HubConfig {
             public_url: String::new(),
             data_dir: PathBuf::from("leapmux-hub"),
             mode: Mode::Solo,
+            sign_up: false,
             storage: StorageConfig::default(),
             quotas: Quotas::default(),
             relay: RelayConfig::default(),
@@ -195,6 +198,10 @@ pub struct Quotas {
     pub registration_keys_per_user: u32,
     /// Failed sign-ins from one address within a minute. Default 10.
     pub failed_sign_ins_per_minute: u32,
+    /// Accounts made from one address within an hour. Default 20.
+    pub sign_ups_per_hour: u32,
+    /// Logins of one user; beyond it the one that was not used for longest ends. Default 64.
+    pub logins_per_user: u32,
 }
 
 impl Default for Quotas {
@@ -209,6 +216,8 @@ impl Default for Quotas {
             workers_per_user: 256,
             registration_keys_per_user: 16,
             failed_sign_ins_per_minute: 10,
+            sign_ups_per_hour: 20,
+            logins_per_user: 64,
         }
     }
 }
@@ -261,7 +270,7 @@ pub struct Timeouts {
     pub database_ms: u64,
     /// Life of a registration key. Default 300,000 (5 minutes).
     pub registration_key_ms: u64,
-    /// Life of a login. Default 2,592,000,000 (30 days).
+    /// Life of a login since it was last used. Default 604,800,000 (7 days).
     pub login_ms: u64,
 }
 
@@ -281,7 +290,7 @@ impl Default for Timeouts {
             link_dead_ms: 10_000,
             database_ms: 5_000,
             registration_key_ms: 300_000,
-            login_ms: 2_592_000_000,
+            login_ms: 604_800_000,
         }
     }
 }

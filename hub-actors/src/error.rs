@@ -57,6 +57,9 @@ pub enum Refusal {
     /// The database is held, crowded, or has no room; another try, later, may do.
     #[error("the Hub's database takes nothing at the moment; try again")]
     Unavailable(Duration),
+    /// More passwords are to be checked than the Hub has threads for.
+    #[error("the Hub has too many passwords to check at the moment; try again")]
+    Crowded(Duration),
     /// Our fault; the log knows more.
     #[error("internal error")]
     Internal,
@@ -144,6 +147,18 @@ pub enum Field {
     /// `access_token`
     #[error("access_token is longer than 256 bytes")]
     AccessToken,
+    /// `username`
+    #[error("username is not 1 to 32 of a-z 0-9 -, with no hyphen at an end and no two together")]
+    Username,
+    /// `password` or `new_password`
+    #[error("a password has 8 to 128 characters")]
+    Password,
+    /// `display_name`
+    #[error("display_name is longer than 128 bytes or has control characters")]
+    DisplayName,
+    /// `email`
+    #[error("email is not an e-mail address")]
+    Email,
 }
 
 /// What a user can have too much of.
@@ -163,11 +178,13 @@ pub enum Quota {
     RegistrationKeys,
     /// Failed sign-ins within a time.
     SignIns,
+    /// New accounts within a time.
+    SignUps,
 }
 
 impl Quota {
     /// Every one, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Sessions,
         Self::Channels,
         Self::Opens,
@@ -175,6 +192,7 @@ impl Quota {
         Self::Workers,
         Self::RegistrationKeys,
         Self::SignIns,
+        Self::SignUps,
     ];
 
     /// The word in answers, logs and metrics.
@@ -188,6 +206,7 @@ impl Quota {
             Self::Workers => "workers",
             Self::RegistrationKeys => "registration_keys",
             Self::SignIns => "sign_ins",
+            Self::SignUps => "sign_ups",
         }
     }
 }
@@ -206,7 +225,7 @@ impl Refusal {
             Self::NotFound => tonic::Code::NotFound,
             Self::Exists => tonic::Code::AlreadyExists,
             Self::Quota(..) | Self::Locked(_) => tonic::Code::ResourceExhausted,
-            Self::Draining(_) | Self::Unavailable(_) => tonic::Code::Unavailable,
+            Self::Draining(_) | Self::Unavailable(_) | Self::Crowded(_) => tonic::Code::Unavailable,
             Self::CookieOnly | Self::NoSuchMethod => tonic::Code::Unimplemented,
             Self::Internal => tonic::Code::Internal,
         }
@@ -219,7 +238,8 @@ impl Refusal {
             Self::Quota(_, after)
             | Self::Locked(after)
             | Self::Draining(after)
-            | Self::Unavailable(after) => Some(after),
+            | Self::Unavailable(after)
+            | Self::Crowded(after) => Some(after),
             Self::Malformed(_)
             | Self::NotSignedIn
             | Self::WrongToken

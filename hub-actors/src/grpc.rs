@@ -163,7 +163,8 @@ impl CallDoor {
 impl Services {
     async fn answer(&self, method: Method, request: HttpRequest<Body>) -> Result<Bytes, Refusal> {
         // A cookie is of no use to a gRPC client.
-        if method == Method::SignIn && self.0.config.mode == Mode::Hub {
+        let gives_cookie = matches!(method, Method::SetUp | Method::SignUp | Method::SignIn);
+        if gives_cookie && self.0.config.mode == Mode::Hub {
             return Err(Refusal::CookieOnly);
         }
         let (head, body) = request.into_parts();

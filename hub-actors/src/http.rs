@@ -274,16 +274,25 @@ async fn asked(
     method: Method,
 ) -> Result<Asked, Refusal> {
     let presented = presented(request, state);
+    let cookie = match &presented {
+        Presented::Cookie(secret) => Some(SecretText::from(secret.clone())),
+        Presented::Nothing | Presented::Bearer(_) => None,
+    };
     let (caller, bearer) = match (method.need(), presented) {
         (Need::Worker, Presented::Bearer(token)) => (None, Some(SecretText::from(token))),
         (Need::Worker, _) => (None, None),
         (_, presented) => (state.caller(presented).await?, None),
     };
+    let is_longer = caller.as_ref().is_some_and(|caller| caller.slid);
     let from = asked::From {
         address: request.peer_addr().map(|peer| peer.ip()),
         user_agent: user_agent(request.headers()),
     };
-    Ok(Asked::new(Arc::clone(state), caller, from, bearer))
+    let asked = Asked::new(Arc::clone(state), caller, from, bearer);
+    if let Some(cookie) = cookie.filter(|_| is_longer) {
+        asked.set_cookie(cookie);
+    }
+    Ok(asked)
 }
 
 fn user_agent(headers: &HeaderMap) -> String {

@@ -22,6 +22,7 @@
 //!
 //! Read next: `hub.rs` for the face, `registry.rs`, then `session.rs` and `link.rs`.
 
+mod abuse;
 mod accounts;
 mod admin;
 mod administration;

@@ -57,6 +57,17 @@ impl<K: Ord + Clone> Limiter<K> {
         Ok(())
     }
 
+    /// Gives back a token that was taken for nothing.
+    pub(crate) fn give_back(&mut self, key: &K) {
+        if let Some(bucket) = self.buckets.get_mut(key) {
+            // Before the beginning of time a bucket is as full as now.
+            bucket.full_at = bucket
+                .full_at
+                .checked_sub(self.rate.every)
+                .unwrap_or(bucket.full_at);
+        }
+    }
+
     fn check(&self, key: &K, now: Instant) -> Result<(), Duration> {
         let owed = self.owed(key, now);
         let room = self
@@ -119,6 +130,22 @@ mod tests {
                 .take(&"a", t0 + Duration::from_millis(1_500))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn what_is_given_back_was_never_taken() {
+        let mut limiter = Limiter::new(Rate {
+            burst: 1,
+            every: Duration::from_secs(1),
+        });
+        let t0 = start();
+        for _ in 0..3 {
+            assert_eq!(limiter.take(&"a", t0), Ok(()));
+            assert!(limiter.take(&"a", t0).is_err());
+            limiter.give_back(&"a");
+        }
+        limiter.give_back(&"b");
+        assert_eq!(limiter.buckets.len(), 1);
     }
 
     #[test]

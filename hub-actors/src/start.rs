@@ -8,17 +8,23 @@ use std::{
 
 use actix::{Actor as _, Addr};
 use channel_actors::{Limits, budget::Budget};
-use schema::ids::{CredentialId, OrganisationId, UserId, WorkspaceId};
+use schema::ids::{CredentialId, UserId};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    accounts, clock,
+    abuse::Abuse,
+    accounts::{
+        self,
+        failures::{self, Failures},
+        lockout::Lockout,
+        password::Passwords,
+    },
+    clock,
     config::{HubConfig, Mode},
     error::{Fault, Refusal},
     folder::{Folder, FolderError},
     limiter::{Limiter, Rate},
     listen::{self, Bound, ListenError, Listener},
-    names,
     origin::{self, Names},
     presence::Presence,
     private_file::{self, PrivateFileError},
@@ -154,26 +160,36 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
     let (admin, admin_addr) = open_admin(&config.admin_listen)?;
     let bound = listener.bound();
     let (registry_parts, kit, alive) = registry_parts(&config, &store);
+    let passwords = Passwords::new(cores())?;
     let registry = Registry::new(registry_parts).start();
-    let state = state(
+    let (failures, kept) = failures::queue();
+    let state = Arc::new(state(
         config,
         store,
         pepper,
         registry,
         kit,
+        passwords,
         admin_user,
         solo_credential,
+        failures,
         &bound,
-    );
+    ));
+    failures::keep(&state, kept);
     Ok(Foundation {
         folder,
-        state: Arc::new(state),
+        state,
         listener,
         admin,
         bound,
         admin_addr,
         alive,
     })
+}
+
+/// Threads that the machine runs at once.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// The pepper of a database; made where that is new.
@@ -253,16 +269,13 @@ fn state(
     pepper: Pepper,
     registry: Addr<Registry>,
     kit: Kit,
+    passwords: Passwords,
     admin: User,
     solo_credential: CredentialId,
+    failures: Failures,
     bound: &Bound,
 ) -> State {
     let names = Names::new(&config.public_url, bound.tcp(), config.mode == Mode::Hub);
-    let burst = config.quotas.failed_sign_ins_per_minute.max(1);
-    let sign_ins = Limiter::new(Rate {
-        burst,
-        every: Duration::from_secs(60) / burst,
-    });
     let opens = Limiter::new(Rate {
         burst: config.quotas.opens_burst.max(1),
         every: Duration::from_secs(1) / config.quotas.opens_per_second.max(1),
@@ -271,6 +284,7 @@ fn state(
         burst: config.quotas.renewals_burst.max(1),
         every: Duration::from_secs(1) / config.quotas.renewals_per_second.max(1),
     });
+    let abuse = Abuse::new(&config.quotas);
     State {
         config,
         names,
@@ -281,7 +295,10 @@ fn state(
         limits: kit.limits,
         admin,
         solo_credential,
-        sign_ins: Mutex::new(sign_ins),
+        abuse,
+        passwords,
+        lockout: Mutex::new(Lockout::default()),
+        failures,
         opens: Mutex::new(opens),
         renewals: Mutex::new(renewals),
         renewing: Semaphore::new(RENEWING),
@@ -291,17 +308,11 @@ fn state(
 
 /// The first admin; made where nobody is yet.
 pub(crate) async fn ensure_admin(store: &Store) -> Result<User, Fault> {
-    let ids = FirstIds {
-        organisation: OrganisationId::parse(&names::id("o")?).map_err(|_| MADE)?,
-        user: UserId::parse(&names::id("u")?).map_err(|_| MADE)?,
-        workspace: WorkspaceId::parse(&names::id("s")?).map_err(|_| MADE)?,
-    };
+    let ids = FirstIds::random()?;
     let ensured = store
         .write(move |conn| users::ensure_admin(conn, &ids, clock::unix_ms()).map(Ok::<_, Fault>));
     ensured.await?
 }
-
-const MADE: Fault = Fault::Row("a made id");
 
 async fn ensure_solo(store: &Store, admin: &User) -> Result<CredentialId, Fault> {
     let (id, user) = (accounts::credential_id()?, admin.id.clone());

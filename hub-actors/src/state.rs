@@ -1,7 +1,6 @@
 //! What the doors of one Hub share.
 
 use std::{
-    net::IpAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -15,6 +14,8 @@ use schema::ids::{CredentialId, UserId};
 use tokio::sync::Semaphore;
 
 use crate::{
+    abuse::Abuse,
+    accounts::{failures::Failures, lockout::Lockout, password::Passwords},
     config::HubConfig,
     error::{Fault, Refusal},
     limiter::Limiter,
@@ -39,7 +40,10 @@ pub(crate) struct State {
     pub(crate) admin: User,
     /// What a solo admin's sessions and channels stand with.
     pub(crate) solo_credential: CredentialId,
-    pub(crate) sign_ins: Mutex<Limiter<Option<IpAddr>>>,
+    pub(crate) abuse: Abuse,
+    pub(crate) passwords: Passwords,
+    pub(crate) lockout: Mutex<Lockout>,
+    pub(crate) failures: Failures,
     /// Before the database is asked: an open costs it two questions.
     pub(crate) opens: Mutex<Limiter<UserId>>,
     /// The same, for renewals: they may be many at once.

@@ -29,6 +29,7 @@ const WAITING: &str = "leapmux_hub_relay_waiting_bytes";
 const LINK_CONNECTS: &str = "leapmux_hub_link_connects_total";
 const LINK_DISCONNECTS: &str = "leapmux_hub_link_disconnects_total";
 const SIGN_INS: &str = "leapmux_hub_sign_ins_total";
+const PASSWORD_HASHES: &str = "leapmux_hub_password_hashes_total";
 const QUOTA_REFUSALS: &str = "leapmux_hub_quota_refusals_total";
 const REGISTRATION_KEYS: &str = "leapmux_hub_registration_keys_total";
 const REVOCATIONS: &str = "leapmux_hub_revocations_total";
@@ -79,7 +80,7 @@ labels! {
         Offender = "offender", Draining = "draining", Slow = "slow", Error = "error",
     }
     #[doc = "How a sign-in ended."]
-    SignIn { Ok = "ok", Wrong = "wrong", Limited = "limited" }
+    SignIn { Ok = "ok", Wrong = "wrong", Limited = "limited", Locked = "locked" }
     #[doc = "What became of a registration key."]
     KeyFate { Created = "created", Used = "used", Revoked = "revoked", Refused = "refused" }
     #[doc = "How a call came in."]
@@ -162,6 +163,7 @@ fn describe() {
     describe_counter!(LINK_CONNECTS, Unit::Count, "Attempts to link by outcome");
     describe_counter!(LINK_DISCONNECTS, Unit::Count, "Ended links by reason");
     describe_counter!(SIGN_INS, Unit::Count, "Sign-ins by outcome");
+    describe_counter!(PASSWORD_HASHES, Unit::Count, "Passwords hashed or compared");
     describe_counter!(QUOTA_REFUSALS, Unit::Count, "Requests refused for a quota");
     describe_counter!(
         REGISTRATION_KEYS,
@@ -218,6 +220,7 @@ fn zero() {
         "result",
         SignIn::ALL.iter().map(|one| one.label()),
     );
+    counter!(PASSWORD_HASHES).increment(0);
     zero_counter(
         QUOTA_REFUSALS,
         "quota",
@@ -327,6 +330,11 @@ pub(crate) fn directory(census: Census) {
 
 pub(crate) fn sign_in(result: SignIn) {
     counter!(SIGN_INS, "result" => result.label()).increment(1);
+}
+
+/// A password was hashed or compared, also one for nobody.
+pub(crate) fn password_hashed() {
+    counter!(PASSWORD_HASHES).increment(1);
 }
 
 pub(crate) fn quota_refusal(quota: Quota) {

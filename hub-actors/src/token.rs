@@ -29,6 +29,9 @@ pub(crate) enum Purpose {
     WorkerToken,
     /// The id half of a registration key.
     RegistrationId,
+    /// A name that somebody typed to sign in, whether or not there is such a user: no secret, but
+    /// nothing to be kept as it is.
+    TypedName,
 }
 
 impl Purpose {
@@ -38,6 +41,7 @@ impl Purpose {
             Self::Login => b"leapmux login v1",
             Self::WorkerToken => b"leapmux worker token v1",
             Self::RegistrationId => b"leapmux registration id v1",
+            Self::TypedName => b"leapmux typed name v1",
         }
     }
 
@@ -46,7 +50,7 @@ impl Purpose {
             Self::AccessToken => "lmx_",
             Self::Login => "lml_",
             Self::WorkerToken => "lmw_",
-            Self::RegistrationId => "",
+            Self::RegistrationId | Self::TypedName => "",
         }
     }
 }

@@ -1,176 +1,88 @@
 //! AccountService: who the caller is, signing in and out.
 
-use std::{net::IpAddr, sync::PoisonError, time::Duration};
-
 use schema::{
     ids::CredentialId,
-    wire::{
-        self, SignInRequest, SignInResponse, SignOutRequest, SignOutResponse, WhoAmIRequest,
-        WhoAmIResponse,
-    },
+    wire::{self, WhoAmIRequest, WhoAmIResponse},
 };
 
+pub(crate) use self::{
+    joining::{set_up, sign_up},
+    sign_in::{sign_in, sign_out},
+};
 use crate::{
     asked::Asked,
-    clock,
     config::Mode,
-    error::{Fault, Field, Quota, Refusal},
+    error::{Fault, Refusal, Unmet},
     state::State,
-    store::{
-        audit::Object,
-        credentials::{self, Credential, Kind, NewCredential},
-        ledger::Reason,
-    },
-    telemetry::{self, SignIn},
-    token::{Purpose, SecretText},
-    topic::Topic,
+    store::{Connection, settings, users},
 };
+
+pub(crate) mod failures;
+pub(crate) mod fields;
+mod guess;
+mod joining;
+pub(crate) mod lockout;
+pub(crate) mod login;
+pub(crate) mod password;
+mod sign_in;
 
 /// Who the caller is; nobody is an answer too.
 pub(crate) async fn who_am_i(asked: &Asked, _: WhoAmIRequest) -> Result<WhoAmIResponse, Refusal> {
     let (state, caller) = (&asked.state, asked.caller.clone());
-    let nobody = WhoAmIResponse {
-        solo: state.config.mode == Mode::Solo,
-        hub_version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..WhoAmIResponse::default()
-    };
+    let hub = describe(state).await?;
     let Some(caller) = caller else {
-        return Ok(nobody);
+        return Ok(hub);
     };
+    let user = caller.user.clone();
+    let account = state.store.run(move |conn| users::account(conn, &user));
+    let account = account.await?.ok_or(Refusal::NotSignedIn)?;
     Ok(WhoAmIResponse {
         signed_in: true,
         user_id: caller.user.as_str().to_owned(),
         username: caller.username,
         organisation_id: caller.organisation.as_str().to_owned(),
+        display_name: account.display_name,
+        email: account.email.unwrap_or_default(),
+        email_verified: account.email_verified,
+        has_password: account.has_password,
         admin: caller.admin,
         credential_id: caller.credential.as_str().to_owned(),
         scopes: caller.scopes.labels().map(str::to_owned).collect(),
-        ..nobody
+        ..hub
     })
 }
 
-/// Trades an access token for a login. Solo has none to give and needs none.
-///
-/// A wrong token costs what a right one costs up to the answer: one hash and one look-up. Only
-/// wrong ones are counted, so whoever guesses behind the same proxy locks nobody else out.
-pub(crate) async fn sign_in(
-    asked: &Asked,
-    request: SignInRequest,
-) -> Result<SignInResponse, Refusal> {
-    let (state, peer) = (&asked.state, asked.from.address);
-    if state.config.mode == Mode::Solo {
-        return Ok(SignInResponse {});
-    }
-    if request.access_token.len() > 256 {
-        return Err(Refusal::Malformed(Field::AccessToken));
-    }
-    let token = state
-        .pepper
-        .hash(Purpose::AccessToken, &request.access_token);
-    let now_ms = clock::unix_ms();
-    let found = state.store.run_for_stranger(move |conn| {
-        credentials::find_live(conn, Kind::AccessToken, token, now_ms)
+/// What everybody may know of a Hub.
+async fn describe(state: &State) -> Result<WhoAmIResponse, Fault> {
+    let solo = state.config.mode == Mode::Solo;
+    let configured = state.config.sign_up;
+    let asked = state.store.run_for_stranger(move |conn: &mut Connection| {
+        Ok((
+            !solo && !users::is_claimed(conn)?,
+            !solo && settings::sign_up(conn, configured)?,
+        ))
     });
-    let Some(parent) = found.await? else {
-        limit(state, peer)?;
-        telemetry::sign_in(SignIn::Wrong);
-        return Err(Refusal::WrongToken);
-    };
-    let login = SecretText::from_random(Purpose::Login, clock::random()?);
-    trade(state, parent, &login, now_ms).await?;
-    telemetry::sign_in(SignIn::Ok);
-    asked.set_cookie(login);
-    Ok(SignInResponse {})
+    let (setup_required, sign_up_open) = asked.await?;
+    Ok(WhoAmIResponse {
+        solo,
+        hub_version: env!("CARGO_PKG_VERSION").to_owned(),
+        setup_required,
+        sign_up_open,
+        ..WhoAmIResponse::default()
+    })
 }
 
-async fn trade(
-    state: &State,
-    parent: Credential,
-    login: &SecretText,
-    now_ms: i64,
-) -> Result<(), Refusal> {
-    let login = state.pepper.hash(Purpose::Login, login.expose());
-    let id = credential_id()?;
-    let lifetime = i64::try_from(state.config.timeouts.login_ms).unwrap_or(i64::MAX);
-    let traded = state.store.write(move |conn| {
-        credentials::forget_expired(conn, now_ms)?;
-        // Looked at again: a revocation may have come in between.
-        if !credentials::is_live(conn, &parent.id, now_ms)? {
-            return Ok(Err(Refusal::WrongToken));
-        }
-        let login = NewCredential {
-            id: &id,
-            user: &parent.user,
-            kind: Kind::Login,
-            parent: Some(&parent.id),
-            hash: Some(login),
-            expires_ms: Some(now_ms.saturating_add(lifetime)),
-        };
-        credentials::insert(conn, &login, now_ms)?;
-        Ok(Ok(()))
-    });
-    traded.await?
-}
-
-/// Ends the login that the request came with, and everything that stands with it.
-pub(crate) async fn sign_out(asked: &Asked, _: SignOutRequest) -> Result<SignOutResponse, Refusal> {
-    let state = &asked.state;
-    asked.clear_cookie();
-    let Some(caller) = asked
-        .caller
-        .clone()
-        .filter(|_| state.config.mode == Mode::Hub)
-    else {
-        return Ok(SignOutResponse {});
-    };
-    // The access token is not a login: it stays until its file is replaced.
-    if caller.kind != Kind::Login {
-        return Ok(SignOutResponse {});
+/// Solo has one user and asks nobody who it is.
+fn not_solo(state: &State) -> Result<(), Refusal> {
+    match state.config.mode {
+        Mode::Hub => Ok(()),
+        Mode::Solo => Err(Refusal::Unmet(Unmet::Solo)),
     }
-    let id = caller.credential;
-    state
-        .order(asked.author(), move |conn, notes| {
-            for credential in credentials::revoke(conn, &id, clock::unix_ms())? {
-                notes.revoke(Topic::Credential(credential), Reason::SignedOut);
-            }
-            notes.audit("login.ended", Object::Credential, id.as_str());
-            Ok(Ok(()))
-        })
-        .await?;
-    Ok(SignOutResponse {})
-}
-
-fn limit(state: &State, peer: Option<IpAddr>) -> Result<(), Refusal> {
-    let mut limiter = state
-        .sign_ins
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    limiter
-        .take(&peer, clock::now())
-        .map_err(|after: Duration| {
-            telemetry::sign_in(SignIn::Limited);
-            telemetry::quota_refusal(Quota::SignIns);
-            Refusal::Quota(Quota::SignIns, after)
-        })
 }
 
 /// A new credential's id.
 pub(crate) fn credential_id() -> Result<CredentialId, Fault> {
     CredentialId::parse(&crate::names::id("c")?).map_err(|_| Fault::Row("a made id"))
-}
-
-pub(crate) async fn set_up(
-    _asked: &Asked,
-    _request: wire::SetUpRequest,
-) -> Result<wire::SetUpResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn sign_up(
-    _asked: &Asked,
-    _request: wire::SignUpRequest,
-) -> Result<wire::SignUpResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
 }
 
 pub(crate) async fn change_password(

@@ -31,6 +31,7 @@ pub(crate) struct Credential {
     pub(crate) user: UserId,
     /// When it ends by itself.
     pub(crate) expires_ms: Option<i64>,
+    pub(crate) last_used_ms: i64,
 }
 
 /// A credential to be stored.
@@ -68,12 +69,68 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// Drops the logins that expired; they can open nothing, and so leave no channel behind.
+/// Drops the logins and delegations that expired; they can open nothing, and so leave no channel
+/// behind.
 pub(crate) fn forget_expired(conn: &mut Connection, now_ms: i64) -> Result<usize, Fault> {
-    Ok(
-        diesel::delete(credentials::table.filter(credentials::expires_ms.le(now_ms)))
-            .execute(conn)?,
-    )
+    let login = credentials::kind.eq(Kind::Login as i16);
+    let expired = credentials::table
+        .filter(credentials::expires_ms.le(now_ms))
+        .filter(login.or(credentials::kind.eq(Kind::Delegation as i16)));
+    Ok(diesel::delete(expired).execute(conn)?)
+}
+
+/// Writes down where a login came from.
+pub(crate) fn note_origin(
+    conn: &mut Connection,
+    id: &CredentialId,
+    user_agent: &str,
+    address: &str,
+) -> Result<(), Fault> {
+    diesel::update(credentials::table.find(id.as_str()))
+        .set((
+            credentials::user_agent.eq(user_agent),
+            credentials::address.eq(address),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The live logins of a user beyond the `kept` that were used last.
+pub(crate) fn unused_longest(
+    conn: &mut Connection,
+    user: &UserId,
+    kept: i64,
+) -> Result<Vec<CredentialId>, Fault> {
+    let rows = credentials::table
+        .filter(credentials::user_id.eq(user.as_str()))
+        .filter(credentials::kind.eq(Kind::Login as i16))
+        .filter(credentials::revoked_ms.is_null())
+        .order((credentials::last_used_ms.desc(), credentials::id.desc()))
+        .select(credentials::id)
+        .load::<String>(conn)?;
+    let kept = usize::try_from(kept).unwrap_or_default();
+    rows.iter().skip(kept).map(|id| parse(id)).collect()
+}
+
+/// Moves a login on that is in use: it was used now, and ends so much later. `false` where it was
+/// moved a moment ago, or is live no more.
+pub(crate) fn slide(
+    conn: &mut Connection,
+    id: &CredentialId,
+    unless_after_ms: i64,
+    now_ms: i64,
+    lifetime_ms: i64,
+) -> Result<bool, Fault> {
+    let moved = diesel::update(credentials::table.find(id.as_str()))
+        .filter(credentials::kind.eq(Kind::Login as i16))
+        .filter(credentials::last_used_ms.le(unless_after_ms))
+        .filter(live_at(now_ms))
+        .set((
+            credentials::last_used_ms.eq(now_ms),
+            credentials::expires_ms.eq(now_ms.saturating_add(lifetime_ms)),
+        ))
+        .execute(conn)?;
+    Ok(moved > 0)
 }
 
 /// The live credential of a presented secret.
@@ -91,8 +148,9 @@ pub(crate) fn find_live(
             credentials::id,
             credentials::user_id,
             credentials::expires_ms,
+            credentials::last_used_ms,
         ))
-        .first::<(String, String, Option<i64>)>(conn)
+        .first::<Row>(conn)
         .optional()?;
     row.map(credential).transpose()
 }
@@ -108,11 +166,12 @@ pub(crate) fn find_sole(conn: &mut Connection, kind: Kind) -> Result<Option<Sole
         .select((
             credentials::id,
             credentials::user_id,
+            credentials::last_used_ms,
             credentials::secret_hash,
         ))
-        .first::<(String, String, Option<Vec<u8>>)>(conn)
+        .first::<(String, String, i64, Option<Vec<u8>>)>(conn)
         .optional()?;
-    row.map(|(id, user, hash)| Ok((credential((id, user, None))?, hash)))
+    row.map(|(id, user, used, hash)| Ok((credential((id, user, None, used))?, hash)))
         .transpose()
 }
 
@@ -160,12 +219,15 @@ fn live_at(now_ms: i64) -> _ {
     credentials::revoked_ms.is_null().and(unexpired)
 }
 
-fn credential((id, user, expires_ms): (String, String, Option<i64>)) -> Result<Credential, Fault> {
+type Row = (String, String, Option<i64>, i64);
+
+fn credential((id, user, expires_ms, last_used_ms): Row) -> Result<Credential, Fault> {
     let user = UserId::parse(&user).map_err(|_| Fault::Row("credentials.user_id"))?;
     Ok(Credential {
         id: parse(&id)?,
         user,
         expires_ms,
+        last_used_ms,
     })
 }
 

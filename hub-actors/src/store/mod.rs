@@ -31,6 +31,7 @@ pub(crate) mod open;
 mod pool;
 pub(crate) mod postgres;
 pub(crate) mod registration_keys;
+pub(crate) mod settings;
 mod sqlite_file;
 pub(crate) mod tables;
 mod transaction;

@@ -5,9 +5,10 @@ use schema::ids::{OrganisationId, UserId, WorkspaceId};
 
 use super::{
     Connection,
-    tables::{memberships, organisations, users, workspaces},
+    tables::{memberships, oauth_links, organisations, users, workspaces},
+    transaction::unless_taken,
 };
-use crate::error::Fault;
+use crate::{error::Fault, names};
 
 /// Somebody with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,11 +27,41 @@ pub(crate) struct Workspace {
     pub(crate) title: String,
 }
 
-/// Names for the rows of a first start; random bytes are the caller's business.
+/// Names for the rows of a new user.
+#[derive(Debug, Clone)]
 pub(crate) struct FirstIds {
     pub(crate) organisation: OrganisationId,
     pub(crate) user: UserId,
     pub(crate) workspace: WorkspaceId,
+}
+
+impl FirstIds {
+    /// New ones.
+    pub(crate) fn random() -> Result<Self, Fault> {
+        Ok(Self {
+            organisation: OrganisationId::parse(&names::id("o")?).map_err(|_| MADE)?,
+            user: UserId::parse(&names::id("u")?).map_err(|_| MADE)?,
+            workspace: WorkspaceId::parse(&names::id("s")?).map_err(|_| MADE)?,
+        })
+    }
+}
+
+const MADE: Fault = Fault::Row("a made id");
+
+/// Somebody who is to have an account.
+#[derive(Debug, Clone)]
+pub(crate) struct NewUser {
+    pub(crate) ids: FirstIds,
+    /// A slug.
+    pub(crate) username: String,
+    pub(crate) display_name: String,
+    /// In lower case.
+    pub(crate) email: Option<String>,
+    pub(crate) email_verified: bool,
+    /// A PHC string; none for who signs in otherwise.
+    pub(crate) password_hash: Option<String>,
+    /// Of the whole Hub.
+    pub(crate) admin: bool,
 }
 
 /// The first of the admins; made with an organisation and a workspace where nobody is yet.
@@ -47,8 +78,18 @@ pub(crate) fn ensure_admin(
         let id = UserId::parse(&id).map_err(|_| Fault::Row("users.id"))?;
         return find(conn, &id)?.ok_or(Fault::Row("organisations.personal_user_id"));
     }
-    insert_admin(conn, ids, now_ms)?;
-    insert_home(conn, ids, now_ms)?;
+    let admin = NewUser {
+        ids: ids.clone(),
+        username: ADMIN.to_owned(),
+        display_name: ADMIN.to_owned(),
+        email: None,
+        email_verified: false,
+        password_hash: None,
+        admin: true,
+    };
+    if !create(conn, &admin, now_ms)? {
+        return Err(Fault::Row("organisations.slug"));
+    }
     find(conn, &ids.user)?.ok_or(Fault::Row("the user just made"))
 }
 
@@ -57,33 +98,37 @@ const ADMIN: &str = "admin";
 /// `memberships.role` of an owner.
 const OWNER: i16 = 3;
 
-fn insert_admin(conn: &mut Connection, ids: &FirstIds, now_ms: i64) -> Result<(), Fault> {
-    diesel::insert_into(users::table)
-        .values((
-            users::id.eq(ids.user.as_str()),
-            users::username.eq(ADMIN),
-            users::display_name.eq(ADMIN),
-            users::email_verified.eq(false),
-            users::admin.eq(true),
-            users::created_ms.eq(now_ms),
-            users::failed_logins.eq(0),
-            users::locked_until_ms.eq(0),
-        ))
-        .execute(conn)?;
-    Ok(())
+/// Makes a user, with a personal organisation and a first workspace in it. `false` where the name,
+/// or the verified address, is somebody else's: the transaction is then to be left undone.
+pub(crate) fn create(conn: &mut Connection, new: &NewUser, now_ms: i64) -> Result<bool, Fault> {
+    let made = unless_taken(conn, |conn| {
+        diesel::insert_into(users::table)
+            .values((
+                users::id.eq(new.ids.user.as_str()),
+                users::username.eq(&new.username),
+                users::display_name.eq(&new.display_name),
+                users::email.eq(&new.email),
+                users::email_verified.eq(new.email_verified),
+                users::password_hash.eq(&new.password_hash),
+                users::admin.eq(new.admin),
+                users::created_ms.eq(now_ms),
+                users::failed_logins.eq(0),
+                users::locked_until_ms.eq(0),
+            ))
+            .execute(conn)
+    })?;
+    Ok(made && insert_home(conn, new, now_ms)?)
 }
 
 /// The personal organisation and the first workspace in it.
-fn insert_home(conn: &mut Connection, ids: &FirstIds, now_ms: i64) -> Result<(), Fault> {
-    diesel::insert_into(organisations::table)
-        .values((
-            organisations::id.eq(ids.organisation.as_str()),
-            organisations::slug.eq(ADMIN),
-            organisations::name.eq(ADMIN),
-            organisations::personal_user_id.eq(ids.user.as_str()),
-            organisations::created_ms.eq(now_ms),
-        ))
-        .execute(conn)?;
+fn insert_home(conn: &mut Connection, new: &NewUser, now_ms: i64) -> Result<bool, Fault> {
+    let ids = &new.ids;
+    let [free, otherwise] = slugs(&new.username, &ids.organisation);
+    if !insert_organisation(conn, new, &free, now_ms)?
+        && !insert_organisation(conn, new, &otherwise, now_ms)?
+    {
+        return Ok(false);
+    }
     diesel::insert_into(memberships::table)
         .values((
             memberships::organisation_id.eq(ids.organisation.as_str()),
@@ -101,7 +146,195 @@ fn insert_home(conn: &mut Connection, ids: &FirstIds, now_ms: i64) -> Result<(),
             workspaces::created_ms.eq(now_ms),
         ))
         .execute(conn)?;
+    Ok(true)
+}
+
+fn insert_organisation(
+    conn: &mut Connection,
+    new: &NewUser,
+    slug: &str,
+    now_ms: i64,
+) -> Result<bool, Fault> {
+    Ok(unless_taken(conn, |conn| {
+        diesel::insert_into(organisations::table)
+            .values((
+                organisations::id.eq(new.ids.organisation.as_str()),
+                organisations::slug.eq(slug),
+                organisations::name.eq(&new.display_name),
+                organisations::personal_user_id.eq(new.ids.user.as_str()),
+                organisations::created_ms.eq(now_ms),
+            ))
+            .execute(conn)
+    })?)
+}
+
+/// The slug of a personal organisation: the user's name, or that and the end of the
+/// organisation's own id.
+fn slugs(username: &str, organisation: &OrganisationId) -> [String; 2] {
+    let tail = organisation.as_str().chars().rev().take(8);
+    let tail: String = tail.filter(char::is_ascii_alphanumeric).collect();
+    let head: String = username.chars().take(23).collect();
+    let head = head.trim_end_matches('-');
+    [username.to_owned(), format!("{head}-{tail}")]
+}
+
+/// Whether anybody has a way in: a password, or an account elsewhere that is linked. Until then the
+/// Hub is to be set up.
+pub(crate) fn is_claimed(conn: &mut Connection) -> Result<bool, Fault> {
+    let password = users::table
+        .filter(users::password_hash.is_not_null())
+        .select(users::id)
+        .first::<String>(conn)
+        .optional()?;
+    let link = oauth_links::table.select(oauth_links::user_id);
+    Ok(password.is_some() || link.first::<String>(conn).optional()?.is_some())
+}
+
+/// Gives the first admin, who has no way in yet, a name and a password. `false` where the name is
+/// taken.
+pub(crate) fn claim(
+    conn: &mut Connection,
+    admin: &User,
+    username: &str,
+    display_name: &str,
+    password_hash: &str,
+) -> Result<bool, Fault> {
+    let named = unless_taken(conn, |conn| {
+        diesel::update(users::table.find(admin.id.as_str()))
+            .set((
+                users::username.eq(username),
+                users::display_name.eq(display_name),
+                users::password_hash.eq(password_hash),
+            ))
+            .execute(conn)
+    })?;
+    if !named {
+        return Ok(false);
+    }
+    let organisation = || organisations::table.find(admin.organisation.as_str());
+    diesel::update(organisation())
+        .set(organisations::name.eq(display_name))
+        .execute(conn)?;
+    // Where a team has taken the name, the organisation keeps the slug that it has.
+    let _renamed = unless_taken(conn, |conn| {
+        diesel::update(organisation())
+            .set(organisations::slug.eq(username))
+            .execute(conn)
+    })?;
+    Ok(true)
+}
+
+/// What a password is compared with, and what stands in its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Locks {
+    pub(crate) id: UserId,
+    /// A PHC string; none for who signs in otherwise, and for who may not.
+    pub(crate) password_hash: Option<String>,
+    pub(crate) disabled: bool,
+    pub(crate) failed: u32,
+    /// No password is looked at before.
+    pub(crate) locked_until_ms: i64,
+}
+
+/// What stands in the way of a user's name.
+pub(crate) fn locks(conn: &mut Connection, username: &str) -> Result<Option<Locks>, Fault> {
+    let row = users::table
+        .filter(users::username.eq(username))
+        .select(LOCKS)
+        .first::<LocksRow>(conn)
+        .optional()?;
+    row.map(read_locks).transpose()
+}
+
+/// The same, of a user who is known.
+pub(crate) fn locks_of(conn: &mut Connection, id: &UserId) -> Result<Option<Locks>, Fault> {
+    let row = users::table
+        .find(id.as_str())
+        .select(LOCKS)
+        .first::<LocksRow>(conn)
+        .optional()?;
+    row.map(read_locks).transpose()
+}
+
+type LocksRow = (String, Option<String>, Option<i64>, i32, i64);
+const LOCKS: (
+    users::id,
+    users::password_hash,
+    users::disabled_ms,
+    users::failed_logins,
+    users::locked_until_ms,
+) = (
+    users::id,
+    users::password_hash,
+    users::disabled_ms,
+    users::failed_logins,
+    users::locked_until_ms,
+);
+
+fn read_locks((id, hash, disabled, failed, until): LocksRow) -> Result<Locks, Fault> {
+    Ok(Locks {
+        id: UserId::parse(&id).map_err(|_| Fault::Row("users.id"))?,
+        password_hash: hash,
+        disabled: disabled.is_some(),
+        failed: u32::try_from(failed).unwrap_or_default(),
+        locked_until_ms: until,
+    })
+}
+
+/// Writes down how many wrong passwords there were in a row, and how long that locks the account.
+pub(crate) fn note_failures(
+    conn: &mut Connection,
+    id: &UserId,
+    failed: u32,
+    locked_until_ms: i64,
+) -> Result<(), Fault> {
+    diesel::update(users::table.find(id.as_str()))
+        .set((
+            users::failed_logins.eq(i32::try_from(failed).unwrap_or(i32::MAX)),
+            users::locked_until_ms.eq(locked_until_ms),
+        ))
+        .execute(conn)?;
     Ok(())
+}
+
+/// An account, as its own user sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) display_name: String,
+    pub(crate) email: Option<String>,
+    pub(crate) email_verified: bool,
+    pub(crate) has_password: bool,
+}
+
+/// One account.
+pub(crate) fn account(conn: &mut Connection, id: &UserId) -> Result<Option<Account>, Fault> {
+    let row = users::table
+        .find(id.as_str())
+        .select((
+            users::display_name,
+            users::email,
+            users::email_verified,
+            users::password_hash.is_not_null(),
+        ))
+        .first::<(String, Option<String>, bool, bool)>(conn)
+        .optional()?;
+    Ok(row.map(
+        |(display_name, email, email_verified, has_password)| Account {
+            display_name,
+            email,
+            email_verified,
+            has_password,
+        },
+    ))
+}
+
+/// One user who may use the Hub.
+pub(crate) fn find_enabled(conn: &mut Connection, id: &UserId) -> Result<Option<User>, Fault> {
+    let disabled = users::table.find(id.as_str()).select(users::disabled_ms);
+    match disabled.first::<Option<i64>>(conn).optional()? {
+        Some(None) => find(conn, id),
+        Some(Some(_)) | None => Ok(None),
+    }
 }
 
 /// One user, with the personal organisation that everybody has.

@@ -69,8 +69,10 @@ pub(crate) fn config(folder: &TempDir, mode: Mode) -> HubConfig {
         admin_listen: "127.0.0.1:0".to_owned(),
         data_dir: folder.path().join("data"),
         mode,
+        sign_up: true,
         ..HubConfig::default()
     };
+    config.quotas.sign_ups_per_hour = 10_000;
     config.drain.spread_ms = 200;
     config.drain.timeout_ms = 2_000;
     config
@@ -187,6 +189,70 @@ impl TestHub {
     }
 }
 
+/// The password of everybody here.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// Somebody who signed in.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    /// `leapmux=…`, as a browser sends it.
+    pub(crate) cookie: String,
+    pub(crate) username: String,
+    pub(crate) user_id: String,
+    /// The personal one.
+    pub(crate) organisation_id: String,
+}
+
+impl Person {
+    /// Asks as this person.
+    pub(crate) async fn call(&self, hub: &TestHub, method: &str, json: &str) -> Answer {
+        hub.call_with(method, json, &[("Cookie", &self.cookie)])
+            .await
+    }
+}
+
+impl TestHub {
+    /// Gives the first admin the name `root` and [`PASSWORD`].
+    pub(crate) async fn set_up(&self) -> Person {
+        let json = format!(
+            r#"{{"accessToken":"{}","username":"root","password":"{PASSWORD}"}}"#,
+            self.token()
+        );
+        let answer = self.call("AccountService/SetUp", &json).await;
+        self.person(&answer).await
+    }
+
+    /// Makes an account with [`PASSWORD`].
+    pub(crate) async fn sign_up(&self, username: &str) -> Person {
+        let json = format!(r#"{{"username":"{username}","password":"{PASSWORD}"}}"#);
+        let answer = self.call("AccountService/SignUp", &json).await;
+        self.person(&answer).await
+    }
+
+    /// Signs in with [`PASSWORD`] in one more browser.
+    pub(crate) async fn sign_in(&self, username: &str) -> Person {
+        let json = format!(r#"{{"username":"{username}","password":"{PASSWORD}"}}"#);
+        let answer = self.call("AccountService/SignIn", &json).await;
+        self.person(&answer).await
+    }
+
+    /// Whom an answer let in.
+    pub(crate) async fn person(&self, answer: &Answer) -> Person {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let cookie = answer.cookie();
+        let headers = [("Cookie", cookie.as_str())];
+        let who = self.call_with("AccountService/WhoAmI", "{}", &headers);
+        let who = who.await.json();
+        let text = |key: &str| who[key].as_str().unwrap().to_owned();
+        Person {
+            username: text("username"),
+            user_id: text("userId"),
+            organisation_id: text("organisationId"),
+            cookie,
+        }
+    }
+}
+
 /// A composite key of the right length.
 pub(crate) fn public_key(byte: u8) -> Bytes {
     vec![byte; 1664].into()
@@ -210,6 +276,12 @@ impl Answer {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then_some(value.trim())
         })
+    }
+
+    /// The cookie that came with it, as a browser would send it back.
+    pub(crate) fn cookie(&self) -> String {
+        let set = self.header("set-cookie").unwrap();
+        set.split(';').next().unwrap().to_owned()
     }
 
     pub(crate) fn text(&self) -> String {

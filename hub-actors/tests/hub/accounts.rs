@@ -1,0 +1,188 @@
+//! Accounts at the doors: the first admin, sign-up, passwords and what guessing at them meets.
+
+use hub_actors::Mode;
+
+use crate::support::{Answer, PASSWORD, TestHub};
+
+async fn sign_in(hub: &TestHub, username: &str, password: &str) -> Answer {
+    let json = format!(r#"{{"username":"{username}","password":"{password}"}}"#);
+    hub.call("AccountService/SignIn", &json).await
+}
+
+async fn who(hub: &TestHub) -> serde_json::Value {
+    hub.call("AccountService/WhoAmI", "{}").await.json()
+}
+
+/// Connect's code of an answer.
+fn code(answer: &Answer) -> (u16, String) {
+    let code = answer.json()["code"].as_str().unwrap().to_owned();
+    (answer.status, code)
+}
+
+#[tokio::test]
+async fn the_first_admin_is_claimed_once_and_by_the_access_token() {
+    let hub = TestHub::hub().await;
+    assert_eq!(who(&hub).await["setupRequired"], true);
+    let wrong = format!(r#"{{"accessToken":"wrong","username":"root","password":"{PASSWORD}"}}"#);
+    let refused = hub.call("AccountService/SetUp", &wrong).await;
+    assert_eq!(code(&refused), (401, "unauthenticated".to_owned()));
+
+    let root = hub.set_up().await;
+    assert_eq!(root.user_id, hub.hub.admin_user().as_str());
+    let me = root.call(&hub, "AccountService/WhoAmI", "{}").await.json();
+    for (key, value) in [
+        ("username", "\"root\""),
+        ("displayName", "\"root\""),
+        ("admin", "true"),
+        ("hasPassword", "true"),
+        ("signUpOpen", "true"),
+    ] {
+        assert_eq!(me[key].to_string(), value, "{key}");
+    }
+    assert!(me.get("setupRequired").is_none());
+
+    let again = format!(
+        r#"{{"accessToken":"{}","username":"other","password":"{PASSWORD}"}}"#,
+        hub.token()
+    );
+    let refused = hub.call("AccountService/SetUp", &again).await;
+    assert_eq!(code(&refused), (400, "failed_precondition".to_owned()));
+    assert_eq!(hub.sign_in("root").await.user_id, root.user_id);
+}
+
+#[tokio::test]
+async fn whoever_signs_up_has_an_account_and_is_no_admin() {
+    let hub = TestHub::hub().await;
+    let ann = hub.sign_up("ann").await;
+    let me = ann.call(&hub, "AccountService/WhoAmI", "{}").await.json();
+    assert_eq!(me["username"], "ann");
+    assert!(me.get("admin").is_none());
+    // Names are typed in any case, and passwords are not.
+    assert_eq!(sign_in(&hub, " Ann", PASSWORD).await.status, 200);
+    let upper = PASSWORD.to_uppercase();
+    assert_eq!(sign_in(&hub, "ann", &upper).await.status, 401);
+
+    let taken = format!(r#"{{"username":"ann","password":"{PASSWORD}"}}"#);
+    let taken = hub.call("AccountService/SignUp", &taken).await;
+    assert_eq!(code(&taken), (409, "already_exists".to_owned()));
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_name_or_a_password_is_told_so() {
+    let hub = TestHub::hub().await;
+    for (username, password, told) in [
+        ("Ann", PASSWORD, "username"),
+        ("a--b", PASSWORD, "username"),
+        ("", PASSWORD, "username"),
+        ("ann", "7 lette", "8 to 128 characters"),
+        ("ann", &"a".repeat(129), "8 to 128 characters"),
+    ] {
+        let json = format!(r#"{{"username":"{username}","password":"{password}"}}"#);
+        let refused = hub.call("AccountService/SignUp", &json).await;
+        assert_eq!(refused.status, 400, "{username} {password}");
+        assert!(refused.text().contains(told), "{}", refused.text());
+    }
+}
+
+#[tokio::test]
+async fn a_closed_hub_makes_no_accounts() {
+    let hub = TestHub::with(Mode::Hub, |config| config.sign_up = false).await;
+    assert!(who(&hub).await.get("signUpOpen").is_none());
+    let json = format!(r#"{{"username":"ann","password":"{PASSWORD}"}}"#);
+    let refused = hub.call("AccountService/SignUp", &json).await;
+    assert_eq!(code(&refused), (400, "failed_precondition".to_owned()));
+}
+
+/// What a client sees, without the time.
+fn seen(answer: &Answer) -> (u16, String, Vec<String>) {
+    let lines = answer.head.lines().map(str::to_ascii_lowercase);
+    let timeless = lines.filter(|line| !line.starts_with("date:"));
+    (answer.status, answer.text(), timeless.collect())
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_is_answered_as_one_that_somebody_has() {
+    let hub = TestHub::with(Mode::Hub, |config| {
+        config.quotas.failed_sign_ins_per_minute = 1_000;
+    })
+    .await;
+    hub.sign_up("ann").await;
+    let hashes = async || {
+        hub.books()
+            .await
+            .sum("leapmux_hub_password_hashes_total", "")
+    };
+    let mut answers = Vec::new();
+    for name in ["ann", "nobody"] {
+        let before = hashes().await;
+        let tries =
+            futures_util::future::join_all((0..4).map(|_| sign_in(&hub, name, "wrong password")));
+        let mut seen_of: Vec<_> = tries.await.iter().map(seen).collect();
+        seen_of.push(seen(&sign_in(&hub, name, "wrong password").await));
+        // The fifth locks the name, also for the right password.
+        let locked = sign_in(&hub, name, PASSWORD).await;
+        assert_eq!(code(&locked), (429, "resource_exhausted".to_owned()));
+        let after: u64 = locked.header("retry-after").unwrap().parse().unwrap();
+        assert!((25..=30).contains(&after), "{after}");
+        answers.push((seen_of, hashes().await - before));
+    }
+    assert_eq!(answers[0].0, answers[1].0);
+    // As many passwords were looked at, and none while the name was locked.
+    assert_eq!((answers[0].1, answers[1].1), (5.0, 5.0));
+}
+
+#[tokio::test]
+async fn many_tries_at_once_are_no_more_guesses_than_one_after_the_other() {
+    let hub = TestHub::with(Mode::Hub, |config| {
+        config.quotas.failed_sign_ins_per_minute = 1_000;
+    })
+    .await;
+    hub.sign_up("ann").await;
+    let tries = (0..40).map(|_| sign_in(&hub, "ann", "wrong password"));
+    let tries = futures_util::future::join_all(tries).await;
+    let looked_at = tries.iter().filter(|answer| answer.status == 401).count();
+    assert_eq!(looked_at, 5);
+}
+
+#[tokio::test]
+async fn the_right_password_forgets_the_wrong_ones() {
+    let hub = TestHub::with(Mode::Hub, |config| {
+        config.quotas.failed_sign_ins_per_minute = 1_000;
+    })
+    .await;
+    hub.sign_up("ann").await;
+    for _ in 0..3 {
+        for _ in 0..4 {
+            assert_eq!(sign_in(&hub, "ann", "wrong password").await.status, 401);
+        }
+        hub.sign_in("ann").await;
+    }
+}
+
+#[tokio::test]
+async fn a_lock_outlives_a_restart() {
+    let mut hub = TestHub::hub().await;
+    hub.sign_up("ann").await;
+    for _ in 0..5 {
+        sign_in(&hub, "ann", "wrong password").await;
+    }
+    // The lock is written after the answer.
+    let written = |hub: &TestHub| {
+        let db = database(hub);
+        db.windows(12).any(|bytes| bytes == b"login.locked")
+    };
+    let watch = crate::support::Stopwatch::start();
+    while !written(&hub) {
+        assert!(watch.elapsed() < crate::support::PATIENCE, "never written");
+        tokio::task::yield_now().await;
+    }
+    hub.hub.drain().await;
+    hub.restart().await;
+    assert_eq!(sign_in(&hub, "ann", PASSWORD).await.status, 429);
+}
+
+fn database(hub: &TestHub) -> Vec<u8> {
+    let folder = hub.folder.path().join("data");
+    let read = |file: &str| std::fs::read(folder.join(file)).unwrap_or_default();
+    [read("hub.db"), read("hub.db-wal")].concat()
+}
