@@ -3,13 +3,29 @@
 import { profile } from '../state/account';
 import { section } from '../state/route';
 import { Places, type Place } from '../ui/Places';
+import { Audit } from './Audit';
+import { Channels } from './Channels';
+import { HubSettings } from './HubSettings';
+import { Organisations } from './Organisations';
+import { RegistrationKeys } from './RegistrationKeys';
+import { Users } from './Users';
+import { Workers } from './Workers';
 
-const PLACES: Place[] = [];
+const PLACES: Place[] = [
+  { section: '', name: 'Users', show: () => <Users /> },
+  { section: 'organisations', name: 'Organisations', show: () => <Organisations /> },
+  { section: 'workers', name: 'Workers', show: () => <Workers /> },
+  { section: 'registration-keys', name: 'Registration keys', show: () => <RegistrationKeys /> },
+  { section: 'channels', name: 'Open channels', show: () => <Channels /> },
+  { section: 'audit', name: 'Audit log', show: () => <Audit /> },
+  { section: 'settings', name: 'Settings', show: () => <HubSettings /> },
+];
+
+const NO_ADMIN: Place[] = [
+  { section: '', name: 'Refused', show: () => <p class="notice">This is for admins of the Hub. Ask one of them.</p> },
+];
 
 export function Administration() {
-  if (!profile.value?.admin) {
-    const place: Place = { section: '', name: '', show: () => <p class="notice">This is for admins of the Hub. Ask one of them.</p> };
-    return <Places title="Administration" route="admin" places={[place]} at="" />;
-  }
-  return <Places title="Administration" route="admin" places={PLACES} at={section.value} wide />;
+  const places = profile.value?.admin ? PLACES : NO_ADMIN;
+  return <Places title="Administration" route="admin" places={places} at={section.value} wide />;
 }

@@ -1,25 +1,9 @@
 // The page without a Hub and without a Worker, to look at its screens: `npx vite` and then
-// /test/ui/fake/index.html?scene=…; scenes are in scenes.ts. Never part of a build.
-import { render } from 'preact';
-import { installStyleShim } from '../../../src/csp';
-import { App } from '../../../src/screens/App';
-import { whoAmI } from '../../../src/state/account';
-import { useThread } from '../../../src/state/channels';
-import { followPrefs } from '../../../src/state/prefs';
-import { askForTrust } from '../../../src/state/trust';
-import '../../../src/styles/tokens.css';
-import '../../../src/styles/app.css';
-import '../../../src/styles/workspace.css';
-import '../../../src/styles/dialogs.css';
-import '../../../src/styles/settings.css';
-import '../../../src/styles/accounts.css';
-import { fakeHub, fakeThread, sceneFrom } from './scenes';
+// /test/ui/fake/index.html?scene=…&at=/settings/logins; scenes are in scenes.ts. Never part of a build.
+import { sceneFrom } from './scenes';
 
-const scene = sceneFrom(new URL(location.href).searchParams.get('scene'));
-fakeHub(scene);
-installStyleShim(document);
-followPrefs();
-useThread(() => fakeThread(scene, askForTrust));
-void whoAmI();
-const root = document.getElementById('app');
-if (root) render(<App />, root);
+const given = new URL(location.href).searchParams;
+const scene = sceneFrom(given.get('scene'));
+// The page reads its place when it is loaded, so the address comes first.
+history.replaceState(null, '', `${given.get('at') ?? '/'}${location.hash}`);
+void import('./page').then(({ start }) => start(scene));

@@ -6,7 +6,11 @@ import {
   TerminalListSchema, TerminalState, TerminalSummarySchema, type TerminalSummary,
 } from '../../../src/gen/leapmux/v1/services_pb';
 
-export type Scene = 'ready' | 'empty' | 'trust' | 'weaker' | 'blocked' | 'untrusted' | 'device' | 'reconnecting' | 'signed-out' | 'ended' | 'lost' | 'offline' | 'securing';
+import { accountAnswer, type Refused } from './hub';
+
+export type Scene = 'ready' | 'empty' | 'trust' | 'weaker' | 'blocked' | 'untrusted' | 'device' | 'reconnecting' | 'signed-out' | 'ended' | 'lost' | 'offline' | 'securing'
+  // Of a Hub with accounts; see hub.ts.
+  | 'hub' | 'hub-empty' | 'outside' | 'wrong' | 'locked' | 'first-start' | 'closed';
 
 export function sceneFrom(text: string | null): Scene {
   return (text as Scene | null) ?? 'ready';
@@ -17,8 +21,14 @@ const WORDS = 'orbit-maple-canyon-velvet';
 const FULL = '8f1c0a5be2d94774a1c6b3f0d2e85917c4a60b7d13fe9c2280b7d5e4f6a31c09';
 
 export function fakeHub(scene: Scene): void {
-  window.fetch = async (input) => {
+  window.fetch = async (input, init) => {
     const path = String(input);
+    const asked = JSON.parse(String(init?.body ?? '{}')) as Record<string, unknown>;
+    const known = accountAnswer(path.split('/').at(-1) ?? '', scene, asked);
+    if (known) {
+      const { status = 200, retryAfter } = known as Partial<Refused>;
+      return new Response(JSON.stringify(known), { status, headers: retryAfter ? { 'retry-after': String(retryAfter) } : {} });
+    }
     const body = path.endsWith('WhoAmI')
       ? scene === 'signed-out' ? {} : { signedIn: true, userId: 'u1', username: 'ada', solo: true, hubVersion: '0.1.0' }
       : path.endsWith('ListWorkers')
