@@ -15,6 +15,7 @@ import './styles/workspace.css';
 import './styles/dialogs.css';
 import './styles/settings.css';
 import './styles/accounts.css';
+import './styles/workers.css';
 
 installStyleShim(document);
 followPrefs();

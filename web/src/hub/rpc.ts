@@ -51,6 +51,17 @@ export async function rpc<I extends DescMessage, O extends DescMessage>(
   return fromJson(output, body as JsonValue, { ignoreUnknownFields: true });
 }
 
+/** Said while the page goes: it outlives the page, and nobody is there to hear the answer. */
+export function lastWord<I extends DescMessage>(method: `${string}/${string}`, input: I, init: MessageInitShape<I>): void {
+  void fetch(`/leapmux.v1.${method}`, {
+    method: 'POST',
+    keepalive: true,
+    credentials: 'same-origin',
+    headers: { 'content-type': 'application/json', 'connect-protocol-version': '1' },
+    body: JSON.stringify(toJson(input, create(input, init))),
+  }).catch(() => undefined);
+}
+
 async function post(method: string, body: JsonValue): Promise<Response> {
   try {
     return await fetch(`/leapmux.v1.${method}`, {

@@ -6,5 +6,6 @@ import { lazy } from '../ui/Lazy';
 
 export const PAGES: Partial<Record<Route, FunctionComponent>> = {
   settings: lazy(() => import('./Settings').then((found) => found.Settings)),
+  workers: lazy(() => import('../workers/WorkersPage').then((found) => found.WorkersPage)),
   admin: lazy(() => import('../administration/Administration').then((found) => found.Administration)),
 };

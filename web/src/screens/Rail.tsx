@@ -24,7 +24,7 @@ export function Rail() {
       </div>
       <div class="rail-list">
         {known === undefined && <p class="hint">Asking the Hub…</p>}
-        {known?.length === 0 && <p class="hint">No Worker is registered at this Hub yet. Register one with <code>leapmux remote worker register</code>.</p>}
+        {known?.length === 0 && <p class="hint">You have no Worker yet. <button class="link" onClick={() => go('workers', 'register')}>Register one</button></p>}
         {known?.map((worker) => <WorkerItem key={worker.workerId} worker={worker} />)}
       </div>
       <RailFoot />

@@ -1,6 +1,6 @@
 /** What does not depend on a Worker: how the page looks, help, settings, and whose page it is. */
 
-import { CircleHelp, Moon, Settings2, ShieldCheck, Sun, SunMoon } from 'lucide';
+import { CircleHelp, Moon, Server, Settings2, ShieldCheck, Sun, SunMoon } from 'lucide';
 import type { IconNode } from 'lucide';
 import { account, profile } from '../state/account';
 import { closeDrawer, show } from '../state/overlays';
@@ -21,6 +21,7 @@ export function RailFoot() {
       <button class="ghost small" aria-label="Keyboard shortcuts" title="Keyboard shortcuts" onClick={() => show({ kind: 'keys' })}>
         <Icon of={CircleHelp} />
       </button>
+      <PlaceButton to="workers" name="Workers" icon={Server} />
       <PlaceButton to="settings" name="Settings, keys and devices" icon={Settings2} />
       {profile.value?.admin && !solo && <PlaceButton to="admin" name="Administration of this Hub" icon={ShieldCheck} />}
       {who.state === 'signed-in' && <span class="who" title={who.username}>{who.solo ? 'solo' : who.username}</span>}

@@ -5,9 +5,11 @@ import { allTabs } from '../layout/tree';
 import { onSignedOut, recheck } from './account';
 import { channels, closeChannels, statuses } from './channels';
 import { followDevices } from './devices';
+import { followHub } from './events';
 import { doubtsSignIn } from './status';
 import { bellCount, clearBell, followTerminals, titleOf } from './terminals';
 import { currentTab, followLayout, pruneTabs, tabParts, tree, visibleTabs } from './layout';
+import { followOrganisations } from './organisations';
 import { followWorkers, workers } from './workers';
 
 let started = false;
@@ -26,6 +28,8 @@ export function startWorkspace(userId: string): void {
   followRefusals();
   onSignedOut(closeChannels);
   void followWorkers();
+  void followOrganisations();
+  followHub();
 }
 
 /**

@@ -1,55 +1,79 @@
-/** The Workers that the Hub lists, kept fresh by its events. */
+/** The Workers that the Hub lists, kept fresh by its events, and what their owners do with them. */
 
 import { signal } from '@preact/signals';
 import {
+  DeregisterWorkerRequestSchema,
+  DeregisterWorkerResponseSchema,
   ListWorkersRequestSchema,
   ListWorkersResponseSchema,
+  RenameWorkerRequestSchema,
+  RenameWorkerResponseSchema,
+  TransferWorkerRequestSchema,
+  TransferWorkerResponseSchema,
   type Worker,
 } from '../gen/leapmux/v1/workers_pb';
-import { listenToHub } from '../hub/events';
 import { rpc } from '../hub/rpc';
-import { ended, onSignedOut, recheck } from './account';
 import { displayText } from '../ui/text';
+import { onMissed, onNews } from './events';
 
 export const workers = signal<Worker[] | undefined>(undefined);
 
+export function workerOf(workerId: string): Worker | undefined {
+  return workers.value?.find((worker) => worker.workerId === workerId);
+}
+
 export function workerName(workerId: string): string {
-  const name = workers.value?.find((worker) => worker.workerId === workerId)?.name;
-  return displayText(name ?? '', 60) || workerId;
+  return displayText(workerOf(workerId)?.name ?? '', 60) || workerId;
 }
 
-/** Reads the list and follows the events. */
+/** A Hub of before there were owners names none: what it lists is the caller's. */
+export function isMine(worker: Worker): boolean {
+  return worker.owned || worker.ownerUserId === '';
+}
+
+/** Reads the list and follows the news. */
 export async function followWorkers(): Promise<void> {
-  await refresh();
-  const stop = listenToHub({
-    onResync: () => void refresh(),
-    onRefused: () => void recheck(),
-    onRevoked: ended,
-    onEvent: (event) => {
-      if (event.body.case === 'workerChanged' && event.body.value.worker) {
-        merge(event.body.value.worker);
-      }
-    },
+  onMissed(() => void readWorkers());
+  onNews((news) => {
+    if (news.case === 'workerChanged' && news.value.worker) merge(news.value.worker);
+    if (news.case === 'workerGone') drop(news.value.workerId);
   });
-  onSignedOut(stop);
+  await readWorkers();
 }
 
-async function refresh(): Promise<void> {
+export async function readWorkers(): Promise<void> {
   try {
-    const list = await rpc(
-      'WorkerService/ListWorkers',
-      ListWorkersRequestSchema,
-      {},
-      ListWorkersResponseSchema,
-    );
+    const list = await rpc('WorkerService/ListWorkers', ListWorkersRequestSchema, {}, ListWorkersResponseSchema);
     workers.value = list.workers;
   } catch {
     // A login that is over was heard by `rpc`; everything else comes with the next event.
   }
 }
 
+export async function renameWorker(workerId: string, name: string): Promise<void> {
+  await rpc('WorkerService/RenameWorker', RenameWorkerRequestSchema, { workerId, name }, RenameWorkerResponseSchema);
+  const worker = workerOf(workerId);
+  if (worker) merge({ ...worker, name });
+}
+
+/** Resolves to whether the Worker was there and said that it goes. */
+export async function deregisterWorker(workerId: string): Promise<boolean> {
+  const { confirmed } = await rpc('WorkerService/DeregisterWorker', DeregisterWorkerRequestSchema, { workerId }, DeregisterWorkerResponseSchema);
+  drop(workerId);
+  return confirmed;
+}
+
+export async function transferWorker(workerId: string, userId: string): Promise<void> {
+  await rpc('WorkerService/TransferWorker', TransferWorkerRequestSchema, { workerId, userId }, TransferWorkerResponseSchema);
+  await readWorkers();
+}
+
 function merge(worker: Worker): void {
   const known = workers.value ?? [];
   const at = known.findIndex((other) => other.workerId === worker.workerId);
   workers.value = at < 0 ? [...known, worker] : known.with(at, worker);
+}
+
+function drop(workerId: string): void {
+  workers.value = workers.value?.filter((worker) => worker.workerId !== workerId);
 }

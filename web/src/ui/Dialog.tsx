@@ -8,7 +8,7 @@ interface Props {
   /** Escape, the backdrop and the browser's back gesture. */
   onClose: () => void;
   tone?: 'plain' | 'danger';
-  kind?: 'usual' | 'palette' | 'wide';
+  kind?: 'usual' | 'palette' | 'middle' | 'wide';
   role?: 'dialog' | 'alertdialog';
   hideTitle?: boolean;
   describedBy?: string;

@@ -11,6 +11,7 @@ import '../../../src/styles/app.css';
 import '../../../src/styles/workspace.css';
 import '../../../src/styles/dialogs.css';
 import '../../../src/styles/settings.css';
+import '../../../src/styles/workers.css';
 import '../../../src/styles/accounts.css';
 import { fakeHub, fakeThread, type Scene } from './scenes';
 

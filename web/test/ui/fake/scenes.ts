@@ -7,10 +7,13 @@ import {
 } from '../../../src/gen/leapmux/v1/services_pb';
 
 import { accountAnswer, type Refused } from './hub';
+import { tenantsAnswer } from './tenants';
 
 export type Scene = 'ready' | 'empty' | 'trust' | 'weaker' | 'blocked' | 'untrusted' | 'device' | 'reconnecting' | 'signed-out' | 'ended' | 'lost' | 'offline' | 'securing'
   // Of a Hub with accounts; see hub.ts.
-  | 'hub' | 'hub-empty' | 'outside' | 'wrong' | 'locked' | 'first-start' | 'closed';
+  | 'hub' | 'hub-empty' | 'outside' | 'wrong' | 'locked' | 'first-start' | 'closed'
+  // With several people, organisations and Workers; see tenants.ts.
+  | 'tenants';
 
 export function sceneFrom(text: string | null): Scene {
   return (text as Scene | null) ?? 'ready';
@@ -23,6 +26,7 @@ const FULL = '8f1c0a5be2d94774a1c6b3f0d2e85917c4a60b7d13fe9c2280b7d5e4f6a31c09';
 export function fakeHub(scene: Scene): void {
   window.fetch = async (input, init) => {
     const path = String(input);
+    if (scene === 'tenants') return new Response(JSON.stringify(tenantsAnswer(path)));
     const asked = JSON.parse(String(init?.body ?? '{}')) as Record<string, unknown>;
     const known = accountAnswer(path.split('/').at(-1) ?? '', scene, asked);
     if (known) {
