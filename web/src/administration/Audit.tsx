@@ -44,10 +44,11 @@ export function Audit() {
 }
 
 function Row({ one, narrow }: { one: AuditEntry; narrow: (more: Partial<Filter>) => void }) {
+  const at = new Date(Number(one.atUnixMs)).toISOString();
   return (
     <tr>
       <td class="number muted">{one.seq.toString()}</td>
-      <td class="when">{moment(Number(one.atUnixMs))}</td>
+      <td><time dateTime={at} title={at}>{moment(Number(one.atUnixMs))}</time></td>
       <td>{displayText(one.actorKind, 20)} {one.actorId !== '' && <Id id={one.actorId} what="what this one did" onPick={(actorId) => narrow({ actorId })} />}</td>
       <td><code>{displayText(one.address, 50)}</code></td>
       <td><button class="link" title="Show only this action" onClick={() => narrow({ action: one.action })}>{displayText(one.action, 60)}</button></td>

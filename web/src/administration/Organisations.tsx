@@ -29,15 +29,16 @@ export function Organisations() {
 function Row({ one }: { one: OrganisationAccount }) {
   const slug = displayText(one.slug, 40);
   const name = displayText(one.name, 60);
-  const of = (most: number | bigint) => (Number(most) > 0 ? Number(most).toLocaleString() : 'default');
+  const limit = (most: number | bigint) => (Number(most) > 0 ? Number(most).toLocaleString() : <span class="muted">default</span>);
+  const of = (most: number) => most > 0 && <span class="muted"> of {most}</span>;
   return (
     <tr>
       <th scope="row">{name || slug} {name !== '' && name !== slug && <span class="aside">{slug}</span>}{one.personal && <span class="tag">personal</span>}</th>
-      <td class="number">{one.members} <span class="muted">of {of(one.maxMembers)}</span></td>
-      <td class="number">{one.workers} <span class="muted">of {of(one.maxWorkers)}</span></td>
+      <td class="number">{one.members}{of(one.maxMembers)}</td>
+      <td class="number">{one.workers}{of(one.maxWorkers)}</td>
       <td class="number">{one.workspaces}</td>
-      <td class="number">{of(one.maxChannels)}</td>
-      <td class="number">{of(one.maxBytesPerSecond)}</td>
+      <td class="number">{limit(one.maxChannels)}</td>
+      <td class="number">{limit(one.maxBytesPerSecond)}</td>
     </tr>
   );
 }

@@ -34,7 +34,7 @@ function DeviceRecord({ one }: { one: WaitingDevice }) {
           {other !== undefined && <span class="tag warn">another user: {other}</span>}
           {waiting && <span class="tag warn">waiting</span>}
         </h3>
-        <p class="hint">
+        <p class="hint sentence">
           {label ? `${label}. ` : ''}On {workerName(workerId)}. First seen {moment(Number(device.firstSeenUnixMs))}
           {device.lastSeenUnixMs > 0n ? `, last seen ${moment(Number(device.lastSeenUnixMs))}` : ''}.
         </p>

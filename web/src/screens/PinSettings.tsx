@@ -44,7 +44,7 @@ function Pin({ pin, changed }: { pin: PinRecord; changed: () => void }) {
       <div class="record-main">
         <h3>{name} <span class={`tag ${pin.verified ? 'good' : ''}`}>{pin.verified ? 'verified' : 'not verified'}</span></h3>
         <p><Words words={pin.words} /></p>
-        <p class="hint">{pin.mode}. First seen {moment(pin.firstSeen)}, last used {moment(pin.lastUsed)}.</p>
+        <p class="hint sentence">{pin.mode}. First seen {moment(pin.firstSeen)}, last used {moment(pin.lastUsed)}.</p>
         <details><summary>Show full fingerprint</summary><code class="full">{pin.full}</code></details>
       </div>
       <div class="record-actions">

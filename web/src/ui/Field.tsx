@@ -50,7 +50,7 @@ export function PasswordField({ label, value, onInput, hint, again, autofocus, f
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <div class="field-row">
+      <div class="field-row secret">
         <input id={id} type={(shown ? 'text' : 'password') as 'text'} value={value} autocomplete={fresh ? 'new-password' : 'current-password'}
           spellcheck={false} autocapitalize="none" autofocus={autofocus} data-first={autofocus} data-again={again}
           aria-describedby={below === undefined ? undefined : `${id}-hint`} onInput={(event) => onInput(event.currentTarget.value)} />

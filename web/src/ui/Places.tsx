@@ -23,16 +23,19 @@ interface Props {
 }
 
 export function Places({ title, route, places, at, wide }: Props) {
-  const back = useRef<HTMLButtonElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
   const inner = useRef<HTMLDivElement>(null);
   const shown = places.find((place) => place.section === at) ?? places[0];
-  useEffect(() => back.current?.focus(), []);
-  useEffect(() => inner.current?.parentElement?.scrollTo(0, 0), [shown]);
+  useEffect(() => heading.current?.focus(), []);
+  useEffect(() => {
+    inner.current?.parentElement?.scrollTo(0, 0);
+    inner.current?.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [shown]);
   return (
     <main class="settings" aria-label={title} data-region="settings">
       <div ref={inner} class={`settings-inner ${wide ? 'wide' : ''}`}>
-        <button ref={back} class="ghost" onClick={() => go('workspace')}><Icon of={ArrowLeft} /> Terminals</button>
-        <h1>{title}</h1>
+        <button class="ghost" onClick={() => go('workspace')}><Icon of={ArrowLeft} /> Terminals</button>
+        <h1 ref={heading} tabIndex={-1}>{title}</h1>
         {places.length > 1 && (
           <nav class="places" aria-label={`Parts of ${title}`}>
             {places.map((place) => (

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 
 export function Table({ name, heads, children }: { name: string; heads: string[]; children: ComponentChildren }) {
   return (
-    <div class="table-box" role="region" aria-label={name} tabIndex={0}>
+    <div class="table-box" role="group" aria-label={name} tabIndex={0}>
       <table>
         <thead><tr>{heads.map((head) => <th key={head} scope="col">{head === '' ? <span class="off-screen">Actions</span> : head}</th>)}</tr></thead>
         <tbody>{children}</tbody>
