@@ -24,6 +24,7 @@ mod joining;
 pub(crate) mod lockout;
 pub(crate) mod login;
 pub(crate) mod password;
+pub(crate) mod removal;
 mod sign_in;
 
 /// Who the caller is; nobody is an answer too.

@@ -22,13 +22,15 @@ use crate::{
     token::Pepper,
 };
 
+pub(crate) mod changes;
 mod database;
-mod organisations;
-mod registration_keys;
-mod sessions;
-mod users;
-mod workers;
+pub(crate) mod organisations;
+pub(crate) mod registration_keys;
+pub(crate) mod sessions;
+pub(crate) mod users;
+pub(crate) mod workers;
 
+pub use changes::{Changes, Insistence, NewUser};
 pub use database::{Version, place, version};
 pub use organisations::OrganisationAccount;
 pub use registration_keys::RegistrationKeyAccount;

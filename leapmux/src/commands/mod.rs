@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod admin;
 mod hub;
 mod remote;
 mod serve;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Solo(solo::Options),
     /// Run the Hub: accounts, Worker registration, and a relay of what it cannot read
     Hub(hub::Options),
+    /// Look after a Hub: accounts, logins, Workers, keys, backups, audit log
+    Admin(admin::Options),
     /// Run the Worker of this machine, or look after the devices it trusts
     Worker(worker::Options),
     /// Use a Worker from this shell, over the same encrypted channel as the page
@@ -40,6 +43,7 @@ impl Command {
         match self {
             Self::Solo(options) => solo::run(options),
             Self::Hub(options) => hub::run(options),
+            Self::Admin(options) => admin::run(options),
             Self::Worker(options) => worker::run(options),
             Self::Remote(options) => remote::run(options),
         }
@@ -49,7 +53,7 @@ impl Command {
     pub(crate) fn failure_code(&self) -> u8 {
         match self {
             Self::Remote(options) if options.carries_a_code() => 255,
-            Self::Solo(_) | Self::Hub(_) | Self::Worker(_) | Self::Remote(_) => 1,
+            Self::Solo(_) | Self::Hub(_) | Self::Admin(_) | Self::Worker(_) | Self::Remote(_) => 1,
         }
     }
 }

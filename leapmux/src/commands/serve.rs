@@ -71,13 +71,13 @@ impl Listening {
 #[derive(Args)]
 pub(super) struct Storing {
     /// sqlite: a file in the data folder; postgres: a server [default: sqlite]
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, global = true, value_name = "TYPE")]
     storage_type: Option<String>,
     /// postgres://USER@HOST/NAME?sslmode=verify-full; one with a password belongs in a file
-    #[arg(long, value_name = "DSN")]
+    #[arg(long, global = true, value_name = "DSN")]
     storage_postgres_dsn: Option<String>,
     /// File with the DSN in it, readable for no strangers
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     storage_postgres_dsn_file: Option<PathBuf>,
 }
 
