@@ -16,6 +16,7 @@ import './styles/dialogs.css';
 import './styles/settings.css';
 import './styles/accounts.css';
 import './styles/workers.css';
+import './styles/people.css';
 
 installStyleShim(document);
 followPrefs();

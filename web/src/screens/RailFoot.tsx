@@ -1,6 +1,6 @@
 /** What does not depend on a Worker: how the page looks, help, settings, and whose page it is. */
 
-import { CircleHelp, Moon, Server, Settings2, ShieldCheck, Sun, SunMoon } from 'lucide';
+import { CircleHelp, Moon, Server, Settings2, ShieldCheck, Sun, SunMoon, Users } from 'lucide';
 import type { IconNode } from 'lucide';
 import { account, profile } from '../state/account';
 import { closeDrawer, show } from '../state/overlays';
@@ -22,6 +22,7 @@ export function RailFoot() {
         <Icon of={CircleHelp} />
       </button>
       <PlaceButton to="workers" name="Workers" icon={Server} />
+      {!solo && <PlaceButton to="organisations" name="Organisations and members" icon={Users} />}
       <PlaceButton to="settings" name="Settings, keys and devices" icon={Settings2} />
       {profile.value?.admin && !solo && <PlaceButton to="admin" name="Administration of this Hub" icon={ShieldCheck} />}
       {who.state === 'signed-in' && <span class="who" title={who.username}>{who.solo ? 'solo' : who.username}</span>}

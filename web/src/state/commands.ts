@@ -117,6 +117,7 @@ const VIEW: Command[] = [
 const isSolo = () => account.value.state !== 'signed-in' || account.value.solo;
 
 const GO: Command[] = [
+  { id: 'go.organisations', title: 'Organisations and members', group: 'Go', enabled: () => route.value !== 'organisations' && !isSolo(), run: () => go('organisations') },
   { id: 'go.workers', title: 'Workers', group: 'Go', enabled: () => route.value !== 'workers', run: () => go('workers') },
   { id: 'go.settings', title: 'Settings, keys and devices', group: 'Go', enabled: inWorkspace, run: () => go('settings') },
   ...([['account', 'Account'], ['logins', 'Devices that are signed in'], ['tokens', 'API tokens']] as const).map(([part, title]): Command => ({

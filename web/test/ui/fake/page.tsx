@@ -12,6 +12,7 @@ import '../../../src/styles/workspace.css';
 import '../../../src/styles/dialogs.css';
 import '../../../src/styles/settings.css';
 import '../../../src/styles/workers.css';
+import '../../../src/styles/people.css';
 import '../../../src/styles/accounts.css';
 import { fakeHub, fakeThread, type Scene } from './scenes';
 
