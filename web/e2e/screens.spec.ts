@@ -1,18 +1,15 @@
 // Every screen of accounts and administration, without a Hub: in both themes and at two widths axe finds
 // nothing, and nothing is wider than the window. The pictures are in test-results/screens.
-import { createServer, type ViteDevServer } from 'vite';
+import { FakePage } from './fake';
 import { axe, expect, shot, test } from './rig';
 import type { Page } from '@playwright/test';
 
-let server: ViteDevServer;
-let origin = '';
+let fake: FakePage;
 
 test.beforeAll(async () => {
-  server = await createServer({ server: { port: 0, host: '127.0.0.1', strictPort: false }, logLevel: 'error' });
-  await server.listen();
-  origin = server.resolvedUrls?.local[0] ?? '';
+  fake = await FakePage.start();
 });
-test.afterAll(() => server.close());
+test.afterAll(() => fake.stop());
 
 interface Screen {
   name: string;
@@ -94,13 +91,9 @@ const SCREENS: Screen[] = [
 
 for (const { name, scene, at = '/', act } of SCREENS) {
   test(`${name} can be read by everybody`, async ({ page }) => {
-    const [path = '/', fragment = ''] = at.split('#');
-    const address = `${origin}test/ui/fake/index.html?scene=${scene}&at=${encodeURIComponent(path)}${fragment && `#${fragment}`}`;
     for (const [width, height, size] of [[1280, 800, 'wide'], [390, 844, 'phone']] as const) {
       await page.setViewportSize({ width, height });
-      await page.goto(address);
-      await expect(page.locator('.entry, .settings')).toBeVisible();
-      await expect(page.getByText(/^(Loading…|Asking the Hub…)$/)).toHaveCount(0);
+      await fake.open(page, scene, at);
       await act?.(page);
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });

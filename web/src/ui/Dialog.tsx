@@ -30,6 +30,12 @@ export function Dialog({ title, onClose, tone = 'plain', kind = 'usual', role, h
         event.preventDefault();
         onClose();
       }}
+      onClose={() => {
+        // A browser lets nobody hold a dialog open against a second Escape; whoever has to stay comes back.
+        if (!ref.current) return;
+        onClose();
+        setTimeout(() => ref.current?.open === false && ref.current.showModal());
+      }}
       onMouseDown={(event) => {
         if (event.target === ref.current) onClose();
       }}>
