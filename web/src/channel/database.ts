@@ -1,16 +1,17 @@
-// The thread's IndexedDB: pins, this browser's key, and the secrets of
-// registrations that no Worker has answered yet. Promises over requests, nothing more.
+// The thread's IndexedDB: pins, this browser's key, what it has signed,
+// and the secrets of registrations that no Worker has answered yet. Promises over requests, nothing more.
 
 const NAME = 'leapmux';
-const VERSION = 2;
+const VERSION = 3;
 
-export type Store = 'pins' | 'device' | 'registrations';
+export type Store = 'pins' | 'device' | 'registrations' | 'grants';
 
 /** Stores by the version that brought them; a profile of an older page keeps what it has. */
 const STORES: Record<Store, { since: number; keyPath?: string }> = {
   pins: { since: 1, keyPath: 'workerId' },
   device: { since: 1 },
   registrations: { since: 2, keyPath: 'id' },
+  grants: { since: 3, keyPath: 'name' },
 };
 
 /** `onGone`: what was opened is closed, by a newer page or because the person cleared the browser's data. */

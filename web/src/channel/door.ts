@@ -71,8 +71,11 @@ export interface KeyWork {
   'forget-registration': { asked: { registrationId: string }; answer: void };
   'own-device': { asked: { mode: 'classic' | 'post-quantum' }; answer: { algorithm: number; key: Uint8Array; words: string } };
   words: { asked: { key: Uint8Array }; answer: string };
-  /** Each answer is an encoded Signed. */
-  'sign-grants': { asked: { mode: 'classic' | 'post-quantum'; grants: GrantToSign[] }; answer: Uint8Array[] };
+  /**
+   * Each answer is an encoded Signed, in the order of the grants. `acted`: a person decided it just now;
+   * without it there is none where only a person may decide.
+   */
+  'sign-grants': { asked: { mode: 'classic' | 'post-quantum'; grants: GrantToSign[]; acted: boolean }; answer: (Uint8Array | undefined)[] };
   'sign-device': { asked: DeviceToSign; answer: Uint8Array };
 }
 

@@ -29,9 +29,12 @@ const WORKERS: { [K in keyof KeyWork]: Worker<K> } = {
     return { algorithm: deviceAlgorithm(mode), key, words: words(key) };
   },
   words: async ({ words }, { key }) => words(key as Bytes),
-  'sign-grants': async (surroundings, { mode, grants }) => {
-    const signed: Uint8Array[] = [];
-    for (const grant of grants) signed.push(await signGrant(surroundings, mode, grant));
+  'sign-grants': async (surroundings, { mode, grants, acted }) => {
+    const [store, signed] = [await surroundings.granted(), [] as (Uint8Array | undefined)[]];
+    for (const grant of grants) {
+      const admitted = await store.admit(grant, acted);
+      signed.push(admitted && await signGrant(surroundings, mode, admitted));
+    }
     return signed;
   },
   'sign-device': signDevice,

@@ -5,6 +5,7 @@ import type { Bytes, RandomSource } from '../crypto/wire';
 import type { FromThread, TrustAnswer, TrustQuestion } from './door';
 import type { Parameters } from './parameters';
 import type { Signed } from '../gen/leapmux/v1/channel_pb';
+import type { GrantedStore } from './granted';
 import type { PinStore } from './pins';
 import type { RegistrationStore } from './registrations';
 
@@ -30,6 +31,7 @@ export interface Surroundings {
   certificates(workerId: string): Promise<Signed[]>;
   pins(): Promise<PinStore>;
   registrations(): Promise<RegistrationStore>;
+  granted(): Promise<GrantedStore>;
   device(): Promise<DeviceKey>;
   words(publicKey: Bytes): string;
   /** Rejecting, throwing and silence all mean: reject. */

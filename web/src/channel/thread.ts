@@ -8,6 +8,7 @@ import type { FromThread, ToThread } from './door';
 import { fingerprint } from '../crypto/fingerprint';
 import type { DeviceKey } from '../crypto/device';
 import { type Bytes, type RandomSource, bytesToHex } from '../crypto/wire';
+import { GrantedStore } from './granted';
 import { once } from './once';
 import { fetchParameters } from './parameters';
 import { PinStore } from './pins';
@@ -64,11 +65,12 @@ function words(publicKey: Bytes): string {
 
 const database = once((forget) => openDatabase(indexedDB, forget));
 const pins = async () => new PinStore(await database());
+const granted = async () => new GrantedStore(await database());
 const registrations = async () => new RegistrationStore(await database());
 const device: () => Promise<DeviceKey> = once(async () => loadDevice(await database(), crypto.subtle, random));
 
 const client = new Client({
-  connect, parameters: fetchParameters, certificates: fetchCertificates, pins, registrations, device, words, trust: (question) => questions.ask(question), tell,
+  connect, parameters: fetchParameters, certificates: fetchCertificates, pins, registrations, granted, device, words, trust: (question) => questions.ask(question), tell,
   random, now: () => performance.now(), date: () => Date.now(), after,
 });
 

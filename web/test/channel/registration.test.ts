@@ -84,7 +84,7 @@ describe('certificates', () => {
 
   it.each(['classic', 'post-quantum'] as const)('are signed for one Worker, with every field (%s)', async (mode) => {
     const rig = new Rig();
-    const [bytes] = await worked(rig, 'sign-grants', { mode, grants: [grant] });
+    const [bytes] = await worked(rig, 'sign-grants', { mode, grants: [grant], acted: true });
     const signed = fromBinary(SignedSchema, bytes!) as unknown as SignedParts;
     verify(mode, 'leapmux grant v1', ascii(WORKER_ID), signed);
     expect(() => verify(mode, 'leapmux grant v1', ascii('another'), signed)).toThrow();
@@ -92,6 +92,24 @@ describe('certificates', () => {
       workerId: WORKER_ID, workspaceId: 'ws1', granteeUserId: 'guest', granteeDeviceAlgorithm: mode === 'classic' ? 1 : 2,
       granteeDeviceKey: grant.deviceKey, role: Role.VIEWER, serial: 4n, expiresAt: 1_790_000_000n,
     });
+  });
+
+  it('are signed without a person only where they give no more than was given before', async () => {
+    const rig = new Rig();
+    const sign = async (change: Partial<typeof grant>, acted = false) => (await worked(rig, 'sign-grants', { mode: 'classic', grants: [{ ...grant, ...change }], acted }))[0];
+    const serialOf = (bytes: Uint8Array | undefined) => fromBinary(GrantCertificateSchema, fromBinary(SignedSchema, bytes!).body).serial;
+    const role = (change: number) => ({ role: change as Role.VIEWER });
+    expect(await sign({})).toBeUndefined();
+    expect(serialOf(await sign({}, true))).toBe(4n);
+    // What the Hub says of serials is not believed where it is too low.
+    expect(serialOf(await sign({ serial: 1n }))).toBe(5n);
+    expect(await sign(role(Role.EDITOR))).toBeUndefined();
+    expect(await sign({ deviceKey: new Uint8Array(1984).fill(4) })).toBeUndefined();
+    expect(await sign({ userId: 'stranger' })).toBeUndefined();
+    expect(await sign({ workspaceId: 'another' })).toBeUndefined();
+    expect(serialOf(await sign(role(Role.EDITOR), true))).toBe(6n);
+    expect(serialOf(await sign(role(Role.UNSPECIFIED)))).toBe(7n);
+    expect(await sign(role(Role.VIEWER))).toBeUndefined();
   });
 
   it('introduce another device of the same person', async () => {
@@ -118,7 +136,7 @@ describe('certificates', () => {
 
   it('go along with the claim, as many as a Worker takes', async () => {
     const rig = new Rig();
-    const bytes = await worked(rig, 'sign-grants', { mode: 'post-quantum', grants: Array.from({ length: 12 }, (_, at) => ({ ...grant, workspaceId: `ws${at}` })) });
+    const bytes = await worked(rig, 'sign-grants', { mode: 'post-quantum', grants: Array.from({ length: 12 }, (_, at) => ({ ...grant, workspaceId: `ws${at}` })), acted: true }) as Uint8Array[];
     const kept = fitting(bytes);
     expect(kept.length).toBeGreaterThan(4);
     expect(kept.length).toBeLessThanOrEqual(8);

@@ -7,6 +7,7 @@ import { loadDevice } from '../../src/channel/device';
 import type { ChannelState, ChannelStatus, FromThread, ToThread, TrustAnswer, TrustQuestion } from '../../src/channel/door';
 import type { Parameters } from '../../src/channel/parameters';
 import { PinStore } from '../../src/channel/pins';
+import { GrantedStore } from '../../src/channel/granted';
 import { RegistrationStore } from '../../src/channel/registrations';
 import type { Signed } from '../../src/gen/leapmux/v1/channel_pb';
 import type { Surroundings } from '../../src/channel/surroundings';
@@ -48,6 +49,7 @@ export class Rig {
         return { publicKey: identity.public.bytes, mode, online: this.online, rotation: this.rotation, ...this.registration };
       },
       certificates: async () => this.certificates,
+      granted: async () => new GrantedStore(await this.#database),
       registrations: async () => new RegistrationStore(await this.#database),
       pins: async () => {
         if (this.storageFails) throw new Error('storage');
