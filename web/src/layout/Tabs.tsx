@@ -7,6 +7,7 @@ import { isReady } from '../state/channels';
 import { focusedTile, narrow, showTab, stepTab, tabParts } from '../state/layout';
 import { show } from '../state/overlays';
 import { bells, clearBell, isOver, openBeside, openTerminal, summaryOf, titleOf } from '../state/terminals';
+import { mayEdit } from '../state/workspaces';
 import { terminalFor } from '../terminal/registry';
 import { Icon } from '../ui/Icon';
 import { dragTab } from './drag';
@@ -32,15 +33,15 @@ export function Tabs({ leaf, alone }: { leaf: Leaf; alone: boolean }) {
         </div>
       )}
       <span class="tab-tools">
-        {leaf.active !== null && (
+        {mayEdit.value && leaf.active !== null && (
           <button class="ghost small" aria-label={`Close ${titleOf(leaf.active)}`} title="Close terminal" onClick={() => leaf.active !== null && requestClose(leaf.active)}>
             <Icon of={X} size={14} />
           </button>
         )}
-        <button class="ghost small" aria-label="New terminal in this tile" title="New terminal" disabled={worker === undefined} onClick={() => worker !== undefined && void openTerminal(worker, leaf.id)}>
+        {mayEdit.value && <button class="ghost small" aria-label="New terminal in this tile" title="New terminal" disabled={worker === undefined} onClick={() => worker !== undefined && void openTerminal(worker, leaf.id)}>
           <Icon of={Plus} size={15} />
-        </button>
-        {!narrow.value && (!alone || leaf.tabs.length > 0) && (
+        </button>}
+        {mayEdit.value && !narrow.value && (!alone || leaf.tabs.length > 0) && (
           <>
             <button class="ghost small" aria-label="Split right" title="Split right" disabled={worker === undefined} onClick={() => beside('right')}>
               <Icon of={Columns2} size={14} />
@@ -69,9 +70,9 @@ function Tab({ tab, active }: { tab: string; active: boolean }) {
   return (
     <button role="tab" id={tabElementId(tab)} class={`tab ${state} ${stale ? 'stale' : ''}`} aria-selected={active} aria-controls={panelId(tab)}
       tabIndex={active ? 0 : -1} title={title} data-tab={tab}
-      onClick={choose} onDblClick={() => show({ kind: 'rename', tab })}
-      onAuxClick={(event) => event.button === 1 && requestClose(tab)}
-      onKeyDown={(event) => event.key === 'Delete' && requestClose(tab)}
+      onClick={choose} onDblClick={() => mayEdit.peek() && show({ kind: 'rename', tab })}
+      onAuxClick={(event) => event.button === 1 && mayEdit.peek() && requestClose(tab)}
+      onKeyDown={(event) => event.key === 'Delete' && mayEdit.peek() && requestClose(tab)}
       onPointerDown={(event) => dragTab(event, tab)}>
       <span class="dot" aria-hidden="true" />
       <span class="tab-title">{title}</span>

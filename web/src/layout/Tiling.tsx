@@ -6,6 +6,7 @@
 import { signal } from '@preact/signals';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { focusedTile, narrow, shownTree, tree } from '../state/layout';
+import { mayEdit } from '../state/workspaces';
 import { TerminalPanel } from '../terminal/TerminalPanel';
 import { DividerLine } from './DividerLine';
 import { EmptyTile } from './EmptyTile';
@@ -60,7 +61,7 @@ export function Tiling() {
         const rect = (home && rectOf(home.id)) ?? box;
         return <TerminalPanel key={`panel ${tab}`} tab={tab} visible={home?.active === tab} rect={below(rect)} tile={home?.id ?? ''} />;
       })}
-      {!narrow.value && placed.dividers.map((divider) => <DividerLine key={`divider ${divider.id}`} divider={divider} />)}
+      {!narrow.value && mayEdit.value && placed.dividers.map((divider) => <DividerLine key={`divider ${divider.id}`} divider={divider} />)}
       {target && targetRect && <div class="drop-target" style={css(half(targetRect, target.zone))} />}
     </div>
   );

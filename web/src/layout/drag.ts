@@ -1,6 +1,7 @@
 /** Moving a tab by pointer: into another place of a tab list, into a tile, or onto a tile's edge. */
 
 import { moveTab, narrow, split, tree } from '../state/layout';
+import { mayEdit } from '../state/workspaces';
 import { terminalFor } from '../terminal/registry';
 import { dropZone } from './place';
 import { dropTarget } from './Tiling';
@@ -15,7 +16,7 @@ interface Landing {
 }
 
 export function dragTab(event: PointerEvent, tab: string): void {
-  if (event.button !== 0 || event.pointerType === 'touch') return;
+  if (!mayEdit.peek() || event.button !== 0 || event.pointerType === 'touch') return;
   const from = { x: event.clientX, y: event.clientY };
   let landing: Landing | undefined;
   let dragging = false;

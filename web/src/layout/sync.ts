@@ -54,13 +54,21 @@ export class LayoutSync {
     this.#schedule(0);
   }
 
+  /** The page may go: a push that waits goes now. */
+  flush(): void {
+    if (this.#over) return;
+    this.#keep();
+    if (this.#dirty) this.#schedule(0);
+  }
+
   /** A push that waits goes now, and nothing is heard any more. */
   close(): void {
     if (this.#over) return;
     this.#callOff?.();
     this.#callOffKeep?.();
     this.#keep();
-    if (this.#dirty && !this.#running) void this.port.exchange(Y.encodeStateVector(this.doc), this.#news()).catch(() => undefined);
+    const waits = this.#dirty && this.#mayEdit && !this.#running;
+    if (waits) void this.port.exchange(Y.encodeStateVector(this.doc), this.#news()).catch(() => undefined);
     this.#over = true;
     this.doc.destroy();
   }

@@ -10,13 +10,14 @@ import { reopen, reopening } from '../state/reopen';
 import { go, route } from '../state/route';
 import { reviewable, speak } from '../state/status';
 import { bells, openTerminal, opening, terminals, titleOf } from '../state/terminals';
-import { workerName, workers } from '../state/workers';
+import { workerName } from '../state/workers';
+import { mayEdit, workersHere } from '../state/workspaces';
 import { leafOf } from '../layout/tree';
 import { Icon } from '../ui/Icon';
 import { RailFoot } from './RailFoot';
 
 export function Rail() {
-  const known = workers.value;
+  const known = workersHere.value;
   return (
     <nav class="rail" aria-label="Workers" data-region="rail">
       <div class="rail-head">
@@ -47,12 +48,12 @@ function WorkerItem({ worker }: { worker: Worker }) {
       <div class="worker-head">
         <Icon of={worker.bundled ? Monitor : Server} />
         <h2 title={name}>{name}</h2>
-        {ready ? (
+        {ready && mayEdit.value ? (
           <button class="ghost small" aria-label={`New terminal on ${name}`} title="New terminal"
             disabled={opening.value.has(workerId)} onClick={() => void openTerminal(workerId).then(closeDrawer)}>
             <Icon of={Plus} />
           </button>
-        ) : again && (status || worker.online) ? (
+        ) : again && !ready && (status || worker.online) ? (
           <button class="ghost small" onClick={() => reopen(workerId)}>{again}<span class="off-screen"> {name}</span></button>
         ) : null}
       </div>

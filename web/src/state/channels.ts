@@ -11,6 +11,7 @@ import {
 } from '@bufbuild/protobuf';
 import { Growing } from '../hub/retry';
 import type { ChannelStatus, ChannelStream, ChannelThread } from '../channel/handle';
+import { here } from './workspaces';
 
 export const statuses = signal<ReadonlyMap<string, ChannelStatus>>(new Map());
 
@@ -63,7 +64,7 @@ export async function call<I extends DescMessage, O extends DescMessage>(
   output: O,
 ): Promise<MessageShape<O>> {
   const payload = toBinary(input, create(input, init));
-  return fromBinary(output, await channels().call(workerId, method, payload));
+  return fromBinary(output, await channels().call(workerId, method, payload, here.peek()));
 }
 
 /** Errors that another attempt would only repeat: a wrong request, one that is not allowed, a method that is not there. */
@@ -83,19 +84,30 @@ export function watch<I extends DescMessage, O extends DescMessage>(
   output: O,
   onMessage: (message: MessageShape<O>) => void,
   again = new Growing(),
+  inWorkspace = here.peek(),
 ): void {
-  const name = `${workerId} ${method}`;
+  const name = `${workerId} ${method} ${inWorkspace}`;
   if (watched.has(name)) return;
   const payload = toBinary(input, create(input));
   const stream = channels().stream(workerId, method, payload, {
     onData: (data) => onMessage(fromBinary(output, data)),
     onEnd: (error) => {
+      if (watched.get(name) !== stream) return;
       watched.delete(name);
       if (!error || FINAL_CODES.has(error.code) || !isReady(workerId)) return;
       setTimeout(() => {
-        if (isReady(workerId)) watch(workerId, method, input, output, onMessage, again);
+        if (isReady(workerId)) watch(workerId, method, input, output, onMessage, again, inWorkspace);
       }, again.next(performance.now(), Math.random()));
     },
   });
   watched.set(name, stream);
+}
+
+/** What was heard in one workspace is not what is wanted in another. */
+export function unwatch(method: string, inWorkspace: string): void {
+  for (const [name, stream] of [...watched]) {
+    if (!name.endsWith(` ${method} ${inWorkspace}`)) continue;
+    watched.delete(name);
+    stream.cancel();
+  }
 }

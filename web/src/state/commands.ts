@@ -4,14 +4,15 @@ import { leaves } from '../layout/tree';
 import { TerminalState } from '../gen/leapmux/v1/services_pb';
 import { terminalFor, type TerminalHandle } from '../terminal/registry';
 import { account, profile, signOut } from './account';
-import { statuses, isReady } from './channels';
+import { isReady } from './channels';
 import { parseKeys, type Keys } from './hotkeys';
 import * as layout from './layout';
 import { drawer, show } from './overlays';
 import { changeFontSize, prefs, setPref, type Theme } from './prefs';
 import { go, route } from './route';
 import { closeTerminal, openBeside, openTerminal, restartTerminal, summaryOf, titleOf } from './terminals';
-import { workerName, workers } from './workers';
+import { workerName } from './workers';
+import { mayEdit, workersHere } from './workspaces';
 
 export interface Command {
   id: string;
@@ -31,7 +32,7 @@ export function currentWorker(): string | undefined {
   const tab = layout.currentTab.value;
   const here = tab === null ? undefined : layout.tabParts(tab).workerId;
   if (here !== undefined && isReady(here)) return here;
-  return [...statuses.value.values()].find((status) => status.state === 'ready')?.workerId;
+  return workersHere.value?.find((worker) => isReady(worker.workerId))?.workerId;
 }
 
 export function requestClose(tab: layout.TabId): void {
@@ -42,7 +43,9 @@ export function requestClose(tab: layout.TabId): void {
 
 const inWorkspace = () => route.value === 'workspace';
 const hasTab = () => inWorkspace() && layout.currentTab.value !== null;
-const canOpen = () => inWorkspace() && currentWorker() !== undefined;
+/** One that may be changed: in another's workspace a viewer only looks. */
+const hasOwnTab = () => hasTab() && mayEdit.value;
+const canOpen = () => inWorkspace() && mayEdit.value && currentWorker() !== undefined;
 const severalTiles = () => inWorkspace() && leaves(layout.tree.value).length > 1;
 const inTerminal = () => document.activeElement?.closest('.terminal-host') !== null && document.activeElement !== null;
 
@@ -73,27 +76,27 @@ const TERMINAL: Command[] = [
   { id: 'terminal.paste', title: 'Paste', group: 'Terminal', enabled: hasTab, run: () => withTerminal((t) => t.paste()) },
   { id: 'terminal.select-all', title: 'Select everything in terminal', group: 'Terminal', enabled: hasTab, run: () => withTerminal((t) => t.selectAll()) },
   { id: 'terminal.clear', title: 'Clear terminal and scrollback on this page', group: 'Terminal', enabled: hasTab, run: () => withTerminal((t) => t.clear()) },
-  { id: 'terminal.rename', title: 'Rename terminal…', group: 'Terminal', enabled: hasTab, run: () => withTab((tab) => show({ kind: 'rename', tab })) },
-  { id: 'terminal.restart', title: 'Replace by a new terminal', group: 'Terminal', enabled: () => hasTab() && summaryOf(layout.currentTab.value ?? '')?.state !== TerminalState.RUNNING, run: () => withTab((tab) => void restartTerminal(tab)) },
-  { id: 'terminal.close', title: 'Close terminal', group: 'Terminal', keys: ['Mod+Shift+X'], enabled: hasTab, run: () => withTab(requestClose) },
+  { id: 'terminal.rename', title: 'Rename terminal…', group: 'Terminal', enabled: hasOwnTab, run: () => withTab((tab) => show({ kind: 'rename', tab })) },
+  { id: 'terminal.restart', title: 'Replace by a new terminal', group: 'Terminal', enabled: () => hasOwnTab() && summaryOf(layout.currentTab.value ?? '')?.state !== TerminalState.RUNNING, run: () => withTab((tab) => void restartTerminal(tab)) },
+  { id: 'terminal.close', title: 'Close terminal', group: 'Terminal', keys: ['Mod+Shift+X'], enabled: hasOwnTab, run: () => withTab(requestClose) },
 ];
 
 const TILES: Command[] = [
   { id: 'tab.next', title: 'Next tab', group: 'Tabs and tiles', keys: ['Mod+Shift+ArrowRight'], enabled: hasTab, run: () => layout.stepTab(1) },
   { id: 'tab.previous', title: 'Previous tab', group: 'Tabs and tiles', keys: ['Mod+Shift+ArrowLeft'], enabled: hasTab, run: () => layout.stepTab(-1) },
-  { id: 'tab.hide', title: 'Hide tab, keep its terminal running', group: 'Tabs and tiles', enabled: hasTab, run: () => withTab(layout.dropTab) },
-  { id: 'tab.shift-right', title: 'Move tab right in its list', group: 'Tabs and tiles', enabled: hasTab, run: () => layout.shiftCurrentTab(1) },
-  { id: 'tab.shift-left', title: 'Move tab left in its list', group: 'Tabs and tiles', enabled: hasTab, run: () => layout.shiftCurrentTab(-1) },
+  { id: 'tab.hide', title: 'Hide tab, keep its terminal running', group: 'Tabs and tiles', enabled: hasOwnTab, run: () => withTab(layout.dropTab) },
+  { id: 'tab.shift-right', title: 'Move tab right in its list', group: 'Tabs and tiles', enabled: hasOwnTab, run: () => layout.shiftCurrentTab(1) },
+  { id: 'tab.shift-left', title: 'Move tab left in its list', group: 'Tabs and tiles', enabled: hasOwnTab, run: () => layout.shiftCurrentTab(-1) },
   ...(['left', 'right', 'up', 'down'] as const).map((side): Command => ({
-    id: `tab.move-${side}`, title: `Move tab to the tile ${wording(side)}`, group: 'Tabs and tiles', keys: [`Ctrl+Alt+Shift+${arrow(side)}`], enabled: hasTab, run: () => layout.moveCurrentTab(side),
+    id: `tab.move-${side}`, title: `Move tab to the tile ${wording(side)}`, group: 'Tabs and tiles', keys: [`Ctrl+Alt+Shift+${arrow(side)}`], enabled: hasOwnTab, run: () => layout.moveCurrentTab(side),
   })),
   { id: 'tile.split-right', title: 'Split right', group: 'Tabs and tiles', keys: ['Mod+Shift+E'], enabled: canOpen, run: () => splitHere('right') },
   { id: 'tile.split-down', title: 'Split down', group: 'Tabs and tiles', keys: ['Mod+Shift+O'], enabled: canOpen, run: () => splitHere('down') },
   ...(['left', 'right', 'up', 'down'] as const).map((side): Command => ({
     id: `tile.focus-${side}`, title: `Go to the tile ${wording(side)}`, group: 'Tabs and tiles', keys: [`Alt+Shift+${arrow(side)}`], enabled: severalTiles, run: () => layout.focusTile(side),
   })),
-  { id: 'tile.grow', title: 'Make the tile larger', group: 'Tabs and tiles', keys: ['Ctrl+Alt+='], enabled: severalTiles, run: () => layout.resizeCurrentTile(0.05) },
-  { id: 'tile.shrink', title: 'Make the tile smaller', group: 'Tabs and tiles', keys: ['Ctrl+Alt+-'], enabled: severalTiles, run: () => layout.resizeCurrentTile(-0.05) },
+  { id: 'tile.grow', title: 'Make the tile larger', group: 'Tabs and tiles', keys: ['Ctrl+Alt+='], enabled: () => severalTiles() && mayEdit.value, run: () => layout.resizeCurrentTile(0.05) },
+  { id: 'tile.shrink', title: 'Make the tile smaller', group: 'Tabs and tiles', keys: ['Ctrl+Alt+-'], enabled: () => severalTiles() && mayEdit.value, run: () => layout.resizeCurrentTile(-0.05) },
 ];
 
 /** There the browser's own zoom has these keys. */
@@ -141,8 +144,8 @@ export function availableCommands(): Command[] {
     .map((tab): Command => ({
       id: `show.${tab}`, title: `Show ${titleOf(tab)}`, group: 'Go', run: () => (go('workspace'), layout.showTab(tab)),
     }));
-  const openers = (workers.value ?? [])
-    .filter((worker) => isReady(worker.workerId) && (workers.value?.length ?? 0) > 1)
+  const openers = (workersHere.value ?? [])
+    .filter((worker) => mayEdit.value && isReady(worker.workerId) && (workersHere.value?.length ?? 0) > 1)
     .map((worker): Command => ({
       id: `open.${worker.workerId}`, title: `New terminal on ${workerName(worker.workerId)}`, group: 'Terminal', run: () => void openTerminal(worker.workerId),
     }));

@@ -9,6 +9,7 @@ import {
   DeviceState,
   type Device,
 } from '../gen/leapmux/v1/services_pb';
+import { Growing } from '../hub/retry';
 import { displayText } from '../ui/text';
 import { account } from './account';
 import { call, onReady, watch } from './channels';
@@ -42,7 +43,7 @@ export function followDevices(): void {
   onReady((workerId) => {
     watch(workerId, 'devices.watch', DeviceListRequestSchema, DeviceListSchema, (list) => {
       keep(workerId, list.devices);
-    });
+    }, new Growing(), '');
   });
 }
 

@@ -1,8 +1,7 @@
-/** Which tabs stand where, and which tile has the attention. Kept in this browser, per user. */
+/** Which tabs stand where, and which tile has the attention. `documents.ts` keeps it and shares it. */
 
-import { computed, effect, signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { neighbour, place } from '../layout/place';
-import { parseTree } from '../layout/stored';
 import * as tiling from '../layout/tree';
 import type { Leaf, Side, Tree } from '../layout/tree';
 
@@ -41,20 +40,10 @@ export function tabParts(tab: TabId): { workerId: string; terminalId: string } {
   return { workerId: tab.slice(0, at), terminalId: tab.slice(at + 1) };
 }
 
-/** Reads this user's layout and writes it back at each change. */
-export function followLayout(userId: string): void {
+/** A narrow window shows one tile. */
+export function followWidth(): void {
   matchMedia('(max-width: 640px)').addEventListener('change', (event) => {
     narrow.value = event.matches;
-  });
-  const key = `leapmux.layout.${userId}`;
-  tree.value = parseTree(readStored(key)) ?? tree.value;
-  effect(() => {
-    const text = JSON.stringify(tree.value);
-    try {
-      localStorage.setItem(key, text);
-    } catch {
-      // Storage may be full or forbidden; the layout then lasts as long as the page.
-    }
   });
 }
 
@@ -161,12 +150,4 @@ function parentOf(node: Tree, leafId: string): { split: tiling.Split; leads: boo
 function freshId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(8));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-function readStored(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
 }

@@ -8,9 +8,11 @@ import { followDevices } from './devices';
 import { followHub } from './events';
 import { doubtsSignIn } from './status';
 import { bellCount, clearBell, followTerminals, titleOf } from './terminals';
-import { currentTab, followLayout, pruneTabs, tabParts, tree, visibleTabs } from './layout';
+import { followLayout } from './documents';
+import { currentTab, followWidth, pruneTabs, tabParts, tree, visibleTabs } from './layout';
 import { followOrganisations } from './organisations';
 import { followWorkers, workers } from './workers';
+import { followWorkspaces, ownsHere, workersHere } from './workspaces';
 
 let started = false;
 
@@ -20,6 +22,8 @@ export function startWorkspace(userId: string): void {
   // Early, so that both load while the Hub is asked for the Workers.
   channels();
   void import('../terminal/view').catch(() => undefined);
+  const workspaces = followWorkspaces(userId);
+  followWidth();
   followLayout(userId);
   followTerminals();
   followDevices();
@@ -27,6 +31,7 @@ export function startWorkspace(userId: string): void {
   followTitle();
   followRefusals();
   onSignedOut(closeChannels);
+  void workspaces;
   void followWorkers();
   void followOrganisations();
   followHub();
@@ -39,10 +44,11 @@ export function startWorkspace(userId: string): void {
 function openChannelsEarly(userId: string): void {
   const asked = new Set<string>();
   effect(() => {
-    const known = workers.value;
-    if (!known) return;
-    const ids = new Set(known.map((worker) => worker.workerId));
-    pruneTabs((tab) => ids.has(tabParts(tab).workerId));
+    const [all, known] = [workers.value, workersHere.value];
+    if (!all || !known) return;
+    const ids = new Set(all.map((worker) => worker.workerId));
+    // Somebody else may see more Workers than this person does.
+    if (ownsHere.value) pruneTabs((tab) => ids.has(tabParts(tab).workerId));
     const wanted = new Set(allTabs(tree.value).map((tab) => tabParts(tab).workerId));
     const first = known.find((worker) => worker.online) ?? known[0];
     if (wanted.size === 0 && first) wanted.add(first.workerId);

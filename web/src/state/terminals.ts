@@ -1,6 +1,6 @@
 /** The terminals of each Worker, as the Worker tells them inside the channel. */
 
-import { computed, signal } from '@preact/signals';
+import { computed, effect, signal, untracked } from '@preact/signals';
 import {
   TerminalCloseSchema,
   TerminalClosedSchema,
@@ -13,12 +13,15 @@ import {
   type TerminalSummary,
 } from '../gen/leapmux/v1/services_pb';
 import { displayText } from '../ui/text';
-import { call, isReady, onReady, watch } from './channels';
+import { call, isReady, onReady, statuses, unwatch, watch } from './channels';
+import { layoutKnown } from './documents';
 import {
   addTabTo, currentTile, dropTab, pruneTabs, split, swapTab, tabId, tabParts, tree, visibleTabs, type TabId,
 } from './layout';
 import { allTabs, leafById, type Side } from '../layout/tree';
 import { toast } from './toasts';
+import { isMine, workerOf } from './workers';
+import { here, isFirst, mayEdit } from './workspaces';
 
 export const terminals = signal<ReadonlyMap<string, TerminalSummary[]>>(new Map());
 /** Tabs whose bell rang while nobody looked. */
@@ -54,15 +57,27 @@ export function plainTitleOf(tab: TabId): string {
   return displayText(summaryOf(tab)?.title ?? gone.value.get(tab) ?? '', 80) || 'Terminal';
 }
 
-/** Follows the list of each Worker whose channel becomes ready. */
+/** Follows the list of each Worker whose channel becomes ready, in the workspace that is shown. */
 export function followTerminals(): void {
   const known = new Set<string>();
-  onReady((workerId) => {
-    let since: Since = known.has(workerId) ? 'reconnection' : 'page';
+  const follow = (workerId: string) => {
+    const name = `${workerId} ${here.peek()}`;
+    let since: Since = known.has(name) ? 'reconnection' : 'page';
     watch(workerId, 'terminal.watch', TerminalListRequestSchema, TerminalListSchema, (list) => {
       reconcile(workerId, list.terminals, since);
-      known.add(workerId);
+      known.add(name);
       since = 'list';
+    });
+  };
+  onReady(follow);
+  let shown = here.peek();
+  effect(() => {
+    if (here.value === shown) return;
+    unwatch('terminal.watch', shown);
+    shown = here.value;
+    untracked(() => {
+      terminals.value = new Map();
+      [...statuses.peek().keys()].filter(isReady).forEach(follow);
     });
   });
 }
@@ -71,23 +86,46 @@ export function followTerminals(): void {
 type Since = 'page' | 'reconnection' | 'list';
 
 /**
- * Drops the tabs of terminals that somebody closed, but not those that were lost while there was
- * no connection; at the first list, gives a person something to type in.
+ * Drops the tabs of terminals that somebody closed, but not those that were lost while there was no
+ * connection, nor one that the layout has told of before its list did; at the first list, gives a
+ * person something to type in.
  */
 function reconcile(workerId: string, list: TerminalSummary[], since: Since): void {
   const alive = new Set(list.map((one) => tabId(workerId, one.terminalId)));
+  const before = new Set((terminals.peek().get(workerId) ?? []).map((one) => tabId(workerId, one.terminalId)));
   const missing = allTabs(tree.value).filter((tab) => tabParts(tab).workerId === workerId && !alive.has(tab));
   if (since === 'reconnection') {
     gone.value = new Map([...gone.value, ...missing.map((tab) => [tab, plainTitleOf(tab)] as const)]);
   }
   terminals.value = new Map(terminals.peek()).set(workerId, list);
-  pruneTabs((tab) => !missing.includes(tab) || gone.value.has(tab));
-  if (since !== 'page' || allTabs(tree.value).length > 0) return;
-  const running = list.filter((one) => one.state === TerminalState.RUNNING);
-  if (running.length === 0) void openTerminal(workerId);
-  for (const one of running.slice(-MAX_OPENED_AT_START)) {
-    addTabTo(currentTile.value.id, tabId(workerId, one.terminalId));
-  }
+  const closed = since === 'list' ? missing.filter((tab) => before.has(tab)) : since === 'page' && mayEdit.peek() ? missing : [];
+  pruneTabs((tab) => !closed.includes(tab) || gone.value.has(tab));
+  if (since === 'page') begin(workerId, list);
+}
+
+/** Once it is known that nothing stands there: in others' workspaces and in further ones nothing opens by itself. */
+function begin(workerId: string, list: TerminalSummary[]): void {
+  const workspace = here.peek();
+  const stop = effect(() => {
+    if (!layoutKnown.value) return;
+    queueMicrotask(() => stop());
+    untracked(() => {
+      const worker = workerOf(workerId);
+      const own = worker !== undefined && isMine(worker) && isFirst.peek() && mayEdit.peek();
+      if (!own || here.peek() !== workspace || allTabs(tree.peek()).length > 0) return;
+      const running = list.filter((one) => one.state === TerminalState.RUNNING);
+      if (running.length === 0) void openTerminal(workerId);
+      for (const one of running.slice(-MAX_OPENED_AT_START)) {
+        addTabTo(currentTile.value.id, tabId(workerId, one.terminalId));
+      }
+    });
+  });
+}
+
+/** The Worker has said what it has, and this is not of it. */
+export function isGone(tab: TabId): boolean {
+  const list = terminals.value.get(tabParts(tab).workerId);
+  return gone.value.has(tab) || (list !== undefined && summaryOf(tab) === undefined);
 }
 
 /** Opens a terminal in a tile; says so when the Worker refuses. */
@@ -114,7 +152,7 @@ export async function restartTerminal(tab: TabId): Promise<void> {
 }
 
 async function start(workerId: string): Promise<TabId | undefined> {
-  if (!isReady(workerId) || opening.value.has(workerId)) return undefined;
+  if (!isReady(workerId) || opening.value.has(workerId) || !mayEdit.peek()) return undefined;
   opening.value = new Set([...opening.value, workerId]);
   try {
     const summary = await call(
@@ -133,7 +171,7 @@ async function start(workerId: string): Promise<TabId | undefined> {
 /** Whether the tab's terminal has no program any more. */
 export function isOver(tab: TabId): boolean {
   const state = summaryOf(tab)?.state;
-  return state === TerminalState.ENDED || state === TerminalState.LOST || gone.value.has(tab);
+  return state === TerminalState.ENDED || state === TerminalState.LOST || isGone(tab);
 }
 
 /** Ends the terminal and takes its tab away. */

@@ -2,7 +2,7 @@ import { TerminalState } from '../gen/leapmux/v1/services_pb';
 import { channels, statuses } from '../state/channels';
 import { tabParts, type TabId } from '../state/layout';
 import { reviewable, speak } from '../state/status';
-import { gone, restartTerminal, summaryOf } from '../state/terminals';
+import { isGone, restartTerminal, summaryOf } from '../state/terminals';
 import { useNow } from '../screens/StatusLine';
 import type { TerminalSession } from './session';
 
@@ -35,13 +35,16 @@ export function TerminalBars({ tab, session }: { tab: TabId; session: TerminalSe
       </div>
     );
   }
-  if (gone.value.has(tab)) {
+  if (isGone(tab)) {
     return (
       <div class={`bar ${place}`} data-bar="gone" role="status">
         The Worker no longer has this terminal. This is its last screen.
         <button class="link" onClick={() => void restartTerminal(tab)}>New terminal</button>
       </div>
     );
+  }
+  if (session.phase.value === 'refused') {
+    return <div class={`bar ${place} bad`} data-bar="refused" role="status">The Worker does not let you see this terminal any more. What it showed last is not followed.</div>;
   }
   const foreign = session.foreignSize.value;
   if (foreign) {

@@ -1,5 +1,6 @@
 /** One terminal on the page: its screen, and thin bars over it when there is something to say. */
 
+import { Eye } from 'lucide';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { panelId, tabElementId } from '../layout/ids';
 import type { Rect } from '../layout/place';
@@ -11,6 +12,8 @@ import { route } from '../state/route';
 import { isOver, restartTerminal } from '../state/terminals';
 import { questions } from '../state/trust';
 import { WorkerNotice } from '../screens/WorkerNotice';
+import { isViewOnly } from '../state/workspaces';
+import { Icon } from '../ui/Icon';
 import { FindBar } from './FindBar';
 import { PasteDialog } from './PasteDialog';
 import { register } from './registry';
@@ -60,6 +63,7 @@ export function TerminalPanel({ tab, tile, visible, rect }: Props) {
       }}>
       {session && <TerminalBars tab={tab} session={session} />}
       <div ref={host} class="terminal-host" />
+      {isViewOnly(tabParts(tab).workerId) && <span class="view-only"><Icon of={Eye} size={13} /> View only</span>}
       {!drawn && <Placeholder tab={tab} />}
       {session?.finding.value && <FindBar session={session} />}
       {session?.pasting.value !== undefined && <PasteDialog text={session.pasting.value} onAnswer={(accept) => session.answerPaste(accept)} />}

@@ -26,8 +26,8 @@ export interface Screen {
   snapshot(size: Size, data: Uint8Array): Promise<void>;
   output(data: Uint8Array): Promise<void>;
   summary(summary: TerminalSummary): void;
-  /** `held`: there is no stream and typed text is kept back. */
-  changed(state: 'attaching' | 'live' | 'held'): void;
+  /** `held`: there is no stream and typed text is kept back. `refused`: the Worker does not allow one. */
+  changed(state: 'attaching' | 'live' | 'held' | 'refused'): void;
   /** More was typed without a connection than is kept: from here on it is dropped. Once per loss. */
   dropped(): void;
 }
@@ -46,6 +46,7 @@ const MAX_KEPT_INPUT = 4096;
  * what is not allowed, and what the Worker does not know how to do.
  */
 const FINAL_CODES = new Set([3, 5, 7, 9, 12]);
+const DENIED = 7;
 /** A stream message is at most 256 KiB; pasted text goes in pieces well below. */
 const INPUT_PIECE = 32 * 1024;
 /** A snapshot shorter than the least room for a message has come in one piece. */
@@ -171,7 +172,7 @@ export class Attachment {
   private ended(stream: ChannelStream | undefined, code: number | undefined): void {
     if (stream !== this.stream || this.over) return;
     this.stream = undefined;
-    this.screen.changed('held');
+    this.screen.changed(code === DENIED ? 'refused' : 'held');
     // Without an error the terminal itself is gone.
     if (code === undefined || FINAL_CODES.has(code)) return;
     if (this.port.usable()) this.port.later(() => this.connect(this.size));

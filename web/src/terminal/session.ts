@@ -8,12 +8,14 @@ import { narrow, tabParts, type TabId } from '../state/layout';
 import { dark, prefs } from '../state/prefs';
 import { clearBell, remember, ringBell, titleOf } from '../state/terminals';
 import { toast } from '../state/toasts';
+import { here } from '../state/workspaces';
 import { plural } from '../ui/text';
 import { Attachment, type Screen, type Size } from './attachment';
 import { lineCount, pasteable, readClipboard, writeClipboard } from './clipboard';
 import { held, pressed, type Modifier, type NamedKey } from './keys';
 import { followHidden, followShown, targetOf } from './links';
 import type { TerminalHandle } from './registry';
+import { ViewOnly } from './view-only';
 import type { TerminalView, ViewEvents } from './view';
 
 const RESIZE_SETTLES_MS = 80;
@@ -24,7 +26,7 @@ const MAX_PROGRAM_COPY = 100_000;
 /** Well within a stream's credit, so that a paste never ends it. */
 const MAX_PASTE = 256 * 1024;
 
-export type Phase = 'loading' | 'attaching' | 'live' | 'held';
+export type Phase = 'loading' | 'attaching' | 'live' | 'held' | 'refused';
 
 export class TerminalSession implements TerminalHandle, Screen {
   readonly phase = signal<Phase>('loading');
@@ -46,12 +48,14 @@ export class TerminalSession implements TerminalHandle, Screen {
   private resizeTimer: ReturnType<typeof setTimeout> | undefined;
   private selectTimer: ReturnType<typeof setTimeout> | undefined;
   private over = false;
+  private readonly viewOnly: ViewOnly;
 
   constructor(private readonly tab: TabId, private readonly host: HTMLElement,
     private readonly onEnter: () => boolean) {
+    this.viewOnly = new ViewOnly(tab);
     const { workerId, terminalId } = tabParts(tab);
     this.attachment = new Attachment(terminalId, {
-      stream: (method, payload, callbacks) => channels().stream(workerId, method, payload, callbacks),
+      stream: (method, payload, callbacks) => channels().stream(workerId, method, payload, callbacks, here.peek()),
       later: (run) => void setTimeout(run, this.again.next(performance.now(), Math.random())),
       usable: () => isReady(workerId),
     }, this);
@@ -103,7 +107,7 @@ export class TerminalSession implements TerminalHandle, Screen {
     this.follow({ columns: summary.columns, rows: summary.rows });
   }
 
-  changed(phase: 'attaching' | 'live' | 'held'): void {
+  changed(phase: Exclude<Phase, 'loading'>): void {
     if (this.phase.peek() !== phase) this.phase.value = phase;
   }
 
@@ -202,7 +206,7 @@ export class TerminalSession implements TerminalHandle, Screen {
   /** Makes the terminal as large as its tile, for every client of it. */
   takeSize(): void {
     const size = this.view?.fitting();
-    if (!size || !this.view) return;
+    if (!size || !this.view || this.viewOnly.holds) return;
     const now = this.view.size;
     this.foreignSize.value = undefined;
     if (size.columns === now.columns && size.rows === now.rows) return;
@@ -212,7 +216,7 @@ export class TerminalSession implements TerminalHandle, Screen {
   }
 
   private attach(): void {
-    const size = this.view?.fitting() ?? { columns: 0, rows: 0 };
+    const size = (!this.viewOnly.holds && this.view?.fitting()) || { columns: 0, rows: 0 };
     if (size.columns > 0) {
       this.view?.resize(size);
       this.wanted = { ...size, at: performance.now() };
@@ -227,7 +231,7 @@ export class TerminalSession implements TerminalHandle, Screen {
     if (size.columns < 2 || size.rows < 1 || (fresh && !same)) return;
     this.view?.resize(size);
     const ours = this.view?.fitting();
-    const foreign = ours && (ours.columns !== size.columns || ours.rows !== size.rows);
+    const foreign = !this.viewOnly.holds && ours && (ours.columns !== size.columns || ours.rows !== size.rows);
     this.foreignSize.value = foreign ? size : undefined;
   }
 
@@ -266,6 +270,7 @@ export class TerminalSession implements TerminalHandle, Screen {
   }
 
   private input(data: Uint8Array): void {
+    if (this.viewOnly.holds) return this.viewOnly.refuse();
     if (data.length === 1 && data[0] === 13 && this.onEnter()) return;
     this.typed = true;
     if (this.foreignSize.peek()) this.takeSize();

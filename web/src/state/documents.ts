@@ -1,0 +1,113 @@
+/** The layout of the workspace that is shown: the same on every screen that shows it. */
+
+import { effect, signal, untracked } from '@preact/signals';
+import { SyncLayoutRequestSchema, SyncLayoutResponseSchema } from '../gen/leapmux/v1/workspaces_pb';
+import { RpcFailure, rpc } from '../hub/rpc';
+import { readTree, showingAsBefore, writeTree } from '../layout/document';
+import { parseTree } from '../layout/stored';
+import { LayoutSync, type SyncPort } from '../layout/sync';
+import { allTabs, emptyTree } from '../layout/tree';
+import { onSignedOut } from './account';
+import { onMissed, onNews } from './events';
+import { recall, recallBytes, remember, rememberBytes } from './kept';
+import { tree } from './layout';
+import { here, mayEdit } from './workspaces';
+
+/** The Hub has said what it knows of this layout, or there is no Hub that would. */
+export const layoutKnown = signal(false);
+
+let sync: LayoutSync | undefined;
+/** What comes from elsewhere is not written down as if it had been done here. */
+let hearing = false;
+
+export function followLayout(userId: string): void {
+  let shown: string | undefined;
+  effect(() => {
+    const workspaceId = here.value;
+    untracked(() => {
+      open(userId, workspaceId, shown === '');
+      shown = workspaceId;
+    });
+  });
+  effect(() => {
+    const now = tree.value;
+    untracked(() => {
+      remember(treeKey(userId, here.value), JSON.stringify(now));
+      if (!hearing) write();
+    });
+  });
+  onMissed(() => sync?.pull());
+  onNews((news) => {
+    if (news.case === 'layoutChanged' && news.value.workspaceId === here.peek()) sync?.pull();
+  });
+  addEventListener('pagehide', () => sync?.flush());
+  onSignedOut(() => sync?.close());
+}
+
+/** `moves`: what is shown came from a page that knew no workspaces, and moves into the first. */
+function open(userId: string, workspaceId: string, moves: boolean): void {
+  sync?.close();
+  sync = undefined;
+  layoutKnown.value = workspaceId === '';
+  const stored = parseTree(recall(treeKey(userId, workspaceId)) ?? null);
+  if (workspaceId === '') return hear(() => { tree.value = stored ?? tree.peek(); });
+  const documentKey = `leapmux.document.${userId}.${workspaceId}`;
+  const kept = recallBytes(documentKey);
+  const made = new LayoutSync(port(workspaceId, documentKey), kept);
+  sync = made;
+  const read = readTree(made.doc);
+  const before = stored ?? (moves ? tree.peek() : emptyTree('root'));
+  hear(() => { tree.value = kept && allTabs(read).length > 0 ? showingAsBefore(read, before) : before; });
+  if (kept) layoutKnown.value = true;
+  made.pull();
+}
+
+function port(workspaceId: string, documentKey: string): SyncPort {
+  return {
+    exchange: async (stateVector, update) =>
+      (await rpc('WorkspaceService/SyncLayout', SyncLayoutRequestSchema, { workspaceId, stateVector, update }, SyncLayoutResponseSchema)).update,
+    meaning: (error) => {
+      const code = error instanceof RpcFailure ? error.code : '';
+      if (code === 'permission_denied') return 'asking';
+      return ['not_found', 'unimplemented', 'unauthenticated', 'invalid_argument'].includes(code) ? 'never' : 'again';
+    },
+    after: (milliseconds, run) => {
+      const timer = setTimeout(run, milliseconds);
+      return () => clearTimeout(timer);
+    },
+    now: () => performance.now(),
+    random: () => Math.random(),
+    changed: () => take(),
+    keep: (state) => rememberBytes(documentKey, state),
+    settled: () => settled(),
+  };
+}
+
+/** The first answer: what stands there wins; where nothing does, what is here begins it. */
+function settled(): void {
+  if (layoutKnown.peek()) return;
+  layoutKnown.value = true;
+  if (sync && allTabs(readTree(sync.doc)).length === 0) write();
+}
+
+function take(): void {
+  const doc = sync?.doc;
+  if (doc) hear(() => { tree.value = showingAsBefore(readTree(doc), tree.peek()); });
+}
+
+function write(): void {
+  if (sync && layoutKnown.peek() && mayEdit.peek()) writeTree(sync.doc, tree.peek(), 'here');
+}
+
+function hear(change: () => void): void {
+  hearing = true;
+  try {
+    change();
+  } finally {
+    hearing = false;
+  }
+}
+
+function treeKey(userId: string, workspaceId: string): string {
+  return workspaceId === '' ? `leapmux.layout.${userId}` : `leapmux.layout.${userId}.${workspaceId}`;
+}
