@@ -477,6 +477,9 @@ fn texts() {
             "application/json; charset=utf-8",
         ]),
     );
+    let key = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+    let ring = format!("1:{key}\n12:{key}\npepper:{key}\n");
+    save("key_file", lines(&[&ring, ring.trim_end(), "1:AAAA"]));
     save("escape", lines(&["\u{10}ls\r~~x\r~.", "\0~/bin\n~.y"]));
     save(
         "edge",

@@ -113,6 +113,26 @@ pub fn credentials(data: &[u8]) {
     }
 }
 
+/// A key file: what is read has one form, which is read the same; no key comes from nowhere.
+pub fn key_file(data: &[u8]) {
+    let Some(form) = std::str::from_utf8(data).ok().and_then(fuzzing::key_file) else {
+        return;
+    };
+    assert_eq!(fuzzing::key_file(&form).as_ref(), Some(&form));
+    let key = |line: &str| {
+        line.split_once(':')
+            .expect("each line has one")
+            .1
+            .to_owned()
+    };
+    let mut kept: Vec<String> = form.lines().map(key).collect();
+    let text = String::from_utf8_lossy(data);
+    let mut given: Vec<String> = text.lines().map(key).collect();
+    kept.sort();
+    given.sort();
+    assert_eq!(kept, given);
+}
+
 /// Fragments of a WebSocket message: in order they are their concatenation, within the bound.
 pub fn fragments(data: &[u8]) {
     let parsed = <(u8, Vec<(u8, &[u8])>)>::arbitrary_take_rest(Unstructured::new(data));

@@ -67,6 +67,7 @@ targets! {
     hub::provenance,
     hub::admin_host,
     hub::credentials,
+    hub::key_file,
     hub::fragments,
     hub::edge,
     program::configuration,

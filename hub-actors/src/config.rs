@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::store::postgres::dsn;
+use crate::{keyring::file, store::postgres::dsn};
 
 /// Everything a Hub is started with. The binary lays file, environment and flags over it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -20,6 +20,9 @@ pub struct HubConfig {
     pub public_url: String,
     /// Folder of the database and the key files. Default `leapmux-hub` in the working folder.
     pub data_dir: PathBuf,
+    /// The keys of what is sealed in the database, and of its hashes. Default none:
+    /// `encryption.key` in the data folder.
+    pub encryption_key_file: Option<PathBuf>,
     /// Who may use it. Default `solo`.
     pub mode: Mode,
     /// Whether anybody may make an account, until an admin says otherwise. Default false.
@@ -43,6 +46,7 @@ impl Default for HubConfig {
             admin_listen: "127.0.0.1:4328".to_owned(),
             public_url: String::new(),
             data_dir: PathBuf::from("leapmux-hub"),
+            encryption_key_file: None,
             mode: Mode::Solo,
             sign_up: false,
             storage: StorageConfig::default(),
@@ -51,6 +55,15 @@ impl Default for HubConfig {
             timeouts: Timeouts::default(),
             drain: DrainConfig::default(),
         }
+    }
+}
+
+impl HubConfig {
+    /// Where the key file is.
+    #[must_use]
+    pub fn key_file(&self) -> PathBuf {
+        let named = self.encryption_key_file.clone();
+        named.unwrap_or_else(|| self.data_dir.join(file::NAME))
     }
 }
 

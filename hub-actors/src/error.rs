@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::result::DatabaseErrorKind;
 
-use crate::store::postgres::failure;
+use crate::{keyring::Unopened, store::postgres::failure};
 
 /// What a caller is told: a closed list, each with its RPC code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -281,6 +281,9 @@ pub enum Fault {
     /// The operating system gave no random bytes.
     #[error("no random bytes")]
     Random,
+    /// What is sealed at rest does not open.
+    #[error("a sealed column cannot be opened: {0}")]
+    Sealed(Unopened),
 }
 
 /// Room comes back when somebody makes some, and a lock when somebody lets go of it.
@@ -292,7 +295,7 @@ impl Fault {
         match self {
             Self::Database(error) => is_passing(error),
             Self::Pool(_) | Self::Crowded => true,
-            Self::Task | Self::Actor | Self::Row(_) | Self::Random => false,
+            Self::Task | Self::Actor | Self::Row(_) | Self::Random | Self::Sealed(_) => false,
         }
     }
 }

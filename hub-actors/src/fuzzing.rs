@@ -17,6 +17,7 @@ use crate::{
     assembly::{Assembly, Fragment},
     caller::Presented,
     edge::{Edge, Protocol},
+    keyring::ring::Ring,
     origin::{self, Access, Names, Provenance},
     rpc::Codec,
 };
@@ -69,6 +70,13 @@ pub fn is_public_url(text: &str) -> bool {
 #[must_use]
 pub fn is_admin_host(host: &str) -> bool {
     origin::is_admin_host(host)
+}
+
+/// What a key file is read as, in its one form.
+#[must_use]
+pub fn key_file(text: &str) -> Option<String> {
+    let ring = Ring::parse(text).ok()?;
+    Some(ring.to_text().as_str().to_owned())
 }
 
 /// The token in an `Authorization` header.

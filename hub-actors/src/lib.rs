@@ -50,6 +50,7 @@ mod grpc;
 mod http;
 mod http2;
 mod hub;
+mod keyring;
 mod limiter;
 mod link;
 mod link_stream;
@@ -90,9 +91,13 @@ pub use config::{
 pub use error::{Fault, Field, Quota, Refusal, Unmet};
 pub use folder::FolderError;
 pub use hub::{BundledWorker, Hub};
+pub use keyring::{
+    KeyringError, RingError, Unopened,
+    orders::{KeyOrderError, KeyVersion, PEPPER_WARNING, Reencrypted, Unpeppered},
+};
 pub use listen::{Bound, ListenError};
 pub use messages::Census;
 pub use private_file::PrivateFileError;
 pub use start::StartError;
 pub use store::{open::DatabaseError, postgres::ConnectError};
-pub use token::{PepperError, SecretText};
+pub use token::SecretText;

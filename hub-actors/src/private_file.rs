@@ -36,7 +36,9 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PrivateFi
         Err(error) => return Err(error.into()),
     };
     check(&file)?;
-    let mut content = Vec::new();
+    // Room for all of it: a buffer that grows leaves copies of a key behind.
+    let room = file.metadata()?.len().min(limit).saturating_add(1);
+    let mut content = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
     file.take(limit + 1).read_to_end(&mut content)?;
     match u64::try_from(content.len()) {
         Ok(length) if length <= limit => Ok(Some(content)),
@@ -71,6 +73,28 @@ const fn judge(mode: u32, owner: u32, me: u32) -> Result<(), PrivateFileError> {
 ///
 /// What the operating system says.
 pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_by(path, content, &mut |_| Ok(()))
+}
+
+/// What writing has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step {
+    /// An empty file stands beside.
+    Made,
+    /// It is filled.
+    Filled,
+    /// It is on the disk.
+    Synced,
+    /// It has the name.
+    Renamed,
+}
+
+/// The same, and after each step `go_on` may end it there, as a crash would.
+fn write_by(
+    path: &Path,
+    content: &[u8],
+    go_on: &mut dyn FnMut(Step) -> io::Result<()>,
+) -> io::Result<()> {
     let beside = path.with_extension("new");
     match fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -81,11 +105,32 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(&beside)?;
+    go_on(Step::Made)?;
     file.write_all(content)?;
+    go_on(Step::Filled)?;
     file.sync_all()?;
+    go_on(Step::Synced)?;
     fs::rename(&beside, path)?;
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    File::open(folder)?.sync_all()
+    go_on(Step::Renamed)?;
+    sync_folder(path)
+}
+
+/// Removes a file for good.
+///
+/// # Errors
+///
+/// What the operating system says; nothing there is no error.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_folder(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn sync_folder(of: &Path) -> io::Result<()> {
+    let folder = of.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]
@@ -103,6 +148,38 @@ mod tests {
         write(&path, b"newer").unwrap();
         assert_eq!(read(&path, 8).unwrap().as_deref(), Some(&b"newer"[..]));
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_crash_at_any_step_leaves_the_old_content_or_the_new() {
+        for crash in [Step::Made, Step::Filled, Step::Synced, Step::Renamed] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("encryption.key");
+            write(&path, b"old").unwrap();
+            let mut die = |step| match step == crash {
+                true => Err(io::Error::other("crash")),
+                false => Ok(()),
+            };
+            assert!(write_by(&path, b"newer", &mut die).is_err());
+            let expected: &[u8] = match crash {
+                Step::Renamed => b"newer",
+                Step::Made | Step::Filled | Step::Synced => b"old",
+            };
+            assert_eq!(read(&path, 8).unwrap().as_deref(), Some(expected));
+            // What lies about does not hinder the next try.
+            write(&path, b"newest").unwrap();
+            assert_eq!(read(&path, 8).unwrap().as_deref(), Some(&b"newest"[..]));
+        }
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_and_may_be_gone_already() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pepper.key");
+        write(&path, b"secret").unwrap();
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert!(read(&path, 8).unwrap().is_none());
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::{
     config::{HubConfig, Mode},
     error::{Fault, Refusal},
     folder::{Folder, FolderError},
+    keyring::{Keyring, KeyringError, file},
     limiter::{Limiter, Rate},
     listen::{self, Bound, ListenError, Listener},
     origin::{self, Names},
@@ -33,10 +34,10 @@ use crate::{
     store::{
         Connection, Store,
         credentials::{self, Kind, NewCredential},
-        open::{DatabaseError, Origin, Storage},
+        open::{DatabaseError, Storage},
         users::{self, FirstIds, User},
     },
-    token::{Pepper, PepperError, Purpose, SecretText},
+    token::{Pepper, Purpose, SecretText},
 };
 
 /// Why a Hub does not start: one line that says what to do.
@@ -61,13 +62,13 @@ pub enum StartError {
         /// Why.
         source: DatabaseError,
     },
-    /// The key of the stored hashes cannot be used.
+    /// The keys of what is stored cannot be used.
     #[error("key file {}: {source}", path.display())]
-    Pepper {
+    KeyFile {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: PepperError,
+        source: KeyringError,
     },
     /// The access token cannot be read or written.
     #[error("access token {}: {source}", path.display())]
@@ -140,14 +141,9 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
         source,
     })?;
     let storage = storage(&config, folder.path())?;
-    let (storage, origin) = blocking(storage, |storage| {
-        let origin = storage.origin()?;
-        Ok((storage, origin))
-    })
-    .await?;
-    // Before the database is begun: one without its pepper is taken for one that has lost it.
-    let pepper = load_pepper(folder.path(), origin)?;
     let store = blocking(storage, Storage::open).await?;
+    let keyring = load_keyring(&config, &store).await?;
+    let pepper = Pepper::new(Arc::clone(&keyring));
     let admin_user = ensure_admin(&store).await?;
     let solo_credential = ensure_solo(&store, &admin_user).await?;
     if config.mode == Mode::Hub {
@@ -166,7 +162,7 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
     let state = Arc::new(state(
         config,
         store,
-        pepper,
+        keyring,
         registry,
         kit,
         passwords,
@@ -192,20 +188,25 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// The pepper of a database; made where that is new.
-pub(crate) fn load_pepper(folder: &Path, origin: Origin) -> Result<Pepper, StartError> {
-    Pepper::load(folder, origin == Origin::New).map_err(|source| StartError::Pepper {
-        path: folder.join(Pepper::FILE),
-        source,
-    })
-}
-
 /// The database that a configuration names.
 pub(crate) fn storage(config: &HubConfig, folder: &Path) -> Result<Storage, StartError> {
     Storage::new(config, folder).map_err(|source| StartError::Database {
         place: config.storage.kind.label().to_owned(),
         source,
     })
+}
+
+/// The keys of a database; made where nothing depends on any.
+pub(crate) async fn load_keyring(
+    config: &HubConfig,
+    store: &Store,
+) -> Result<Arc<Keyring>, StartError> {
+    let path = config.key_file();
+    let old_pepper = config.data_dir.join(file::OLD_PEPPER);
+    match Keyring::for_database(store, &path, &old_pepper).await {
+        Ok(keyring) => Ok(Arc::new(keyring)),
+        Err(source) => Err(StartError::KeyFile { path, source }),
+    }
 }
 
 /// Asks the database on a thread of its own: it may take its time.
@@ -266,7 +267,7 @@ fn registry_parts(config: &HubConfig, store: &Store) -> (RegistryParts, Kit, wat
 fn state(
     config: HubConfig,
     store: Store,
-    pepper: Pepper,
+    keyring: Arc<Keyring>,
     registry: Addr<Registry>,
     kit: Kit,
     passwords: Passwords,
@@ -289,7 +290,8 @@ fn state(
         config,
         names,
         store,
-        pepper,
+        pepper: Pepper::new(Arc::clone(&keyring)),
+        keyring,
         registry,
         presence: kit.presence,
         limits: kit.limits,

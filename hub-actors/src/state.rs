@@ -18,6 +18,7 @@ use crate::{
     accounts::{failures::Failures, lockout::Lockout, password::Passwords},
     config::HubConfig,
     error::{Fault, Refusal},
+    keyring::Keyring,
     limiter::Limiter,
     messages::{Announce, Revoke},
     notes::{self, Author, Notes},
@@ -34,6 +35,8 @@ pub(crate) struct State {
     pub(crate) names: Names,
     pub(crate) store: Store,
     pub(crate) pepper: Pepper,
+    /// Seals what is stored and has to be read again.
+    pub(crate) keyring: Arc<Keyring>,
     pub(crate) registry: Addr<Registry>,
     pub(crate) presence: Presence,
     pub(crate) limits: Arc<Limits>,

@@ -1,9 +1,9 @@
 //! Secrets that callers present, and the keyed hashes that are all we keep of them.
 //!
-//! A hash is BLAKE2b-256 (RFC 7693) keyed with the pepper, a file beside the database: whoever
+//! A hash is BLAKE2b-256 (RFC 7693) keyed with the pepper of the key ring: whoever
 //! steals the database alone can neither use nor test a secret.
 
-use std::path::Path;
+use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use blake2::{
@@ -13,10 +13,7 @@ use blake2::{
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::{
-    error::Fault,
-    private_file::{self, PrivateFileError},
-};
+use crate::keyring::Keyring;
 
 /// What a secret is good for; part of its hash, so that one never stands for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,63 +95,37 @@ impl PartialEq for SecretHash {
     }
 }
 
-/// The key of all hashes: 32 bytes in `pepper.key`.
-pub(crate) struct Pepper(Zeroizing<[u8; 32]>);
-
-/// Why there is no pepper.
-#[derive(Debug, thiserror::Error)]
-pub enum PepperError {
-    /// It cannot be read or written.
-    #[error("{0}")]
-    File(#[from] PrivateFileError),
-    /// It has another length than 32 bytes.
-    #[error("it is not 32 bytes; restore it from the backup that belongs to the database")]
-    Corrupt,
-    /// The database holds hashes that only the lost file can check.
-    #[error("it is missing, but the database needs it; restore it from the same backup")]
-    Missing,
-    /// No random bytes.
-    #[error("the operating system gave no random bytes")]
-    Random,
-}
+/// The key of all hashes: the pepper of the key ring, which no rotation of keys touches.
+pub(crate) struct Pepper(Arc<Keyring>);
 
 impl Pepper {
-    pub(crate) const FILE: &'static str = "pepper.key";
+    pub(crate) const fn new(keyring: Arc<Keyring>) -> Self {
+        Self(keyring)
+    }
 
     #[cfg(test)]
     pub(crate) fn fixed(byte: u8) -> Self {
-        Self(Zeroizing::new([byte; 32]))
-    }
-
-    /// Reads the pepper; makes one only where no hash can depend on a lost one.
-    pub(crate) fn load(folder: &Path, database_is_new: bool) -> Result<Self, PepperError> {
-        let path = folder.join(Self::FILE);
-        let Some(content) = private_file::read(&path, 32)?.map(Zeroizing::new) else {
-            return if database_is_new {
-                Self::create(&path)
-            } else {
-                Err(PepperError::Missing)
-            };
-        };
-        let key = <[u8; 32]>::try_from(content.as_slice()).map_err(|_| PepperError::Corrupt)?;
-        Ok(Self(Zeroizing::new(key)))
-    }
-
-    fn create(path: &Path) -> Result<Self, PepperError> {
-        let key = crate::clock::random().map_err(|_: Fault| PepperError::Random)?;
-        private_file::write(path, &key).map_err(PrivateFileError::from)?;
-        Ok(Self(Zeroizing::new(key)))
+        Self(Arc::new(Keyring::fixed(byte)))
     }
 
     /// The hash under which a presented secret is looked up.
     pub(crate) fn hash(&self, purpose: Purpose, secret: &str) -> SecretHash {
-        let mut mac = Blake2bMac::<U32>::new_from_slice(self.0.as_slice())
-            .expect("32 bytes are a BLAKE2b key");
-        mac.update(purpose.label());
-        mac.update(&[0]);
-        mac.update(secret.as_bytes());
-        SecretHash(mac.finalize().into_bytes().into())
+        keyed(self.0.recent().pepper(), purpose.label(), secret.as_bytes())
     }
+}
+
+/// What a pepper makes of a constant: it is known again by that, and no secret is.
+pub(crate) fn check(pepper: &[u8; 32]) -> SecretHash {
+    keyed(pepper, b"leapmux pepper check v1", b"")
+}
+
+fn keyed(pepper: &[u8; 32], label: &[u8], secret: &[u8]) -> SecretHash {
+    let mac = Blake2bMac::<U32>::new_from_slice(pepper.as_slice());
+    let mut mac = mac.expect("32 bytes are a BLAKE2b key");
+    mac.update(label);
+    mac.update(&[0]);
+    mac.update(secret);
+    SecretHash(mac.finalize().into_bytes().into())
 }
 
 #[cfg(test)]
@@ -168,31 +139,5 @@ mod tests {
         assert!(hash != Pepper::fixed(2).hash(Purpose::Login, "a"));
         assert!(hash != Pepper::fixed(1).hash(Purpose::WorkerToken, "a"));
         assert!(hash != Pepper::fixed(1).hash(Purpose::Login, "b"));
-    }
-
-    #[test]
-    fn a_lost_pepper_is_not_replaced_under_a_database_that_needs_it() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(
-            Pepper::load(folder.path(), false),
-            Err(PepperError::Missing)
-        ));
-        let made = Pepper::load(folder.path(), true)
-            .unwrap()
-            .hash(Purpose::Login, "a");
-        let read = Pepper::load(folder.path(), false)
-            .unwrap()
-            .hash(Purpose::Login, "a");
-        assert!(made == read);
-    }
-
-    #[test]
-    fn a_pepper_of_another_length_is_corrupt() {
-        let folder = tempfile::tempdir().unwrap();
-        private_file::write(&folder.path().join(Pepper::FILE), &[7; 31]).unwrap();
-        assert!(matches!(
-            Pepper::load(folder.path(), true),
-            Err(PepperError::Corrupt)
-        ));
     }
 }

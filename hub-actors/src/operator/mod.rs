@@ -6,12 +6,16 @@
 //! the data folder's lock, which is the Hub's; the database has its own. What an order takes back
 //! stands in the ledger, and running Hubs follow that.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     config::{HubConfig, StorageKind},
     error::{Fault, Refusal},
     folder::Folder,
+    keyring::{Keyring, orders::KeyOrderError},
     notes::{self, Author, Notes},
     start::{self, StartError},
     store::{
@@ -24,6 +28,7 @@ use crate::{
 
 pub(crate) mod changes;
 mod database;
+mod encryption_key;
 pub(crate) mod organisations;
 pub(crate) mod registration_keys;
 pub(crate) mod sessions;
@@ -81,6 +86,9 @@ pub enum OperatorError {
     /// Folder, database or keys cannot be used.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The keys stay as they are.
+    #[error(transparent)]
+    Keys(#[from] KeyOrderError),
     /// Our side failed.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -104,16 +112,18 @@ impl OperatorError {
     #[must_use]
     pub const fn ending(&self) -> Ending {
         match self {
-            Self::NoDatabase(_) | Self::Missing { .. } | Self::Refused(Refusal::NotFound) => {
-                Ending::NotFound
-            }
+            Self::NoDatabase(_)
+            | Self::Missing { .. }
+            | Self::Keys(KeyOrderError::NoVersion(_))
+            | Self::Refused(Refusal::NotFound) => Ending::NotFound,
             Self::Refused(Refusal::Malformed(_)) => Ending::Usage,
             Self::Refused(Refusal::Unavailable(_) | Refusal::Internal)
             | Self::Older
             | Self::OtherOwner { .. }
             | Self::Start(_)
+            | Self::Keys(KeyOrderError::KeyFile { .. } | KeyOrderError::Fault(_))
             | Self::Fault(_) => Ending::Error,
-            Self::Refused(_) | Self::NeedsForce(_) => Ending::Refused,
+            Self::Refused(_) | Self::Keys(_) | Self::NeedsForce(_) => Ending::Refused,
         }
     }
 }
@@ -178,8 +188,8 @@ impl Operator {
             Ok((storage, origin))
         })
         .await?;
-        start::load_pepper(&config.data_dir, origin)?;
         let store = start::blocking(storage, Storage::open).await?;
+        start::load_keyring(&config, &store).await?;
         if origin == Origin::New {
             start::ensure_admin(&store).await?;
         }
@@ -205,8 +215,12 @@ impl Operator {
         self.config.storage.kind == StorageKind::Sqlite
     }
 
-    fn pepper(&self) -> Result<Pepper, OperatorError> {
-        Ok(start::load_pepper(&self.config.data_dir, Origin::Found)?)
+    async fn keyring(&self) -> Result<Arc<Keyring>, OperatorError> {
+        Ok(start::load_keyring(&self.config, &self.store).await?)
+    }
+
+    async fn pepper(&self) -> Result<Pepper, OperatorError> {
+        Ok(Pepper::new(self.keyring().await?))
     }
 
     async fn ask<T, F>(&self, question: F) -> Result<T, OperatorError>

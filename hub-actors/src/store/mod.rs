@@ -8,6 +8,7 @@
 //! | `transaction` | transactions that mean the same on both |
 //! | [`tables`] | the tables as diesel sees them |
 //! | [`users`], [`credentials`], [`workers`], [`registration_keys`] | the questions and orders |
+//! | [`sealed`], [`hashes`] | every column that depends on the key file |
 //! | [`ledger`], [`audit`] | revocations in order; who did what |
 
 use std::{sync::Arc, time::Duration};
@@ -25,12 +26,14 @@ pub(crate) mod both;
 mod conformance;
 pub(crate) mod connection;
 pub(crate) mod credentials;
+pub(crate) mod hashes;
 pub(crate) mod ledger;
 pub(crate) mod migrate;
 pub(crate) mod open;
 mod pool;
 pub(crate) mod postgres;
 pub(crate) mod registration_keys;
+pub(crate) mod sealed;
 pub(crate) mod settings;
 mod sqlite_file;
 pub(crate) mod tables;

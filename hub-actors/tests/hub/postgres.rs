@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use hub_actors::{Hub, HubConfig, Mode, StorageKind};
 use tempfile::TempDir;
 
-use crate::support::{PATIENCE, Stopwatch, TestHub, config, public_key};
+use crate::support::{PATIENCE, Stopwatch, TestHub, base64, config, public_key};
 
 fn on(database: &test_postgres::Database) -> impl FnOnce(&mut HubConfig) {
     let dsn = database.dsn();
@@ -63,10 +63,11 @@ async fn two_hubs_may_start_at_once_on_one_database() {
         let mut config = config(folder, Mode::Solo);
         on(&database)(&mut config);
         std::fs::create_dir_all(&config.data_dir).unwrap();
-        // Hubs of one database share their key.
-        let pepper = config.data_dir.join("pepper.key");
-        std::fs::write(&pepper, [7; 32]).unwrap();
-        std::fs::set_permissions(&pepper, std::fs::Permissions::from_mode(0o600)).unwrap();
+        // Hubs of one database share their keys.
+        let keys = config.key_file();
+        let key = base64(&[7; 32]);
+        std::fs::write(&keys, format!("1:{key}\npepper:{key}\n")).unwrap();
+        std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();
         Hub::start(config)
     };
     let [one, other] = folders.each_ref();

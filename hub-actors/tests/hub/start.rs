@@ -190,7 +190,7 @@ async fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[tokio::test]
-async fn a_wrong_database_and_a_lost_or_open_pepper_are_named() {
+async fn a_wrong_database_and_a_lost_or_open_key_file_are_named() {
     let folder = TempDir::new().unwrap();
     std::fs::create_dir(folder.path().join("data")).unwrap();
     std::fs::write(folder.path().join("data/hub.db"), "not a database").unwrap();
@@ -203,15 +203,15 @@ async fn a_wrong_database_and_a_lost_or_open_pepper_are_named() {
         .unwrap()
         .drain()
         .await;
-    let pepper = folder.path().join("data/pepper.key");
+    let keys = folder.path().join("data/encryption.key");
     assert_eq!(
-        std::fs::metadata(&pepper).unwrap().permissions().mode() & 0o777,
+        std::fs::metadata(&keys).unwrap().permissions().mode() & 0o777,
         0o600
     );
-    std::fs::set_permissions(&pepper, std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o644)).unwrap();
     let said = refusal(config(&folder, Mode::Solo)).await.to_string();
     assert!(said.contains("others may read it"), "{said}");
-    std::fs::remove_file(&pepper).unwrap();
+    std::fs::remove_file(&keys).unwrap();
     let said = refusal(config(&folder, Mode::Solo)).await.to_string();
     assert!(
         said.contains("it is missing, but the database needs it"),
@@ -222,11 +222,11 @@ async fn a_wrong_database_and_a_lost_or_open_pepper_are_named() {
 #[tokio::test]
 async fn a_first_start_that_fails_half_way_can_be_tried_again() {
     let folder = TempDir::new().unwrap();
-    // Where the pepper is written before it is renamed.
-    let obstacle = folder.path().join("data/pepper.new");
+    // Where the keys are written before they are renamed.
+    let obstacle = folder.path().join("data/encryption.new");
     std::fs::create_dir_all(&obstacle).unwrap();
     let said = refusal(config(&folder, Mode::Solo)).await.to_string();
-    assert!(said.contains("pepper.key"), "{said}");
+    assert!(said.contains("encryption.key"), "{said}");
     std::fs::remove_dir(&obstacle).unwrap();
     assert!(Hub::start(config(&folder, Mode::Solo)).await.is_ok());
 }
