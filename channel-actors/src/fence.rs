@@ -5,7 +5,7 @@
 //! ([`Passing`](crate::lane::Passing)), and whoever opens it asks the fence first.
 
 use std::sync::{
-    Arc,
+    Arc, Weak,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -27,15 +27,40 @@ impl Fence {
         self.down.store(true, Ordering::Release);
     }
 
-    /// Whether anybody else has it still.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        Arc::strong_count(&self.down) > 1
-    }
-
     /// Whether it has fallen.
     #[must_use]
     pub fn is_down(&self) -> bool {
         self.down.load(Ordering::Acquire)
+    }
+
+    /// A line by which it can be let fall, and that does not hold it.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        Line(Arc::downgrade(&self.down))
+    }
+}
+
+/// A line to a fence. There may be many to one: it falls with whatever is revoked first.
+#[derive(Debug, Clone)]
+pub struct Line(Weak<AtomicBool>);
+
+impl Line {
+    /// From now on nothing passes.
+    pub fn fall(&self) {
+        if let Some(down) = self.0.upgrade() {
+            down.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether it leads to this fence.
+    #[must_use]
+    pub fn is_of(&self, fence: &Fence) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&fence.down))
+    }
+
+    /// Whether anything is under the fence still.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use channel_actors::{CloseReason, Refusal, RefusalReason, fence::Fence, relay::Side};
 use schema::{
-    ids::{ChannelId, CredentialId, UserId, WorkerId},
+    ids::{ChannelId, CredentialId, OrganisationId, UserId, WorkerId},
     wire::control::Body,
 };
 
@@ -15,6 +15,7 @@ use crate::{
     messages::{Census, LinkId, SessionId},
     registry,
     telemetry::{LinkEnd, SessionEnd, SessionKind},
+    topic::Topic,
 };
 
 /// Who is here: the brain of the Registry.
@@ -96,14 +97,29 @@ pub struct Leavers {
     pub links: Vec<(WorkerId, u64)>,
 }
 
+/// Whoever pays, it is one and the same.
+const ORGANISATION: &str = "home";
+/// A credential here is revoked once, and nothing is granted on it afterwards: two numbers of the
+/// ledger are enough.
+const BEFORE: i64 = 0;
+const AFTER: i64 = 1;
+
 impl Asked {
+    /// Its own Worker, as far as topics go.
     fn inside(self) -> directory::Asked {
+        let topics = [
+            Topic::Credential(self.credential),
+            Topic::Worker(self.worker.clone()),
+        ];
         directory::Asked {
             channel: self.channel,
             session: SessionId(self.session),
             worker: self.worker,
             user: self.user,
-            credential: self.credential,
+            organisation: OrganisationId::parse(ORGANISATION).expect("letters"),
+            organisation_channels: 0,
+            topics: topics.into(),
+            as_of: BEFORE,
         }
     }
 }
@@ -125,7 +141,9 @@ impl Directory {
         user: UserId,
         credential: CredentialId,
     ) -> Result<u64, NoSession> {
-        let admitted = self.0.admit_session(user, credential, SessionKind::Relay);
+        let admitted = self
+            .0
+            .admit_session(user, credential, BEFORE, SessionKind::Relay);
         admitted.map(|id| id.0).map_err(no_session)
     }
 
@@ -149,7 +167,7 @@ impl Directory {
     ///
     /// The Hub drains.
     pub fn admit_link(&mut self, worker: WorkerId) -> Result<Admitted, RefusalReason> {
-        let admitted = self.0.admit_link(worker)?;
+        let admitted = self.0.admit_link(worker, BEFORE)?;
         Ok(Admitted {
             link: admitted.link.0,
             replaced: admitted.replaced.map(|(old, channels)| (old.0, channels)),
@@ -259,7 +277,8 @@ impl Directory {
 
     /// A credential was revoked.
     pub fn revoke(&mut self, credential: CredentialId, now: Instant) -> Revoked {
-        let revoked = self.0.revoke(credential, now);
+        let topic = Topic::Credential(credential);
+        let revoked = self.0.revoke(topic, AFTER, now);
         let paths = revoked.paths.into_iter();
         Revoked {
             paths: paths
@@ -303,12 +322,14 @@ impl Default for Fences {
 impl Fences {
     /// A fence that falls with this credential.
     pub fn raise(&mut self, credential: &CredentialId) -> Fence {
-        self.0.raise(credential)
+        let topic = Topic::Credential(credential.clone());
+        self.0.raise(&[(topic, BEFORE)].into())
     }
 
     /// What stands with this credential passes no more.
     pub fn fall(&mut self, credential: &CredentialId) {
-        self.0.fall(credential);
+        let topic = Topic::Credential(credential.clone());
+        self.0.fall(&topic, AFTER);
     }
 }
 

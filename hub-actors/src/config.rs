@@ -31,6 +31,8 @@ pub struct HubConfig {
     pub storage: StorageConfig,
     /// How much one user may take.
     pub quotas: Quotas,
+    /// How much one organisation may take that has no quotas of its own.
+    pub organisations: OrganisationQuotas,
     /// How much may wait in the relay.
     pub relay: RelayConfig,
     /// How long things may take.
@@ -51,6 +53,7 @@ impl Default for HubConfig {
             sign_up: false,
             storage: StorageConfig::default(),
             quotas: Quotas::default(),
+            organisations: OrganisationQuotas::default(),
             relay: RelayConfig::default(),
             timeouts: Timeouts::default(),
             drain: DrainConfig::default(),
@@ -192,7 +195,7 @@ impl std::fmt::Debug for SecretDsn {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quotas {
-    /// Open WebSockets of one user, relay and events together. Default 256.
+    /// Open WebSockets of one user, relay and events together. Default 32.
     pub sessions_per_user: u32,
     /// Live channels of one user. Default 1024.
     pub channels_per_user: u32,
@@ -220,7 +223,7 @@ pub struct Quotas {
 impl Default for Quotas {
     fn default() -> Self {
         Self {
-            sessions_per_user: 256,
+            sessions_per_user: 32,
             channels_per_user: 1_024,
             opens_per_second: 20,
             opens_burst: 100,
@@ -231,6 +234,31 @@ impl Default for Quotas {
             failed_sign_ins_per_minute: 10,
             sign_ups_per_hour: 20,
             logins_per_user: 64,
+        }
+    }
+}
+
+/// Limits that one organisation can meet, unless an admin of the Hub gave it others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OrganisationQuotas {
+    /// Members. Default 500.
+    pub members: u32,
+    /// Registered Workers. Default 1000.
+    pub workers: u32,
+    /// Live channels to its Workers. Default 10,000.
+    pub channels: u32,
+    /// Bytes of frames relayed to and from its Workers within a second; 0: no limit. Default 0.
+    pub bytes_per_second: u64,
+}
+
+impl Default for OrganisationQuotas {
+    fn default() -> Self {
+        Self {
+            members: 500,
+            workers: 1_000,
+            channels: 10_000,
+            bytes_per_second: 0,
         }
     }
 }

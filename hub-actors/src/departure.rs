@@ -12,7 +12,7 @@ use crate::telemetry::{LinkEnd, SessionEnd};
 pub(crate) const fn of_a_session(end: SessionEnd) -> CloseReason {
     match end {
         SessionEnd::Client => CloseReason::ClosedByClient,
-        SessionEnd::Silent => CloseReason::ConnectionLost,
+        SessionEnd::Silent | SessionEnd::Lapsed => CloseReason::ConnectionLost,
         SessionEnd::Protocol | SessionEnd::Offender => CloseReason::ProtocolError,
         SessionEnd::Foreign => CloseReason::ForeignChannel,
         SessionEnd::Revoked => CloseReason::Revoked,
@@ -33,6 +33,7 @@ pub(crate) const fn of_its_channels(end: SessionEnd) -> CloseReason {
         | SessionEnd::Offender
         | SessionEnd::Foreign
         | SessionEnd::Slow
+        | SessionEnd::Lapsed
         | SessionEnd::Error => CloseReason::ConnectionLost,
     }
 }
@@ -47,7 +48,9 @@ pub(crate) const fn of_a_link(end: LinkEnd) -> (LinkGoodbyeReason, CloseReason) 
             LinkGoodbyeReason::ProtocolError,
             CloseReason::ConnectionLost,
         ),
-        LinkEnd::Worker | LinkEnd::Silent | LinkEnd::Slow | LinkEnd::Error => {
+        LinkEnd::Deregistered => (LinkGoodbyeReason::Deregistered, CloseReason::Revoked),
+        LinkEnd::Revoked => (LinkGoodbyeReason::Unspecified, CloseReason::Revoked),
+        LinkEnd::Worker | LinkEnd::Silent | LinkEnd::Slow | LinkEnd::Lapsed | LinkEnd::Error => {
             (LinkGoodbyeReason::Unspecified, CloseReason::ConnectionLost)
         }
     }

@@ -180,11 +180,13 @@ pub enum Quota {
     SignIns,
     /// New accounts within a time.
     SignUps,
+    /// Live channels to the Workers of an organisation.
+    OrganisationChannels,
 }
 
 impl Quota {
     /// Every one, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Sessions,
         Self::Channels,
         Self::Opens,
@@ -193,6 +195,7 @@ impl Quota {
         Self::RegistrationKeys,
         Self::SignIns,
         Self::SignUps,
+        Self::OrganisationChannels,
     ];
 
     /// The word in answers, logs and metrics.
@@ -207,6 +210,7 @@ impl Quota {
             Self::RegistrationKeys => "registration_keys",
             Self::SignIns => "sign_ins",
             Self::SignUps => "sign_ups",
+            Self::OrganisationChannels => "organisation_channels",
         }
     }
 }

@@ -93,6 +93,8 @@ impl LinkDoor {
         let (head, body) = request.into_parts();
         let Services(state) = &self.0;
         let metadata = MetadataMap::from_headers(head.headers);
+        // Whatever is read from here on knows of every revocation up to this one.
+        let as_of = state.tail.reached();
         let worker = self.0.worker(&metadata).await.map_err(|fault| {
             telemetry::link_connect(LinkConnect::Error);
             Refusal::from(fault)
@@ -108,6 +110,7 @@ impl LinkDoor {
             &arbiter,
             Arc::clone(state),
             worker,
+            as_of,
             Arrivals::new(body),
             uses.unwrap_or_default().link(),
         );

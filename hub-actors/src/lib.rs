@@ -8,6 +8,7 @@
 //! │   ├─ Session ×n  a browser's WebSocket; death -> its channels are told
 //! │   ├─ Link ×n     a Worker's stream; death -> its channels are told, the Worker is offline
 //! │   └─ Channel ×n  of channel-actors; death -> both ends are told
+//! ├─ LedgerTail      permanent; reads revocations in order and tells the Registry
 //! ├─ Servers         one port: HTTP/1.1 for actix, HTTP/2 for tonic; and the admin door
 //! └─ Drain           refuse new, goodbyes in slices, wait, down
 //! ```
@@ -68,6 +69,7 @@ mod page;
 mod presence;
 mod private_file;
 mod registry;
+mod revocation;
 mod rpc;
 mod scope;
 mod servers;
@@ -85,8 +87,8 @@ mod workers;
 mod workspaces;
 
 pub use config::{
-    DrainConfig, HubConfig, Mode, Quotas, RelayConfig, SecretDsn, StorageConfig, StorageKind,
-    Timeouts,
+    DrainConfig, HubConfig, Mode, OrganisationQuotas, Quotas, RelayConfig, SecretDsn,
+    StorageConfig, StorageKind, Timeouts,
 };
 pub use error::{Fault, Field, Quota, Refusal, Unmet};
 pub use folder::FolderError;

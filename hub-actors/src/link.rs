@@ -16,7 +16,7 @@ use actix::{
 use actix_rt::ArbiterHandle;
 use bytes::Bytes;
 use channel_actors::{
-    close,
+    RefusalReason, close,
     figures::Received,
     messages::{ControlFromWorker, ControlToWorker, FromWorker, MeetWorker, ToWorker},
     mux::{Mux, Route},
@@ -56,6 +56,8 @@ const MAILBOX: usize = 1 << 30;
 pub(crate) struct Link {
     state: Arc<State>,
     worker: Worker,
+    /// Of the look-up of its token.
+    as_of: i64,
     phase: Phase,
     mux: Mux<WorkerRoute>,
     received: Received,
@@ -92,6 +94,7 @@ pub(crate) fn start(
     arbiter: &ArbiterHandle,
     state: Arc<State>,
     worker: Worker,
+    as_of: i64,
     incoming: Arrivals,
     in_use: Use,
 ) -> Outgoing {
@@ -99,13 +102,13 @@ pub(crate) fn start(
     let _link = Link::start_in_arbiter(arbiter, move |ctx: &mut Context<Link>| {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.add_stream(incoming);
-        Link::new(state, worker, outbox, in_use)
+        Link::new(state, worker, as_of, outbox, in_use)
     });
     outgoing
 }
 
 impl Link {
-    fn new(state: Arc<State>, worker: Worker, outbox: Outbox, in_use: Use) -> Self {
+    fn new(state: Arc<State>, worker: Worker, as_of: i64, outbox: Outbox, in_use: Use) -> Self {
         let times = &state.config.timeouts;
         let now = clock::now();
         Self {
@@ -117,6 +120,7 @@ impl Link {
             liveness: Liveness::new(ms(times.heartbeat_after_ms), ms(times.link_dead_ms), now),
             state,
             worker,
+            as_of,
             outbox,
             nonce: 1,
             controls: Limiter::new(LINK_CONTROLS),
@@ -176,6 +180,7 @@ impl Link {
         let meet = MeetLink {
             worker: self.worker.id.clone(),
             owner: self.worker.owner.clone(),
+            as_of: self.as_of,
             encryption_mode: hello.encryption_mode,
             version: hello.version,
             frames: me.clone().recipient(),
@@ -188,9 +193,15 @@ impl Link {
         // Nothing more is read, and no frame comes, before the Worker is welcome.
         ctx.wait(met.into_actor(self).map(|met, link, ctx| match met {
             Ok(Ok(guard)) => link.welcome(guard, ctx),
-            Ok(Err(_)) => {
-                telemetry::link_connect(LinkConnect::Draining);
-                let (end, reconnect_after) = (LinkEnd::Draining, Duration::from_secs(1));
+            Ok(Err(why)) => {
+                // Dialling again, it hears of its token what is true now.
+                let (connect, end) = if why == RefusalReason::Credential {
+                    (LinkConnect::Credential, LinkEnd::Revoked)
+                } else {
+                    (LinkConnect::Draining, LinkEnd::Draining)
+                };
+                telemetry::link_connect(connect);
+                let reconnect_after = Duration::from_secs(1);
                 link.depart(
                     DepartLink {
                         end,

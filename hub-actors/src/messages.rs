@@ -13,20 +13,20 @@ use channel_actors::{
     post::Kept,
 };
 use schema::{
-    ids::{ChannelId, CredentialId, UserId, WorkerId},
+    ids::{ChannelId, CredentialId, OrganisationId, UserId, WorkerId},
     wire,
 };
 
 use crate::{
     claim::Claim,
-    directory::NoSession,
+    directory::{NoSession, OpenChannel as OpenChannelEntry},
     edge::Stall,
     grant::Grant,
     notes::{About, News},
     registry::Registry,
-    store::ledger::Reason,
+    revocation::Own,
+    store::ledger::Entry,
     telemetry::{LinkEnd, SessionEnd, SessionKind},
-    topic::Topic,
 };
 
 /// A session's number within this Hub.
@@ -94,6 +94,8 @@ pub(crate) enum SessionWays {
 pub(crate) struct MeetLink {
     pub(crate) worker: WorkerId,
     pub(crate) owner: UserId,
+    /// Every revocation up to this one was known when its token was looked up.
+    pub(crate) as_of: i64,
     pub(crate) encryption_mode: i32,
     pub(crate) version: String,
     pub(crate) frames: Recipient<ToWorker>,
@@ -108,6 +110,8 @@ pub(crate) struct MeetLink {
 pub(crate) struct AdmitSession {
     pub(crate) user: UserId,
     pub(crate) credential: CredentialId,
+    /// Every revocation up to this one was known when the credential was looked up.
+    pub(crate) as_of: i64,
     /// How much longer the credential is good; `None`: until it is revoked.
     pub(crate) ends_in: Option<Duration>,
     pub(crate) kind: SessionKind,
@@ -216,13 +220,41 @@ pub(crate) struct ChannelOverrun {
     pub(crate) channel: ChannelId,
 }
 
-/// Order: a committed revocation. Everything that stands with the topic ends; answered when every
-/// fence is down.
+/// Order: committed revocations, in the order of the ledger. Everything that stands with their topics
+/// ends; answered when every fence is down.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Revoke {
-    pub(crate) topic: Topic,
-    pub(crate) reason: Reason,
+    pub(crate) entries: Vec<Entry>,
+    /// Those that this Hub wrote.
+    pub(crate) own: Own,
+}
+
+/// Order: revocations up to this number may be unknown. Everybody goes, and is judged anew.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Lapse {
+    pub(crate) seq: i64,
+}
+
+/// Order: these users may do more than before, or their Workers are to see more certificates. Told to
+/// the Workers of their open channels.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct RefreshAccess {
+    pub(crate) users: Vec<UserId>,
+}
+
+/// Question: every channel that is open.
+#[derive(Message)]
+#[rtype(result = "Vec<OpenChannelEntry>")]
+pub(crate) struct ListOpenChannels;
+
+/// Question: how many channels these organisations have.
+#[derive(Message)]
+#[rtype(result = "Vec<u32>")]
+pub(crate) struct CountChannels {
+    pub(crate) organisations: Vec<OrganisationId>,
 }
 
 /// Event: something changed that these users may want to know.

@@ -68,6 +68,8 @@ pub(crate) struct Notes {
     /// Users whose open channels are to be told anew what they may do: it became more, or another
     /// thing, but not less.
     pub(crate) refresh: Vec<UserId>,
+    /// The ledger's number of the newest revocation, once it is written.
+    pub(crate) newest: Option<i64>,
 }
 
 impl Notes {
@@ -105,14 +107,13 @@ impl Notes {
         self.news.push(News { users, about });
     }
 
-    /// Writes audit log and ledger, in this order: the ledger's number is taken last. The number of
-    /// the newest revocation, if there is one.
+    /// Writes audit log and ledger, in this order: the ledger's number is taken last.
     pub(crate) fn write(
-        &self,
+        &mut self,
         conn: &mut Connection,
         author: &Author,
         now_ms: i64,
-    ) -> Result<Option<i64>, Fault> {
+    ) -> Result<(), Fault> {
         for line in &self.lines {
             let event = Event {
                 actor: author.actor,
@@ -126,11 +127,10 @@ impl Notes {
             };
             audit::append(conn, &event, now_ms)?;
         }
-        let mut newest = None;
         for (topic, reason) in &self.revoked {
-            newest = Some(ledger::append(conn, topic, *reason, now_ms)?);
+            self.newest = Some(ledger::append(conn, topic, *reason, now_ms)?);
         }
-        Ok(newest)
+        Ok(())
     }
 }
 

@@ -30,10 +30,12 @@ use crate::{
     presence::Presence,
     private_file::{self, PrivateFileError},
     registry::{Registry, RegistryParts},
+    revocation::{LedgerTail, Tail},
     state::State,
     store::{
         Connection, Store,
         credentials::{self, Kind, NewCredential},
+        ledger,
         open::{DatabaseError, Storage},
         users::{self, FirstIds, User},
     },
@@ -156,14 +158,18 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
     let (admin, admin_addr) = open_admin(&config.admin_listen)?;
     let bound = listener.bound();
     let (registry_parts, kit, alive) = registry_parts(&config, &store);
-    let passwords = Passwords::new(cores())?;
+    // What was revoked before is not let in, and what is revoked from here on is heard of.
+    let after = store.run(ledger::last).await?;
     let registry = Registry::new(registry_parts).start();
+    let tail = LedgerTail::begin(store.clone(), registry.clone(), after);
+    let passwords = Passwords::new(cores())?;
     let (failures, kept) = failures::queue();
     let state = Arc::new(state(
         config,
         store,
         keyring,
         registry,
+        tail,
         kit,
         passwords,
         admin_user,
@@ -247,6 +253,7 @@ fn registry_parts(config: &HubConfig, store: &Store) -> (RegistryParts, Kit, wat
     };
     let parts = RegistryParts {
         quotas: config.quotas.clone(),
+        organisations: config.organisations,
         store: store.clone(),
         presence: kit.presence.clone(),
         limits: Arc::clone(&kit.limits),
@@ -269,6 +276,7 @@ fn state(
     store: Store,
     keyring: Arc<Keyring>,
     registry: Addr<Registry>,
+    tail: Tail,
     kit: Kit,
     passwords: Passwords,
     admin: User,
@@ -293,6 +301,7 @@ fn state(
         pepper: Pepper::new(Arc::clone(&keyring)),
         keyring,
         registry,
+        tail,
         presence: kit.presence,
         limits: kit.limits,
         admin,

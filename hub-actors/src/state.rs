@@ -20,11 +20,12 @@ use crate::{
     error::{Fault, Refusal},
     keyring::Keyring,
     limiter::Limiter,
-    messages::{Announce, Revoke},
+    messages::{Announce, RefreshAccess},
     notes::{self, Author, Notes},
     origin::Names,
     presence::Presence,
     registry::Registry,
+    revocation::Tail,
     store::{Connection, Store, users::User},
     token::Pepper,
 };
@@ -38,6 +39,8 @@ pub(crate) struct State {
     /// Seals what is stored and has to be read again.
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) registry: Addr<Registry>,
+    /// Carries revocations out.
+    pub(crate) tail: Tail,
     pub(crate) presence: Presence,
     pub(crate) limits: Arc<Limits>,
     pub(crate) admin: User,
@@ -80,8 +83,12 @@ impl State {
     }
 
     async fn carry_out(&self, notes: Notes) -> Result<(), Fault> {
-        for (topic, reason) in notes.revoked {
-            ask(&self.registry, Revoke { topic, reason }).await?;
+        if let Some(newest) = notes.newest {
+            self.tail.reach(newest, notes.revoked.len()).await?;
+        }
+        if !notes.refresh.is_empty() {
+            let users = notes.refresh;
+            channel_actors::post::tell_addr(&self.registry, RefreshAccess { users });
         }
         for news in notes.news {
             channel_actors::post::tell_addr(&self.registry, Announce(news));

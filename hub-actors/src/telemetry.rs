@@ -10,7 +10,9 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::{config::Mode, error::Quota, messages::Census, rpc::Method};
+use crate::{
+    config::Mode, error::Quota, messages::Census, rpc::Method, store::ledger::Reason, topic,
+};
 
 const BUILD_INFO: &str = "leapmux_hub_build_info";
 const READY: &str = "leapmux_hub_ready";
@@ -34,6 +36,9 @@ const QUOTA_REFUSALS: &str = "leapmux_hub_quota_refusals_total";
 const REGISTRATION_KEYS: &str = "leapmux_hub_registration_keys_total";
 const REVOCATIONS: &str = "leapmux_hub_revocations_total";
 const REVOCATION_DURATION: &str = "leapmux_hub_revocation_fence_duration_seconds";
+const REVOCATION_DELAY: &str = "leapmux_hub_revocation_delay_duration_seconds";
+const LEDGER_UNSEEN: &str = "leapmux_hub_ledger_unseen_seconds";
+const LAPSES: &str = "leapmux_hub_ledger_lapses_total";
 
 /// SLO thresholds stand on bucket edges: 250 ms for a call, 1 s for a revocation.
 const BUCKETS: [f64; 12] = [
@@ -69,6 +74,7 @@ labels! {
     SessionEnd {
         Client = "client", Silent = "silent", Protocol = "protocol", Offender = "offender",
         Foreign = "foreign_channel", Revoked = "revoked", Draining = "draining", Slow = "slow", Error = "error",
+        Lapsed = "lapsed",
     }
     #[doc = "How a Worker's attempt to link ended."]
     LinkConnect {
@@ -78,6 +84,7 @@ labels! {
     LinkEnd {
         Worker = "worker", Silent = "silent", Replaced = "replaced", Protocol = "protocol",
         Offender = "offender", Draining = "draining", Slow = "slow", Error = "error",
+        Deregistered = "deregistered", Revoked = "revoked", Lapsed = "lapsed",
     }
     #[doc = "How a sign-in ended."]
     SignIn { Ok = "ok", Wrong = "wrong", Limited = "limited", Locked = "locked" }
@@ -170,7 +177,26 @@ fn describe() {
         Unit::Count,
         "Registration keys by what became of them"
     );
-    describe_counter!(REVOCATIONS, Unit::Count, "Credentials revoked");
+    describe_counter!(
+        REVOCATIONS,
+        Unit::Count,
+        "Revocations by what was revoked and why"
+    );
+    describe_histogram!(
+        REVOCATION_DELAY,
+        Unit::Seconds,
+        "From the time that is written in a revocation to its last fence down, by whose it was"
+    );
+    describe_gauge!(
+        LEDGER_UNSEEN,
+        Unit::Seconds,
+        "Since the ledger of revocations was last read to its end"
+    );
+    describe_counter!(
+        LAPSES,
+        Unit::Count,
+        "Everybody was let go since revocations were missed, or could not be read"
+    );
     describe_histogram!(
         REVOCATION_DURATION,
         Unit::Seconds,
@@ -183,7 +209,14 @@ fn zero() {
     gauge!(DRAINING).increment(0);
     gauge!(LINKS).increment(0);
     directory(Census::default());
-    counter!(REVOCATIONS).absolute(0);
+    gauge!(LEDGER_UNSEEN).increment(0);
+    counter!(LAPSES).absolute(0);
+    for topic in topic::Kind::ALL {
+        for reason in Reason::ALL {
+            let labels = [("topic", topic.label()), ("reason", reason.label())];
+            counter!(REVOCATIONS, &labels).increment(0);
+        }
+    }
     Strange::ALL
         .iter()
         .for_each(|one| counter!(STRANGERS, "reason" => one.label()).increment(0));
@@ -345,9 +378,27 @@ pub(crate) fn registration_key(fate: KeyFate) {
     counter!(REGISTRATION_KEYS, "result" => fate.label()).increment(1);
 }
 
-pub(crate) fn revocation(took: Duration) {
-    counter!(REVOCATIONS).increment(1);
+/// All fences of a revocation are down.
+pub(crate) fn revocation(topic: topic::Kind, reason: Reason, took: Duration) {
+    let labels = [("topic", topic.label()), ("reason", reason.label())];
+    counter!(REVOCATIONS, &labels).increment(1);
     histogram!(REVOCATION_DURATION).record(took);
+}
+
+/// So long after it was written, by this Hub or by another process.
+pub(crate) fn revocation_delay(is_own: bool, delay: Duration) {
+    let origin = if is_own { "own" } else { "other" };
+    histogram!(REVOCATION_DELAY, "origin" => origin).record(delay);
+}
+
+/// The ledger was last read to its end so long ago.
+pub(crate) fn ledger_unseen(since: Duration) {
+    gauge!(LEDGER_UNSEEN).set(since.as_secs_f64());
+}
+
+/// Everybody was let go.
+pub(crate) fn lapsed() {
+    counter!(LAPSES).increment(1);
 }
 
 pub(crate) fn ready(is_ready: bool) {

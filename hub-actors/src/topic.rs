@@ -34,6 +34,16 @@ pub(crate) enum Kind {
 impl Kind {
     /// Every one, in the order of their numbers.
     pub(crate) const ALL: [Self; 4] = [Self::Credential, Self::Worker, Self::Access, Self::Hosting];
+
+    /// The word in metrics and logs.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Credential => "credential",
+            Self::Worker => "worker",
+            Self::Access => "access",
+            Self::Hosting => "hosting",
+        }
+    }
 }
 
 impl Topic {

@@ -6,12 +6,13 @@ use std::{
 };
 
 use channel_actors::{RefusalReason, relay::Side};
-use schema::ids::{ChannelId, WorkerId};
+use schema::ids::{ChannelId, CredentialId, OrganisationId, UserId, WorkerId};
 
-use super::{Asked, ChannelEntry, Denied, Directory, Phase, Reservation};
+use super::{Asked, ChannelEntry, Denied, Directory, Phase, Reservation, revoked::refusal};
 use crate::{
     error::Quota,
     messages::{LinkId, SessionId},
+    topic::Topic,
 };
 
 /// A connection that broke the rules too often.
@@ -21,6 +22,18 @@ pub(crate) enum Offender {
     Session(SessionId),
     /// Close this link.
     Link(WorkerId, LinkId),
+}
+
+/// A channel whose actor runs, as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OpenChannel {
+    pub(crate) channel: ChannelId,
+    pub(crate) user: UserId,
+    pub(crate) worker: WorkerId,
+    /// The Worker's.
+    pub(crate) organisation: OrganisationId,
+    /// Of its newest session.
+    pub(crate) credential: Option<CredentialId>,
 }
 
 /// Channels that a connection may lose to breaches before it is lost itself.
@@ -43,12 +56,18 @@ impl Directory {
         if self.draining {
             return Err(Denied::draining());
         }
-        if self.tombstones.contains_key(&asked.credential)
-            || !self.sessions.contains_key(&asked.session)
-        {
+        if !self.sessions.contains_key(&asked.session) {
             return Err(RefusalReason::Credential.into());
         }
-        Ok(())
+        if asked.as_of < self.floor {
+            // Asked again, it is decided anew.
+            return Err(RefusalReason::Busy.into());
+        }
+        let is_over = |topic: &&Topic| self.is_revoked(topic, asked.as_of);
+        match asked.topics.iter().find(is_over) {
+            Some(topic) => Err(refusal(topic).into()),
+            None => Ok(()),
+        }
     }
 
     /// A new entry, for an id that has none.
@@ -57,6 +76,10 @@ impl Directory {
         if live.map_or(0, |usage| usage.channels) >= self.quotas.channels_per_user {
             return Err(Denied::quota(Quota::Channels, QUOTA_RETRY));
         }
+        let limit = asked.organisation_channels;
+        if limit > 0 && self.channels_for(&asked.organisation) >= limit {
+            return Err(Denied::quota(Quota::OrganisationChannels, QUOTA_RETRY));
+        }
         let number = self.number();
         let Some(over) = self.links.get_mut(&asked.worker) else {
             return Err(RefusalReason::WorkerOffline.into());
@@ -64,12 +87,17 @@ impl Directory {
         over.channels.insert(asked.channel);
         let link = over.id;
         self.users.entry(asked.user.clone()).or_default().channels += 1;
+        *self
+            .organisations
+            .entry(asked.organisation.clone())
+            .or_default() += 1;
         let channel = asked.channel;
         let entry = ChannelEntry {
             number,
             worker: asked.worker.clone(),
             link,
             user: asked.user.clone(),
+            organisation: asked.organisation.clone(),
             paths: BTreeMap::new(),
             phase: Phase::Reserved,
         };
@@ -80,20 +108,19 @@ impl Directory {
 
     /// Lets a reserved channel run, unless something ended it meanwhile.
     pub(crate) fn commit(&mut self, reservation: Reservation) -> Result<LinkId, RefusalReason> {
-        let entry = self.channels.get_mut(&reservation.channel);
+        let entry = self.channels.get(&reservation.channel);
         let entry = entry.filter(|entry| entry.number == reservation.number);
         let entry = entry.ok_or(RefusalReason::WorkerOffline)?;
-        let mut credentials = entry.paths.values();
-        if credentials.any(|credential| self.tombstones.contains_key(credential)) {
+        let mut paths = entry.paths.values();
+        if let Some(why) = paths.find_map(|topics| self.condemned(topics)) {
             self.release(reservation);
-            return Err(RefusalReason::Credential);
+            return Err(why);
         }
-        let link = self
-            .links
-            .get(&entry.worker)
-            .ok_or(RefusalReason::WorkerOffline)?
-            .id;
-        entry.phase = Phase::Running;
+        let link = self.links.get(&entry.worker);
+        let link = link.ok_or(RefusalReason::WorkerOffline)?.id;
+        if let Some(entry) = self.channels.get_mut(&reservation.channel) {
+            entry.phase = Phase::Running;
+        }
         Ok(link)
     }
 
@@ -135,6 +162,42 @@ impl Directory {
         Some((entry.paths.keys().copied().collect(), entry.worker.clone()))
     }
 
+    /// How many channels an organisation has, those that begin among them.
+    pub(crate) fn channels_for(&self, organisation: &OrganisationId) -> u32 {
+        self.organisations
+            .get(organisation)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Every channel whose actor runs.
+    pub(crate) fn open_channels(&self) -> Vec<OpenChannel> {
+        let running = |(_, entry): &(&ChannelId, &ChannelEntry)| entry.phase == Phase::Running;
+        let open = |(channel, entry): (&ChannelId, &ChannelEntry)| {
+            let sessions = entry.paths.keys().rev();
+            let mut sessions = sessions.filter_map(|session| self.sessions.get(session));
+            OpenChannel {
+                channel: *channel,
+                user: entry.user.clone(),
+                worker: entry.worker.clone(),
+                organisation: entry.organisation.clone(),
+                credential: sessions.next().map(|session| session.credential.clone()),
+            }
+        };
+        self.channels.iter().filter(running).map(open).collect()
+    }
+
+    /// The running channels of a user, and the sessions that each was opened or renewed over.
+    pub(crate) fn paths_of_user(&self, user: &UserId) -> Vec<(ChannelId, Vec<SessionId>)> {
+        let its = |(_, entry): &(&ChannelId, &ChannelEntry)| {
+            entry.phase == Phase::Running && entry.user == *user
+        };
+        let channels = self.channels.iter().filter(its);
+        channels
+            .map(|(channel, entry)| (*channel, entry.paths.keys().copied().collect()))
+            .collect()
+    }
+
     /// Running channels keep their entry until their actor reports; reserved ones have no actor.
     pub(super) fn running_or_forgotten(&mut self, channels: BTreeSet<ChannelId>) -> Vec<ChannelId> {
         let (running, reserved) = channels.into_iter().partition(|channel| {
@@ -151,8 +214,14 @@ impl Directory {
 
     fn forget(&mut self, channel: ChannelId) -> Option<ChannelEntry> {
         let entry = self.channels.remove(&channel)?;
-        for (session, credential) in &entry.paths {
-            self.leave_path(channel, *session, credential);
+        for (session, topics) in &entry.paths {
+            self.leave_path(channel, *session, topics);
+        }
+        if let Some(count) = self.organisations.get_mut(&entry.organisation) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.organisations.remove(&entry.organisation);
+            }
         }
         if let Some(link) = self.links.get_mut(&entry.worker) {
             link.channels.remove(&channel);

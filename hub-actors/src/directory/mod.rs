@@ -7,7 +7,12 @@
 //! |---|---|
 //! | this one | sessions and links: who comes and who goes |
 //! | [`channels`] | channels: opens, ends, offences |
-//! | [`paths`] | the sessions that a channel was opened or renewed over, and their revocation |
+//! | [`paths`] | the sessions that a channel was opened or renewed over |
+//! | [`revoked`] | what a revocation ends, and what it keeps from beginning |
+//!
+//! Everybody is entered with a number of the ledger: all revocations up to it were known when it was
+//! decided to let them in. So a revocation ends what is older than itself and nothing that was
+//! granted anew since, in whichever order the two come here.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,19 +20,25 @@ use std::{
 };
 
 use channel_actors::{Refusal, RefusalReason};
-use schema::ids::{ChannelId, CredentialId, UserId, WorkerId};
+use schema::ids::{ChannelId, CredentialId, OrganisationId, UserId, WorkerId};
 
 use crate::{
     config::Quotas,
     error::Quota,
     messages::{Census, LinkId, SessionId},
     telemetry::SessionKind,
+    topic::Topic,
 };
 
 mod channels;
 mod paths;
+mod revoked;
 
-pub(crate) use self::{channels::Offender, paths::Renewal};
+pub(crate) use self::{
+    channels::{Offender, OpenChannel},
+    paths::{Renewal, Topics},
+    revoked::Revoked,
+};
 
 /// Who is here.
 #[derive(Debug)]
@@ -36,9 +47,14 @@ pub(crate) struct Directory {
     sessions: BTreeMap<SessionId, SessionEntry>,
     links: BTreeMap<WorkerId, LinkEntry>,
     channels: BTreeMap<ChannelId, ChannelEntry>,
-    topics: BTreeMap<CredentialId, Topic>,
+    topics: BTreeMap<Topic, Standing>,
     users: BTreeMap<UserId, Usage>,
-    tombstones: BTreeMap<CredentialId, Instant>,
+    /// Channels that are counted for an organisation.
+    organisations: BTreeMap<OrganisationId, u32>,
+    tombstones: BTreeMap<Topic, Tombstone>,
+    /// Whatever was decided before this number of the ledger is worth nothing: some of the
+    /// revocations up to it were lost.
+    floor: i64,
     draining: bool,
     last_number: u64,
 }
@@ -47,6 +63,7 @@ pub(crate) struct Directory {
 struct SessionEntry {
     user: UserId,
     credential: CredentialId,
+    as_of: i64,
     kind: SessionKind,
     channels: BTreeSet<ChannelId>,
     offences: u32,
@@ -56,6 +73,7 @@ struct SessionEntry {
 #[derive(Debug)]
 struct LinkEntry {
     id: LinkId,
+    as_of: i64,
     channels: BTreeSet<ChannelId>,
     offences: u32,
     leaving: bool,
@@ -67,9 +85,11 @@ struct ChannelEntry {
     worker: WorkerId,
     link: LinkId,
     user: UserId,
+    /// The Worker's, which it counts for.
+    organisation: OrganisationId,
     /// The sessions it was opened or renewed over, each with what it stands with. Which of them is
     /// the channel's own now, only its actor knows; to revoke any of them is to tell the actor.
-    paths: BTreeMap<SessionId, CredentialId>,
+    paths: BTreeMap<SessionId, Topics>,
     phase: Phase,
 }
 
@@ -81,11 +101,19 @@ enum Phase {
     Running,
 }
 
-/// What stands or falls with one credential.
+/// What stands or falls with one topic. Links are found by their Workers.
 #[derive(Debug, Default)]
-struct Topic {
+struct Standing {
     sessions: BTreeSet<SessionId>,
     channels: BTreeSet<(ChannelId, SessionId)>,
+}
+
+/// A topic that was revoked.
+#[derive(Debug, Clone, Copy)]
+struct Tombstone {
+    /// The number of the newest revocation.
+    seq: i64,
+    until: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -101,7 +129,13 @@ pub(crate) struct Asked {
     pub(crate) session: SessionId,
     pub(crate) worker: WorkerId,
     pub(crate) user: UserId,
-    pub(crate) credential: CredentialId,
+    /// The Worker's, and how many channels it may have; 0 for any number.
+    pub(crate) organisation: OrganisationId,
+    pub(crate) organisation_channels: u32,
+    /// What it stands with.
+    pub(crate) topics: BTreeSet<Topic>,
+    /// All revocations up to this one were known when it was granted.
+    pub(crate) as_of: i64,
 }
 
 /// A taken channel id. Its number tells it from a later taker of the same id.
@@ -190,7 +224,9 @@ impl Directory {
             channels: BTreeMap::new(),
             topics: BTreeMap::new(),
             users: BTreeMap::new(),
+            organisations: BTreeMap::new(),
             tombstones: BTreeMap::new(),
+            floor: 0,
             draining: false,
             last_number: 0,
         }
@@ -201,12 +237,14 @@ impl Directory {
         &mut self,
         user: UserId,
         credential: CredentialId,
+        as_of: i64,
         kind: SessionKind,
     ) -> Result<SessionId, NoSession> {
-        if self.draining {
+        if self.draining || as_of < self.floor {
             return Err(NoSession::Draining);
         }
-        if self.tombstones.contains_key(&credential) {
+        let topic = Topic::Credential(credential.clone());
+        if self.is_revoked(&topic, as_of) {
             return Err(NoSession::Revoked);
         }
         let usage = self.users.entry(user.clone()).or_default();
@@ -215,14 +253,11 @@ impl Directory {
         }
         usage.sessions += 1;
         let id = SessionId(self.number());
-        self.topics
-            .entry(credential.clone())
-            .or_default()
-            .sessions
-            .insert(id);
+        self.topics.entry(topic).or_default().sessions.insert(id);
         let entry = SessionEntry {
             user,
             credential,
+            as_of,
             kind,
             channels: BTreeSet::new(),
             offences: 0,
@@ -236,10 +271,11 @@ impl Directory {
     /// a goodbye have gone to nobody, since it had no address yet.
     pub(crate) fn may_stay(&self, session: SessionId) -> Result<(), NoSession> {
         let entry = self.sessions.get(&session).ok_or(NoSession::Revoked)?;
-        if self.tombstones.contains_key(&entry.credential) {
+        let topic = Topic::Credential(entry.credential.clone());
+        if self.is_revoked(&topic, entry.as_of) {
             return Err(NoSession::Revoked);
         }
-        if entry.leaving {
+        if entry.leaving || entry.as_of < self.floor {
             return Err(NoSession::Draining);
         }
         Ok(())
@@ -250,8 +286,8 @@ impl Directory {
         let Some(entry) = self.sessions.remove(&session) else {
             return Vec::new();
         };
-        self.leave_topic(&entry.credential, |topic| {
-            topic.sessions.remove(&session);
+        self.leave_topic(&Topic::Credential(entry.credential), |standing| {
+            standing.sessions.remove(&session);
         });
         self.release_usage(&entry.user, |usage| {
             usage.sessions = usage.sessions.saturating_sub(1)
@@ -260,9 +296,16 @@ impl Directory {
     }
 
     /// A Worker's link came; an older one of the same Worker is replaced.
-    pub(crate) fn admit_link(&mut self, worker: WorkerId) -> Result<Admitted, RefusalReason> {
-        if self.draining {
+    pub(crate) fn admit_link(
+        &mut self,
+        worker: WorkerId,
+        as_of: i64,
+    ) -> Result<Admitted, RefusalReason> {
+        if self.draining || as_of < self.floor {
             return Err(RefusalReason::Draining);
+        }
+        if self.is_revoked(&Topic::Worker(worker.clone()), as_of) {
+            return Err(RefusalReason::Credential);
         }
         let link = LinkId(self.number());
         let replaced = self.links.remove(&worker).map(|old| {
@@ -272,6 +315,7 @@ impl Directory {
         let channels = BTreeSet::new();
         let entry = LinkEntry {
             id: link,
+            as_of,
             channels,
             offences: 0,
             leaving: false,
@@ -380,11 +424,11 @@ impl Directory {
         self.users.len()
     }
 
-    fn leave_topic(&mut self, credential: &CredentialId, leave: impl FnOnce(&mut Topic)) {
-        if let Some(topic) = self.topics.get_mut(credential) {
-            leave(topic);
-            if topic.sessions.is_empty() && topic.channels.is_empty() {
-                self.topics.remove(credential);
+    fn leave_topic(&mut self, topic: &Topic, leave: impl FnOnce(&mut Standing)) {
+        if let Some(standing) = self.topics.get_mut(topic) {
+            leave(standing);
+            if standing.sessions.is_empty() && standing.channels.is_empty() {
+                self.topics.remove(topic);
             }
         }
     }
@@ -404,5 +448,7 @@ impl Directory {
     }
 }
 
+#[cfg(test)]
+mod interleavings;
 #[cfg(test)]
 mod tests;

@@ -3,13 +3,19 @@
 //! Each is entered before its credential is looked at for the last time, and stays entered as long
 //! as it or the channel's actor may still use it: so whatever is revoked finds it.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use channel_actors::{Refusal, RefusalReason};
-use schema::ids::{ChannelId, CredentialId};
+use schema::ids::ChannelId;
 
 use super::{Asked, ChannelEntry, Denied, Directory, Phase, Reservation};
-use crate::messages::SessionId;
+use crate::{messages::SessionId, topic::Topic};
+
+/// What a path stands with, and each as of which number of the ledger.
+pub(crate) type Topics = BTreeMap<Topic, i64>;
 
 /// What a renewal is at this Hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,16 +26,6 @@ pub(crate) enum Renewal {
     Anew(Reservation),
 }
 
-/// What a revocation ends.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Revoked {
-    pub(crate) paths: Vec<(ChannelId, SessionId)>,
-    pub(crate) sessions: Vec<SessionId>,
-}
-
-/// How long a revoked credential is remembered: longer than any request that may have read it
-/// before it was revoked can take.
-const TOMBSTONE: Duration = Duration::from_secs(600);
 /// Sessions of one channel at once. One that died unnoticed is gone within a minute.
 const PATHS_MAX: usize = 16;
 /// When the end of a channel's older actor has been reported.
@@ -78,8 +74,11 @@ impl Directory {
         let entry = entry.filter(|entry| entry.number == reservation.number);
         let entry = entry.ok_or(None)?;
         let gone = Some(RefusalReason::Credential);
-        let credential = entry.paths.get(&session).ok_or(gone)?;
-        if self.tombstones.contains_key(credential) || !self.sessions.contains_key(&session) {
+        let topics = entry.paths.get(&session).ok_or(gone)?;
+        if let Some(why) = self.condemned(topics) {
+            return Err(Some(why));
+        }
+        if !self.sessions.contains_key(&session) {
             return Err(gone);
         }
         Ok(())
@@ -92,56 +91,79 @@ impl Directory {
             return;
         }
         let entry = self.channels.get_mut(&channel);
-        if let Some(credential) = entry.and_then(|entry| entry.paths.remove(&session)) {
-            self.leave_path(channel, session, &credential);
+        if let Some(topics) = entry.and_then(|entry| entry.paths.remove(&session)) {
+            self.leave_path(channel, session, &topics);
         }
     }
 
-    /// A credential was revoked: what stood with it falls, and nothing rises on it again.
-    pub(crate) fn revoke(&mut self, credential: CredentialId, now: Instant) -> Revoked {
-        self.tombstones.retain(|_, until| *until > now);
-        let topic = self.topics.get(&credential);
-        let revoked = topic.map_or_else(Revoked::default, |topic| Revoked {
-            paths: topic.channels.iter().copied().collect(),
-            sessions: topic.sessions.iter().copied().collect(),
-        });
-        self.tombstones.insert(credential, now + TOMBSTONE);
-        revoked
-    }
-
-    pub(super) fn add_path(&mut self, asked: &Asked) {
-        let Asked {
-            channel,
-            session,
-            credential,
-            ..
-        } = asked;
-        if let Some(entry) = self.channels.get_mut(channel) {
-            entry.paths.insert(*session, credential.clone());
-        }
-        if let Some(entry) = self.sessions.get_mut(session) {
-            entry.channels.insert(*channel);
-        }
-        self.topics
-            .entry(credential.clone())
-            .or_default()
-            .channels
-            .insert((*channel, *session));
-    }
-
-    /// The entry of the channel is the caller's.
-    pub(super) fn leave_path(
+    /// A running channel is allowed more over one of its paths: it stands with more, too. What the
+    /// fence of that path is to be under; `None` when the channel or the path is no more, or what was
+    /// granted is revoked.
+    pub(crate) fn extend_path(
         &mut self,
         channel: ChannelId,
         session: SessionId,
-        credential: &CredentialId,
-    ) {
+        topics: &BTreeSet<Topic>,
+        as_of: i64,
+    ) -> Option<Topics> {
+        let entry = self.channels.get(&channel)?;
+        let old = entry.paths.get(&session)?;
+        let is_stale = topics.iter().any(|topic| self.is_revoked(topic, as_of));
+        if entry.phase != Phase::Running || self.condemned(old).is_some() || is_stale {
+            return None;
+        }
+        let is_new = |topic: &&Topic| !old.contains_key(*topic);
+        let new = topics.iter().filter(is_new);
+        let new: Topics = new.map(|topic| (topic.clone(), as_of)).collect();
+        self.stand_with(channel, session, new.clone());
+        Some(new)
+    }
+
+    /// What a path stands with.
+    pub(crate) fn topics_of(&self, channel: ChannelId, session: SessionId) -> Option<&Topics> {
+        self.channels.get(&channel)?.paths.get(&session)
+    }
+
+    /// A path that stands already stands with the older of what it had and the newer of what it has
+    /// not: its Worker was told no less. One that is condemned begins anew.
+    pub(super) fn add_path(&mut self, asked: &Asked) {
+        let (channel, session) = (asked.channel, asked.session);
+        let old = self.topics_of(channel, session);
+        let is_over = old.is_some_and(|old| self.condemned(old).is_some());
+        if is_over && let Some(entry) = self.channels.get_mut(&channel) {
+            let over = entry.paths.remove(&session).unwrap_or_default();
+            self.leave_path(channel, session, &over);
+        }
+        let topics = asked.topics.iter();
+        let topics = topics.map(|topic| (topic.clone(), asked.as_of)).collect();
+        self.stand_with(channel, session, topics);
+        if let Some(entry) = self.sessions.get_mut(&session) {
+            entry.channels.insert(channel);
+        }
+    }
+
+    fn stand_with(&mut self, channel: ChannelId, session: SessionId, topics: Topics) {
+        let Some(entry) = self.channels.get_mut(&channel) else {
+            return;
+        };
+        let path = entry.paths.entry(session).or_default();
+        for (topic, as_of) in topics {
+            let standing = self.topics.entry(topic.clone()).or_default();
+            standing.channels.insert((channel, session));
+            path.entry(topic).or_insert(as_of);
+        }
+    }
+
+    /// The entry of the channel is the caller's.
+    pub(super) fn leave_path(&mut self, channel: ChannelId, session: SessionId, topics: &Topics) {
         if let Some(entry) = self.sessions.get_mut(&session) {
             entry.channels.remove(&channel);
         }
-        self.leave_topic(credential, |topic| {
-            topic.channels.remove(&(channel, session));
-        });
+        for topic in topics.keys() {
+            self.leave_topic(topic, |standing| {
+                standing.channels.remove(&(channel, session));
+            });
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use channel_actors::relay::Side;
 
-use super::{paths::Revoked, *};
+use super::*;
 
 fn directory() -> Directory {
     Directory::new(Quotas {
@@ -32,8 +32,16 @@ fn now() -> Instant {
 
 fn session(directory: &mut Directory, name: &str) -> SessionId {
     directory
-        .admit_session(user(), credential(name), SessionKind::Relay)
+        .admit_session(user(), credential(name), 0, SessionKind::Relay)
         .unwrap()
+}
+
+fn stands_with(name: &str) -> Topic {
+    Topic::Credential(credential(name))
+}
+
+fn revoke(directory: &mut Directory, name: &str) -> Revoked {
+    directory.revoke(stands_with(name), 1, now())
 }
 
 fn asked(session: SessionId, byte: u8) -> Asked {
@@ -42,7 +50,10 @@ fn asked(session: SessionId, byte: u8) -> Asked {
         session,
         worker: worker("w"),
         user: user(),
-        credential: credential("c"),
+        organisation: OrganisationId::parse("o").unwrap(),
+        organisation_channels: 0,
+        topics: [stands_with("c")].into(),
+        as_of: 0,
     }
 }
 
@@ -58,7 +69,7 @@ fn a_channel_runs_between_a_session_and_a_link() {
         reason(directory.reserve(asked(session, 1))),
         RefusalReason::WorkerOffline
     );
-    let link = directory.admit_link(worker("w")).unwrap().link;
+    let link = directory.admit_link(worker("w"), 0).unwrap().link;
     let reservation = directory.reserve(asked(session, 1)).unwrap();
     assert_eq!(directory.census().opening, 1);
     assert_eq!(directory.commit(reservation), Ok(link));
@@ -75,14 +86,15 @@ fn a_channel_runs_between_a_session_and_a_link() {
 fn a_revocation_that_races_an_open_wins() {
     let mut directory = directory();
     let session = session(&mut directory, "c");
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     let reservation = directory.reserve(asked(session, 1)).unwrap();
-    let revoked = directory.revoke(credential("c"), now());
+    let revoked = revoke(&mut directory, "c");
     assert_eq!(
         revoked,
         Revoked {
             paths: vec![(channel(1), session)],
-            sessions: vec![session]
+            sessions: vec![session],
+            link: None,
         }
     );
     assert_eq!(
@@ -95,7 +107,7 @@ fn a_revocation_that_races_an_open_wins() {
         RefusalReason::Credential
     );
     assert_eq!(directory.may_stay(session), Err(NoSession::Revoked));
-    let late = directory.admit_session(user(), credential("c"), SessionKind::Relay);
+    let late = directory.admit_session(user(), credential("c"), 0, SessionKind::Relay);
     assert_eq!(late, Err(NoSession::Revoked));
 }
 
@@ -104,19 +116,16 @@ fn a_revocation_touches_nothing_of_another_credential() {
     let mut directory = directory();
     let mine = session(&mut directory, "c");
     let other = session(&mut directory, "d");
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     directory.reserve(asked(mine, 1)).unwrap();
-    assert_eq!(
-        directory.revoke(credential("d"), now()).sessions,
-        vec![other]
-    );
+    assert_eq!(revoke(&mut directory, "d").sessions, vec![other]);
     assert_eq!(directory.may_stay(mine), Ok(()));
 }
 
 #[test]
 fn a_reservation_of_a_gone_session_does_not_touch_a_later_one_of_the_same_id() {
     let mut directory = directory();
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     let first = session(&mut directory, "c");
     let stale = directory.reserve(asked(first, 1)).unwrap();
     assert_eq!(directory.session_gone(first), Vec::new());
@@ -130,7 +139,7 @@ fn a_reservation_of_a_gone_session_does_not_touch_a_later_one_of_the_same_id() {
 #[test]
 fn ids_and_quotas_are_kept() {
     let mut directory = directory();
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     let session = session(&mut directory, "c");
     let first = directory.reserve(asked(session, 1)).unwrap();
     assert_eq!(
@@ -150,7 +159,7 @@ fn sessions_of_a_user_are_limited() {
     let first = session(&mut directory, "c");
     session(&mut directory, "c");
     let third = |directory: &mut Directory| {
-        directory.admit_session(user(), credential("c"), SessionKind::Events)
+        directory.admit_session(user(), credential("c"), 0, SessionKind::Events)
     };
     assert_eq!(third(&mut directory), Err(NoSession::Quota));
     directory.session_gone(first);
@@ -161,11 +170,11 @@ fn sessions_of_a_user_are_limited() {
 fn the_newer_link_wins_and_the_older_takes_nothing_with_it() {
     let mut directory = directory();
     let session = session(&mut directory, "c");
-    let old = directory.admit_link(worker("w")).unwrap();
+    let old = directory.admit_link(worker("w"), 0).unwrap();
     assert_eq!(old.replaced, None);
     let reservation = directory.reserve(asked(session, 1)).unwrap();
     directory.commit(reservation).unwrap();
-    let new = directory.admit_link(worker("w")).unwrap();
+    let new = directory.admit_link(worker("w"), 0).unwrap();
     assert_eq!(new.replaced, Some((old.link, vec![channel(1)])));
     assert_eq!(directory.link_gone(&worker("w"), old.link), None);
     assert_eq!(directory.census().links, 1);
@@ -175,7 +184,7 @@ fn the_newer_link_wins_and_the_older_takes_nothing_with_it() {
 fn the_sixteenth_offence_names_the_offender() {
     let mut directory = directory();
     let session = session(&mut directory, "c");
-    let link = directory.admit_link(worker("w")).unwrap().link;
+    let link = directory.admit_link(worker("w"), 0).unwrap().link;
     let mut breach = |byte: u8, side| {
         let reservation = directory.reserve(asked(session, byte)).unwrap();
         directory.commit(reservation).unwrap();
@@ -197,17 +206,17 @@ fn a_draining_hub_lets_nobody_in_and_sends_everybody_away_once() {
     let mut directory = directory();
     let first = session(&mut directory, "c");
     let second = session(&mut directory, "c");
-    let link = directory.admit_link(worker("w")).unwrap().link;
+    let link = directory.admit_link(worker("w"), 0).unwrap().link;
     directory.drain();
     assert_eq!(
         reason(directory.reserve(asked(first, 1))),
         RefusalReason::Draining
     );
     assert_eq!(
-        directory.admit_link(worker("x")),
+        directory.admit_link(worker("x"), 0),
         Err(RefusalReason::Draining)
     );
-    let refused = directory.admit_session(user(), credential("c"), SessionKind::Relay);
+    let refused = directory.admit_session(user(), credential("c"), 0, SessionKind::Relay);
     assert_eq!(refused, Err(NoSession::Draining));
     let away = directory.send_away(1);
     assert_eq!((away.sessions, away.links), (vec![first], Vec::new()));
@@ -249,7 +258,7 @@ fn denied(directory: &mut Directory, asked: Asked) -> RefusalReason {
 #[test]
 fn a_channel_that_runs_here_is_renewed_where_it_is() {
     let mut directory = directory();
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     let first = session(&mut directory, "c");
     running(&mut directory, first, 1);
     for over in [first, session(&mut directory, "c")] {
@@ -267,7 +276,7 @@ fn one_that_is_not_here_begins_like_an_open_and_counts_like_one() {
         denied(&mut directory, asked(first, 1)),
         RefusalReason::WorkerOffline
     );
-    let link = directory.admit_link(worker("w")).unwrap().link;
+    let link = directory.admit_link(worker("w"), 0).unwrap().link;
     let reservation = anew(&mut directory, asked(first, 1));
     assert_eq!(
         denied(&mut directory, asked(first, 1)),
@@ -285,17 +294,17 @@ fn one_that_is_not_here_begins_like_an_open_and_counts_like_one() {
 #[test]
 fn a_channel_of_another_user_or_to_another_worker_does_not_exist() {
     let mut directory = directory();
-    directory.admit_link(worker("w")).unwrap();
-    directory.admit_link(worker("v")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
+    directory.admit_link(worker("v"), 0).unwrap();
     let first = session(&mut directory, "c");
     running(&mut directory, first, 1);
     let stranger = UserId::parse("stranger").unwrap();
     let theirs = directory
-        .admit_session(stranger.clone(), credential("s"), SessionKind::Relay)
+        .admit_session(stranger.clone(), credential("s"), 0, SessionKind::Relay)
         .unwrap();
     let by_stranger = Asked {
         user: stranger,
-        credential: credential("s"),
+        topics: [stands_with("s")].into(),
         ..asked(theirs, 1)
     };
     let elsewhere = Asked {
@@ -311,10 +320,10 @@ fn a_channel_of_another_user_or_to_another_worker_does_not_exist() {
 #[test]
 fn a_channel_over_a_link_that_was_replaced_is_asked_for_again_in_a_moment() {
     let mut directory = directory();
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     let first = session(&mut directory, "c");
     running(&mut directory, first, 1);
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     let denied = directory.renew(asked(first, 1)).unwrap_err().refusal;
     assert_eq!(denied.reason, RefusalReason::Busy);
     assert!(denied.retry_after < Duration::from_secs(1));
@@ -325,7 +334,7 @@ fn a_channel_over_a_link_that_was_replaced_is_asked_for_again_in_a_moment() {
 #[test]
 fn a_renewal_meets_the_end_of_its_channel_and_begins_anew() {
     let mut directory = directory();
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     let first = session(&mut directory, "c");
     running(&mut directory, first, 1);
     let reservation = known(&mut directory, asked(first, 1));
@@ -343,17 +352,17 @@ fn a_renewal_meets_the_end_of_its_channel_and_begins_anew() {
 #[test]
 fn every_path_of_a_channel_is_found_by_what_it_stands_with() {
     let mut directory = directory();
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     let first = session(&mut directory, "c");
     running(&mut directory, first, 1);
     let second = session(&mut directory, "d");
     let over_second = Asked {
-        credential: credential("d"),
+        topics: [stands_with("d")].into(),
         ..asked(second, 1)
     };
     known(&mut directory, over_second);
     for (name, session) in [("c", first), ("d", second)] {
-        let revoked = directory.revoke(credential(name), now());
+        let revoked = revoke(&mut directory, name);
         assert_eq!(revoked.paths, [(channel(1), session)]);
     }
 }
@@ -361,7 +370,7 @@ fn every_path_of_a_channel_is_found_by_what_it_stands_with() {
 #[test]
 fn a_path_that_went_is_still_found_until_its_channel_has_forgotten_it() {
     let mut directory = directory();
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     let first = session(&mut directory, "c");
     running(&mut directory, first, 1);
     let second = session(&mut directory, "c");
@@ -381,7 +390,7 @@ fn a_path_that_went_is_still_found_until_its_channel_has_forgotten_it() {
 #[test]
 fn the_paths_of_a_channel_are_bounded() {
     let mut directory = Directory::new(Quotas::default());
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     let first = session(&mut directory, "c");
     running(&mut directory, first, 1);
     for _ in 0..15 {
@@ -393,72 +402,142 @@ fn the_paths_of_a_channel_are_bounded() {
     known(&mut directory, asked(first, 1));
 }
 
-/// What a renewal goes through in the Registry, and what may come in between.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Register,
-    Look,
-    Commit,
-    Revoke,
-}
-
-/// All orders of the steps in which those of the renewal keep theirs.
-fn interleavings() -> Vec<Vec<Step>> {
-    let renewal = [Step::Register, Step::Look, Step::Commit];
-    (0..=renewal.len())
-        .map(|at| {
-            let (before, after) = renewal.split_at(at);
-            [before, &[Step::Revoke], after].concat()
-        })
-        .collect()
+#[test]
+fn a_grant_that_knew_of_the_revocation_is_good_whichever_comes_first() {
+    for comes_first in [false, true] {
+        let mut directory = directory();
+        directory.admit_link(worker("w"), 0).unwrap();
+        let session = session(&mut directory, "d");
+        let share = Topic::Access(
+            schema::ids::WorkspaceId::parse("s").unwrap(),
+            UserId::parse("u").unwrap(),
+        );
+        let given_again = Asked {
+            topics: [share.clone()].into(),
+            as_of: 7,
+            ..asked(session, 1)
+        };
+        let before = Asked {
+            as_of: 6,
+            channel: channel(2),
+            ..given_again.clone()
+        };
+        let mut withdrawn = Revoked::default();
+        if comes_first {
+            withdrawn = directory.revoke(share.clone(), 7, now());
+        }
+        let reservation = directory.reserve(given_again).unwrap();
+        if !comes_first {
+            withdrawn = directory.revoke(share, 7, now());
+        }
+        assert_eq!(withdrawn, Revoked::default(), "first: {comes_first}");
+        assert!(directory.commit(reservation).is_ok());
+        assert_eq!(reason(directory.reserve(before)), RefusalReason::NotFound);
+    }
 }
 
 #[test]
-fn a_revocation_that_races_a_renewal_wins_in_every_order() {
-    for order in interleavings() {
-        for is_known in [false, true] {
-            assert!(revoked_in(&order, is_known), "{order:?}, known: {is_known}");
-        }
-    }
+fn a_revoked_worker_takes_its_link_and_every_channel_to_it() {
+    let mut directory = directory();
+    let old = directory.admit_link(worker("w"), 3).unwrap().link;
+    let session = session(&mut directory, "c");
+    let topic = Topic::Worker(worker("w"));
+    let to_it = Asked {
+        topics: [stands_with("c"), topic.clone()].into(),
+        ..asked(session, 1)
+    };
+    let reservation = directory.reserve(to_it).unwrap();
+    directory.commit(reservation).unwrap();
+    let revoked = directory.revoke(topic, 4, now());
+    assert_eq!(revoked.link, Some((worker("w"), old)));
+    assert_eq!(revoked.paths, [(channel(1), session)]);
+    assert_eq!(revoked.sessions, []);
+    let again = directory.admit_link(worker("w"), 3);
+    assert_eq!(again.unwrap_err(), RefusalReason::Credential);
+    assert!(directory.admit_link(worker("w"), 4).is_ok());
 }
 
-/// Whether nothing of the renewal is left that the revocation did not name, or that goes on.
-fn revoked_in(order: &[Step], is_known: bool) -> bool {
+#[test]
+fn what_is_allowed_more_is_stood_with_too() {
     let mut directory = directory();
-    directory.admit_link(worker("w")).unwrap();
+    directory.admit_link(worker("w"), 0).unwrap();
     let session = session(&mut directory, "c");
-    if is_known {
-        let other = directory
-            .admit_session(user(), credential("d"), SessionKind::Relay)
-            .unwrap();
-        let over_other = Asked {
-            credential: credential("d"),
-            ..asked(other, 1)
-        };
-        let reservation = directory.reserve(over_other).unwrap();
-        directory.commit(reservation).unwrap();
-    }
-    let (mut is_live, mut looked) = (true, false);
-    let (mut renewal, mut went_on) = (None, false);
-    let mut named = Vec::new();
-    for step in order {
-        match step {
-            Step::Register => renewal = directory.renew(asked(session, 1)).ok(),
-            Step::Look => looked = is_live,
-            Step::Commit => {
-                went_on = looked
-                    && match renewal {
-                        Some(Renewal::Known(it)) => directory.commit_path(it, session).is_ok(),
-                        Some(Renewal::Anew(it)) => directory.commit(it).is_ok(),
-                        None => false,
-                    };
-            }
-            Step::Revoke => {
-                // The transaction commits before the Registry hears of it.
-                is_live = false;
-                named = directory.revoke(credential("c"), now()).paths;
-            }
-        }
-    }
-    !went_on || named.contains(&(channel(1), session))
+    running(&mut directory, session, 1);
+    let more = [stands_with("c"), stands_with("more")].into();
+    let new = directory.extend_path(channel(1), session, &more, 5);
+    assert_eq!(new, Some([(stands_with("more"), 5)].into()));
+    assert_eq!(directory.revoke(stands_with("more"), 5, now()).paths, []);
+    let late = directory.extend_path(channel(1), session, &more, 4);
+    assert_eq!(late, None, "it was revoked since");
+    let revoked = directory.revoke(stands_with("more"), 6, now());
+    assert_eq!(revoked.paths, [(channel(1), session)]);
+}
+
+#[test]
+fn a_path_that_was_revoked_begins_anew_and_stands_with_what_is_granted_now() {
+    let mut directory = directory();
+    directory.admit_link(worker("w"), 0).unwrap();
+    let session = session(&mut directory, "c");
+    running(&mut directory, session, 1);
+    let share = stands_with("share");
+    let shared = Asked {
+        topics: [share.clone()].into(),
+        ..asked(session, 2)
+    };
+    let reservation = directory.reserve(shared.clone()).unwrap();
+    directory.commit(reservation).unwrap();
+    directory.revoke(share.clone(), 1, now());
+    // Its actor has not reported yet.
+    let again = Asked { as_of: 2, ..shared };
+    let reservation = known(&mut directory, again);
+    assert_eq!(directory.commit_path(reservation, session), Ok(()));
+    let revoked = directory.revoke(share, 3, now());
+    assert_eq!(revoked.paths, [(channel(2), session)]);
+    directory.channel_gone(channel(2), None, None);
+    directory.channel_gone(channel(1), None, None);
+    directory.session_gone(session);
+    assert_eq!(directory.census().topics, 0);
+}
+
+#[test]
+fn after_a_lapse_nothing_counts_that_was_decided_before() {
+    let mut directory = directory();
+    let link = directory.admit_link(worker("w"), 3).unwrap().link;
+    let session = session(&mut directory, "c");
+    let reservation = directory.reserve(asked(session, 1)).unwrap();
+    let lapsed = directory.lapse(9);
+    assert_eq!(lapsed.channels, [channel(1)]);
+    assert_eq!(lapsed.sessions, [session]);
+    assert_eq!(lapsed.links, [(worker("w"), link)]);
+    assert_eq!(directory.commit(reservation), Err(RefusalReason::Busy));
+    assert_eq!(directory.may_stay(session), Err(NoSession::Draining));
+    let stale = Asked {
+        as_of: 8,
+        ..asked(session, 2)
+    };
+    assert_eq!(reason(directory.reserve(stale)), RefusalReason::Busy);
+    let anew = Asked {
+        as_of: 9,
+        ..asked(session, 2)
+    };
+    assert!(directory.reserve(anew).is_ok());
+}
+
+#[test]
+fn the_channels_of_an_organisation_are_limited() {
+    let mut directory = Directory::new(Quotas::default());
+    directory.admit_link(worker("w"), 0).unwrap();
+    let session = session(&mut directory, "c");
+    let of = |name: &str, byte| Asked {
+        organisation: OrganisationId::parse(name).unwrap(),
+        organisation_channels: 1,
+        ..asked(session, byte)
+    };
+    let first = directory.reserve(of("o", 1)).unwrap();
+    let second = directory.reserve(of("o", 2)).unwrap_err();
+    assert_eq!(second.quota, Some(Quota::OrganisationChannels));
+    assert!(directory.reserve(of("p", 3)).is_ok());
+    directory.release(first);
+    assert!(directory.reserve(of("o", 2)).is_ok());
+    assert_eq!(directory.organisations.len(), 2);
 }

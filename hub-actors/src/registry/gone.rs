@@ -15,11 +15,10 @@ use super::{KnownSession, Registry, Ways};
 use crate::{
     clock,
     directory::Offender,
-    messages::{ChannelGone, ChannelOverrun, DepartLink, LinkGone, Revoke, SessionGone, SessionId},
+    messages::{ChannelGone, ChannelOverrun, DepartLink, LinkGone, SessionGone, SessionId},
     notes::About,
-    store::{ledger::Reason, workers},
+    store::workers,
     telemetry::{self, LinkEnd, SessionEnd},
-    topic::Topic,
 };
 
 /// How long a peer that offended should stay away.
@@ -90,14 +89,6 @@ impl Handler<ChannelOverrun> for Registry {
     }
 }
 
-impl Handler<Revoke> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, order: Revoke, _: &mut Context<Self>) {
-        self.revoke(order.topic, order.reason);
-    }
-}
-
 impl Registry {
     fn note_seen(&self, worker: WorkerId, ctx: &mut Context<Self>) {
         let store = self.parts.store.clone();
@@ -137,23 +128,6 @@ impl Registry {
         }
         if let Some(known) = self.links.get(&worker) {
             tell(&known.control, ControlToWorker(close));
-        }
-    }
-
-    /// Every fence falls before anybody is told anything.
-    pub(super) fn revoke(&mut self, topic: Topic, _: Reason) {
-        let Topic::Credential(credential) = topic else {
-            return;
-        };
-        let began = clock::now();
-        self.fences.fall(&credential);
-        let revoked = self.directory.revoke(credential, began);
-        telemetry::revocation(clock::now().saturating_duration_since(began));
-        for (channel, session) in revoked.paths {
-            self.close_path(session, &[channel], CloseReason::Revoked);
-        }
-        for session in revoked.sessions {
-            self.depart(session, SessionEnd::Revoked, Duration::ZERO);
         }
     }
 

@@ -22,31 +22,36 @@ use schema::ids::{ChannelId, UserId, WorkerId};
 use tokio::sync::watch;
 
 use crate::{
-    config::Quotas,
+    config::{OrganisationQuotas, Quotas},
     directory::{Directory, NoSession},
     edge::Stall,
     events::{EventLog, Missed},
+    grant::Grant,
     messages::{
         AdmitSession, Announce, Census, Depart, DepartLink, LinkGuard, LinkId, MeetLink,
         MeetSession, Notice, RefuseNew, SendAway, SessionGuard, SessionId, SessionWays, TakeCensus,
     },
     notes::About,
     presence::{Live, Presence},
-    store::{Store, ledger::Reason},
+    store::Store,
     telemetry::{self, LinkEnd, SessionEnd},
-    topic::Topic,
 };
 
+mod access;
+mod expiring;
 mod fences;
 mod gone;
 mod open;
 mod renew;
+mod revoking;
 
 pub(crate) use self::fences::Fences;
 
 /// What a Registry is made of.
 pub(crate) struct RegistryParts {
     pub(crate) quotas: Quotas,
+    /// Of organisations that have none of their own.
+    pub(crate) organisations: OrganisationQuotas,
     pub(crate) store: Store,
     pub(crate) presence: Presence,
     pub(crate) limits: Arc<Limits>,
@@ -71,6 +76,7 @@ pub(crate) struct Registry {
 }
 
 struct Kit {
+    organisations: OrganisationQuotas,
     store: Store,
     presence: Presence,
     limits: Arc<Limits>,
@@ -105,6 +111,8 @@ struct KnownChannel {
     addr: Addr<Channel>,
     /// One for each session that it was opened or renewed over.
     fences: BTreeMap<SessionId, Fence>,
+    /// The newest.
+    grant: Grant,
 }
 
 impl Registry {
@@ -118,6 +126,7 @@ impl Registry {
             expiries: BTreeMap::new(),
             events: EventLog::new(parts.first_cursor),
             parts: Kit {
+                organisations: parts.organisations,
                 store: parts.store,
                 presence: parts.presence,
                 limits: parts.limits,
@@ -257,7 +266,7 @@ impl Handler<MeetLink> for Registry {
     type Result = Result<LinkGuard, RefusalReason>;
 
     fn handle(&mut self, meet: MeetLink, ctx: &mut Context<Self>) -> Self::Result {
-        let admitted = self.directory.admit_link(meet.worker.clone())?;
+        let admitted = self.directory.admit_link(meet.worker.clone(), meet.as_of)?;
         if let Some((old, channels)) = admitted.replaced {
             self.close(&channels, CloseReason::ConnectionLost);
             let end = LinkEnd::Replaced;
@@ -300,17 +309,15 @@ impl Handler<AdmitSession> for Registry {
         let AdmitSession {
             user,
             credential,
+            as_of,
             ends_in,
             kind,
         } = order;
         let id = self
             .directory
-            .admit_session(user, credential.clone(), kind)?;
+            .admit_session(user, credential.clone(), as_of, kind)?;
         if let Some(ends_in) = ends_in {
-            let expire = move |registry: &mut Self, _: &mut Context<Self>| {
-                registry.revoke(Topic::Credential(credential), Reason::Expired);
-            };
-            self.expiries.insert(id, ctx.run_later(ends_in, expire));
+            self.expire_in(ends_in, id, credential, ctx);
         }
         telemetry::session_began(kind);
         let reason = SessionEnd::Error;

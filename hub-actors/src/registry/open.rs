@@ -17,27 +17,19 @@ use schema::{
 
 use super::{KnownChannel, Registry, Ways};
 use crate::{
-    clock,
     directory::{Asked, Reservation},
-    grant::Grant,
+    grant::{self, Grant},
     messages::{ChannelGone, LinkId, OpenChannel, SessionId},
-    store::credentials,
     telemetry,
 };
 
 impl Handler<OpenChannel> for Registry {
     type Result = ResponseActFuture<Self, Result<(), Refusal>>;
 
-    /// Registers first and looks at the credential second: a revocation that comes in between
+    /// Registers first and looks at what it stands with second: a revocation that comes in between
     /// finds the entry, one that came before leaves a row, or a tombstone, that is found here.
     fn handle(&mut self, order: OpenChannel, _: &mut Context<Self>) -> Self::Result {
-        let asked = Asked {
-            channel: order.channel,
-            session: order.session,
-            worker: order.grant.worker().clone(),
-            user: order.grant.user().clone(),
-            credential: order.grant.credential().clone(),
-        };
+        let asked = asked(&order.grant, order.channel, order.session);
         let reservation = match self.directory.reserve(asked) {
             Ok(reservation) => reservation,
             Err(denied) => {
@@ -45,13 +37,8 @@ impl Handler<OpenChannel> for Registry {
                 return Box::pin(actix::fut::ready(Err(denied.refusal)));
             }
         };
-        let store = self.parts.store.clone();
-        let credential = order.grant.credential().clone();
-        let question = async move {
-            store
-                .run(move |conn| credentials::is_live(conn, &credential, clock::unix_ms()))
-                .await
-        };
+        let (store, granted) = (self.parts.store.clone(), order.grant.clone());
+        let question = async move { grant::stands(&store, &granted).await };
         Box::pin(question.into_actor(self).map(move |answer, registry, ctx| {
             let refused = match answer {
                 Ok(true) => {
@@ -80,7 +67,10 @@ impl Registry {
         let link = self.directory.commit(reservation).inspect_err(|_| {
             self.directory.release(reservation);
         })?;
-        let fence = self.fences.raise(order.grant.credential());
+        let Some(fence) = self.raise_fence(order.channel, order.session) else {
+            self.directory.release(reservation);
+            return Err(RefusalReason::Busy);
+        };
         let browser = self.browser_side(order.session, fence.clone());
         let link = self.link_side(order.grant.worker(), link);
         let arbiter = self.arbiter_of(order.session);
@@ -96,8 +86,14 @@ impl Registry {
         let begin = Begin::Open(incoming(order));
         let fences = [(order.session, fence)].into();
         let parts = self.parts_of(order.channel, &order.grant, begin, browser, link, me);
-        self.start_channel(&arbiter, parts, fences);
+        self.start_channel(&arbiter, parts, fences, order.grant.clone());
         Ok(())
+    }
+
+    /// A fence that falls with everything that a path stands with.
+    pub(super) fn raise_fence(&mut self, channel: ChannelId, session: SessionId) -> Option<Fence> {
+        let topics = self.directory.topics_of(channel, session)?;
+        Some(self.fences.raise(topics))
     }
 
     /// What a new actor of this channel is made of.
@@ -132,10 +128,15 @@ impl Registry {
         arbiter: &ArbiterHandle,
         parts: ChannelParts,
         fences: BTreeMap<SessionId, Fence>,
+        grant: Grant,
     ) {
         let channel = parts.channel;
         let addr = Channel::start_on(arbiter, parts);
-        let known = KnownChannel { addr, fences };
+        let known = KnownChannel {
+            addr,
+            fences,
+            grant,
+        };
         self.channels.insert(channel, known);
     }
 
@@ -178,6 +179,20 @@ impl Registry {
     }
 }
 
+/// What the directory is asked for.
+pub(super) fn asked(grant: &Grant, channel: ChannelId, session: SessionId) -> Asked {
+    Asked {
+        channel,
+        session,
+        worker: grant.worker().clone(),
+        user: grant.user().clone(),
+        organisation: grant.payer().clone(),
+        organisation_channels: grant.quotas().channels,
+        topics: grant.topics().clone(),
+        as_of: grant.as_of(),
+    }
+}
+
 fn incoming(order: &OpenChannel) -> wire::Incoming {
     wire::Incoming {
         channel_id: order.channel.as_bytes().to_vec().into(),
@@ -186,6 +201,6 @@ fn incoming(order: &OpenChannel) -> wire::Incoming {
         workspaces: order.grant.workspaces().to_vec(),
         noise: order.noise.clone(),
         max_message_bytes: order.max_message_bytes,
-        certificates: Vec::new(),
+        certificates: order.grant.certificates().to_vec(),
     }
 }

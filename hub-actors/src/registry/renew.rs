@@ -8,16 +8,16 @@ use actix::{
     WrapFuture as _, fut,
 };
 use channel_actors::{
-    Begin, Refusal, RefusalReason, fence::Fence, messages::PassRenewal, messages::PathForgotten,
+    Begin, Channel, Refusal, RefusalReason, fence::Fence, messages::PassRenewal,
+    messages::PathForgotten,
 };
-use schema::{ids::CredentialId, wire};
+use schema::{ids::ChannelId, wire};
 
-use super::{KnownChannel, Registry};
+use super::{Registry, open::asked};
 use crate::{
-    clock,
-    directory::{Asked, Renewal, Reservation},
+    directory::{Renewal, Reservation},
+    grant::{self, Grant},
     messages::{RenewChannel, SessionId},
-    store::credentials,
     telemetry,
 };
 
@@ -54,13 +54,7 @@ impl Handler<PathForgotten> for Registry {
 impl Registry {
     /// Registers first and looks at the credential second, as an open does.
     fn renew(&mut self, order: RenewChannel, tries: u32) -> Answer {
-        let asked = Asked {
-            channel: order.channel,
-            session: order.session,
-            worker: order.grant.worker().clone(),
-            user: order.grant.user().clone(),
-            credential: order.grant.credential().clone(),
-        };
+        let asked = asked(&order.grant, order.channel, order.session);
         let renewal = match self.directory.renew(asked) {
             Ok(renewal) => renewal,
             Err(denied) => {
@@ -68,13 +62,8 @@ impl Registry {
                 return refuse(denied.refusal);
             }
         };
-        let store = self.parts.store.clone();
-        let credential = order.grant.credential().clone();
-        let question = async move {
-            store
-                .run(move |conn| credentials::is_live(conn, &credential, clock::unix_ms()))
-                .await
-        };
+        let (store, granted) = (self.parts.store.clone(), order.grant.clone());
+        let question = async move { grant::stands(&store, &granted).await };
         Box::pin(
             question
                 .into_actor(self)
@@ -122,7 +111,10 @@ impl Registry {
         let link = self.directory.commit(reservation).inspect_err(|_| {
             self.directory.release(reservation);
         })?;
-        let fence = self.fences.raise(order.grant.credential());
+        let Some(fence) = self.raise_fence(order.channel, order.session) else {
+            self.directory.release(reservation);
+            return Err(RefusalReason::Busy);
+        };
         let browser = self.browser_side(order.session, fence.clone());
         let worker = order.grant.worker();
         let (link, arbiter) = (self.link_side(worker, link), self.arbiter_of(order.session));
@@ -133,7 +125,7 @@ impl Registry {
         let begin = Begin::Renew(renewal(order));
         let fences = [(order.session, fence)].into();
         let parts = self.parts_of(order.channel, &order.grant, begin, browser, link, me);
-        self.start_channel(&arbiter, parts, fences);
+        self.start_channel(&arbiter, parts, fences, order.grant.clone());
         Ok(())
     }
 
@@ -145,7 +137,7 @@ impl Registry {
             Err(Some(reason)) => return refuse(reason.into()),
             Err(None) => return self.again(order, tries),
         }
-        let Some((addr, fence)) = self.fence_of(channel, session, order.grant.credential()) else {
+        let Some((addr, fence)) = self.fence_of(channel, session, &order.grant) else {
             return self.again(order, tries);
         };
         let Some(browser) = self.browser_side(session, fence) else {
@@ -172,19 +164,28 @@ impl Registry {
         }
     }
 
-    /// The channel, and the fence of one of its paths.
+    /// The channel, and the fence of one of its paths, which falls with all that the path stands with
+    /// by now. One that has fallen was another grant's.
     fn fence_of(
         &mut self,
-        channel: schema::ids::ChannelId,
+        channel: ChannelId,
         session: SessionId,
-        credential: &CredentialId,
-    ) -> Option<(Addr<channel_actors::Channel>, Fence)> {
-        let KnownChannel { addr, fences } = self.channels.get_mut(&channel)?;
-        let raised = || self.fences.raise(credential);
-        Some((
-            addr.clone(),
-            fences.entry(session).or_insert_with(raised).clone(),
-        ))
+        grant: &Grant,
+    ) -> Option<(Addr<Channel>, Fence)> {
+        let topics = self.directory.topics_of(channel, session)?;
+        let known = self.channels.get_mut(&channel)?;
+        let standing = known.fences.get(&session).filter(|fence| !fence.is_down());
+        let fence = match standing {
+            Some(fence) => {
+                let fence = fence.clone();
+                self.fences.extend(&fence, topics);
+                fence
+            }
+            None => self.fences.raise(topics),
+        };
+        known.fences.insert(session, fence.clone());
+        known.grant = grant.clone();
+        Some((known.addr.clone(), fence))
     }
 }
 
@@ -218,7 +219,7 @@ fn renewal(order: &RenewChannel) -> channel_actors::Renewal {
             // Not one of those that are acknowledged: it goes before the renewal on the same way.
             change: 0,
             workspaces: order.grant.workspaces().to_vec(),
-            certificates: Vec::new(),
+            certificates: order.grant.certificates().to_vec(),
         },
     }
 }

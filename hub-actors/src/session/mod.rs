@@ -37,8 +37,9 @@ use crate::{
     http,
     liveness::Liveness,
     messages::{AdmitSession, SessionGuard},
+    scope::Scope,
     state::{State, ask},
-    store::credentials,
+    store::standing,
     takeover::Offer,
     telemetry::{self, SessionConnect, SessionEnd, SessionKind},
 };
@@ -154,6 +155,8 @@ async fn admit(
         telemetry::session_connect(SessionConnect::Error);
         http::fault(fault)
     };
+    // Whatever is read from here on knows of every revocation up to this one.
+    let as_of = state.tail.reached();
     let caller = state
         .caller(http::presented(request, state))
         .await
@@ -161,9 +164,17 @@ async fn admit(
     let Some(caller) = caller else {
         return Err(refused(SessionConnect::Credential, Refusal::NotSignedIn));
     };
+    let needed = match kind {
+        SessionKind::Relay => Scope::Channels,
+        SessionKind::Events => Scope::Read,
+    };
+    if !caller.scopes.has(needed) {
+        return Err(refused(SessionConnect::Credential, Refusal::OutOfScope));
+    }
     let order = AdmitSession {
         user: caller.user.clone(),
         credential: caller.credential.clone(),
+        as_of,
         ends_in: caller.expires_ms.map(|at| left(at, clock::unix_ms())),
         kind,
     };
@@ -189,7 +200,7 @@ async fn admit(
     let credential = caller.credential.clone();
     let live = state
         .store
-        .run(move |conn| credentials::is_live(conn, &credential, clock::unix_ms()));
+        .run(move |conn| standing::is_live(conn, &credential, clock::unix_ms()));
     if live.await.map_err(failed)? {
         Ok((caller, guard))
     } else {
@@ -246,7 +257,7 @@ const fn code(end: SessionEnd) -> CloseCode {
         SessionEnd::Protocol | SessionEnd::Offender => CloseCode::Protocol,
         SessionEnd::Foreign | SessionEnd::Revoked => CloseCode::Policy,
         SessionEnd::Draining => CloseCode::Restart,
-        SessionEnd::Slow => CloseCode::Again,
+        SessionEnd::Slow | SessionEnd::Lapsed => CloseCode::Again,
         SessionEnd::Error => CloseCode::Error,
     }
 }

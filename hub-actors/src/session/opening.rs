@@ -14,7 +14,7 @@ use crate::{
     claim::Claim,
     clock,
     error::{Fault, Quota},
-    grant,
+    grant::{self, Plea},
     messages::{OpenChannel, SessionId},
     state::{State, ask},
     telemetry,
@@ -90,7 +90,8 @@ pub(super) async fn open_channel(
         tracing::error!(error = &fault as &dyn std::error::Error, "an open failed");
         busy()
     };
-    let grant = grant::authorise(&state.store, caller, worker, open.workspaces);
+    let plea = Plea::new(caller, worker, open.workspaces);
+    let grant = grant::authorise(&state.store, state.config.organisations, plea);
     let grant = grant.await.map_err(failed)??;
     let order = OpenChannel {
         grant,

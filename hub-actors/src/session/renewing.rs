@@ -18,7 +18,7 @@ use crate::{
     caller::Caller,
     clock,
     error::{Fault, Quota},
-    grant,
+    grant::{self, Plea},
     messages::{RenewChannel, SessionId},
     state::{State, ask},
     telemetry::{self, SessionEnd},
@@ -163,7 +163,8 @@ async fn renew_channel(
     let Ok(Ok(_turn)) = turn.await else {
         return Err(busy(channel));
     };
-    let grant = grant::authorise(&state.store, caller, worker, Vec::new());
+    let plea = Plea::new(caller, worker, Vec::new());
+    let grant = grant::authorise(&state.store, state.config.organisations, plea);
     let grant = grant.await.map_err(failed)??;
     let order = RenewChannel {
         grant,

@@ -69,12 +69,16 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// Drops the logins and delegations that expired; they can open nothing, and so leave no channel
-/// behind.
+/// So long one that has ended is still there to be looked at: its end has to be written into the
+/// ledger, and with it the end of what it made.
+pub(crate) const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Drops the logins and delegations that expired a day ago; they can open nothing, and so leave no
+/// channel behind. A family of API tokens comes to life again when it is refreshed.
 pub(crate) fn forget_expired(conn: &mut Connection, now_ms: i64) -> Result<usize, Fault> {
     let login = credentials::kind.eq(Kind::Login as i16);
     let expired = credentials::table
-        .filter(credentials::expires_ms.le(now_ms))
+        .filter(credentials::expires_ms.le(now_ms.saturating_sub(KEPT_MS)))
         .filter(login.or(credentials::kind.eq(Kind::Delegation as i16)));
     Ok(diesel::delete(expired).execute(conn)?)
 }

@@ -4,6 +4,8 @@
 //! 8 may see 7 appear afterwards. Here the number is one row that a transaction takes last and
 //! holds until it commits: a reader that has seen `n` has seen all up to `n`.
 
+use std::collections::BTreeSet;
+
 use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
 
 use super::{
@@ -67,6 +69,27 @@ impl Reason {
         Self::Expired,
     ];
 
+    /// The word in metrics and logs.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed_out",
+            Self::Revoked => "revoked",
+            Self::PasswordChanged => "password_changed",
+            Self::AccountDeleted => "account_deleted",
+            Self::AccountDisabled => "account_disabled",
+            Self::ForcedOut => "forced_out",
+            Self::TokenReused => "token_reused",
+            Self::ShareWithdrawn => "share_withdrawn",
+            Self::RoleLowered => "role_lowered",
+            Self::MemberRemoved => "member_removed",
+            Self::Deregistered => "deregistered",
+            Self::Transferred => "transferred",
+            Self::WorkspaceDeleted => "workspace_deleted",
+            Self::OrganisationDeleted => "organisation_deleted",
+            Self::Expired => "expired",
+        }
+    }
+
     fn read(number: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|why| *why as i16 == number)
     }
@@ -128,6 +151,40 @@ pub(crate) fn read_after(conn: &mut Connection, seq: i64, limit: i64) -> Result<
         })
     };
     rows.into_iter().map(entry).collect()
+}
+
+/// What a reader finds that has come up to some number.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// The newest number, before the entries were read.
+    pub(crate) last: i64,
+    /// In order.
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// The next page of somebody who reads all of it.
+pub(crate) fn page(conn: &mut Connection, seq: i64, limit: i64) -> Result<Page, Fault> {
+    // First: what it counts is there when the entries are read, unless it was pruned.
+    let last = last(conn)?;
+    let entries = read_after(conn, seq, limit)?;
+    Ok(Page { last, entries })
+}
+
+/// Whether any of these topics was revoked behind `seq`.
+pub(crate) fn touches(
+    conn: &mut Connection,
+    seq: i64,
+    topics: &BTreeSet<Topic>,
+) -> Result<bool, Fault> {
+    let behind = ledger::table
+        .filter(ledger::seq.gt(seq))
+        .select((ledger::kind, ledger::subject_id))
+        .load::<(i16, String)>(conn)?;
+    let mut behind = behind.iter();
+    Ok(behind.any(|(kind, subject)| {
+        // What cannot be read may be anything.
+        Topic::read(*kind, subject).is_none_or(|topic| topics.contains(&topic))
+    }))
 }
 
 /// Forgets what nobody needs any more: entries from before `until_ms`. Numbers go on from where

@@ -22,10 +22,12 @@ pub(crate) mod access;
 pub(crate) mod audit;
 #[cfg(test)]
 pub(crate) mod both;
+pub(crate) mod certificates;
 #[cfg(test)]
 mod conformance;
 pub(crate) mod connection;
 pub(crate) mod credentials;
+pub(crate) mod expiry;
 pub(crate) mod hashes;
 pub(crate) mod ledger;
 pub(crate) mod migrate;
@@ -36,6 +38,7 @@ pub(crate) mod registration_keys;
 pub(crate) mod sealed;
 pub(crate) mod settings;
 mod sqlite_file;
+pub(crate) mod standing;
 pub(crate) mod tables;
 mod transaction;
 pub(crate) mod users;

@@ -154,6 +154,7 @@ diesel::table! {
         expires_ms -> Nullable<BigInt>,
         revoked_ms -> Nullable<BigInt>,
         revoke_reason -> Nullable<SmallInt>,
+        swept_ms -> Nullable<BigInt>,
     }
 }
 
