@@ -97,7 +97,7 @@ export async function listen(context: BrowserContext, complaints: string[]): Pro
     page.on('console', (message) => {
       const text = message.text();
       const hubDown = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|WebSocket connection to/.test(text);
-      const refused = /Failed to load resource: the server responded with a status of 40[01]/.test(text);
+      const refused = /Failed to load resource: the server responded with a status of (40[01349]|429)/.test(text);
       if (message.type() === 'error' && !hubDown && !refused) complaints.push(text);
     });
     page.on('pageerror', (error) => complaints.push(`${error.message}\n${error.stack ?? ''}`));

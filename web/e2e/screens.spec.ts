@@ -81,6 +81,7 @@ const SCREENS: Screen[] = [
   { name: 'admin-user-delete', scene: 'hub', at: '/admin', act: choose('linus', /Delete/) },
   { name: 'admin-user-password', scene: 'hub', at: '/admin', act: choose('linus', /password/) },
   { name: 'admin-organisations', scene: 'hub', at: '/admin/organisations' },
+  { name: 'admin-quotas', scene: 'hub', at: '/admin/organisations', act: press('Quotas… of engines') },
   { name: 'admin-workers', scene: 'hub', at: '/admin/workers' },
   { name: 'admin-keys', scene: 'hub', at: '/admin/registration-keys' },
   { name: 'admin-channels', scene: 'hub', at: '/admin/channels' },

@@ -7,7 +7,8 @@ import { Form } from '../ui/Form';
 import { displayText } from '../ui/text';
 
 export function Email() {
-  const [open, setOpen] = useState(false);
+  /** The address that the form begins with. */
+  const [open, setOpen] = useState<string>();
   const [sentTo, setSentTo] = useState<string>();
   const me = profile.value;
   if (!me) return null;
@@ -20,14 +21,26 @@ export function Email() {
       </p>
       {sentTo !== undefined && <p class="notice" role="status">A mail to {sentTo} has a link in it. The address changes when you follow it.</p>}
       {!hub.value.mail && <p class="hint">This Hub sends no mail, so an address cannot be confirmed or changed here. Ask whoever runs it.</p>}
-      {hub.value.mail && !open && <button onClick={() => setOpen(true)}>{me.email === '' ? 'Add an address' : 'Change the address'}</button>}
-      {hub.value.mail && open && <Change hasPassword={me.hasPassword} onCancel={() => setOpen(false)} onSent={(to) => (setSentTo(to), setOpen(false))} />}
+      {hub.value.mail && open === undefined && (
+        <div class="row">
+          <button onClick={() => setOpen('')}>{me.email === '' ? 'Add an address' : 'Change the address'}</button>
+          {me.email !== '' && !me.emailVerified && <button onClick={() => setOpen(me.email)}>Send the mail again</button>}
+        </div>
+      )}
+      {hub.value.mail && open !== undefined && <Change first={open} hasPassword={me.hasPassword} onCancel={() => setOpen(undefined)} onSent={(to) => (setSentTo(to), setOpen(undefined))} />}
     </section>
   );
 }
 
-function Change({ hasPassword, onCancel, onSent }: { hasPassword: boolean; onCancel: () => void; onSent: (to: string) => void }) {
-  const [email, setEmail] = useState('');
+interface ChangeProps {
+  first: string;
+  hasPassword: boolean;
+  onCancel: () => void;
+  onSent: (to: string) => void;
+}
+
+function Change({ first, hasPassword, onCancel, onSent }: ChangeProps) {
+  const [email, setEmail] = useState(first);
   const [password, setPassword] = useState('');
   const address = email.trim();
   const words = { unauthenticated: 'The password is wrong.' };
@@ -37,7 +50,7 @@ function Change({ hasPassword, onCancel, onSent }: { hasPassword: boolean; onCan
         await changeEmail(address, password);
         onSent(address);
       }}>
-      <Field label="New address" type="email" value={email} onInput={setEmail} autocomplete="email" plain autofocus />
+      <Field label="Address" type="email" value={email} onInput={setEmail} autocomplete="email" plain autofocus />
       {hasPassword && <PasswordField label="Password" value={password} onInput={setPassword} again />}
     </Form>
   );

@@ -1,6 +1,6 @@
 /** For admins of the Hub. */
 
-import { profile } from '../state/account';
+import { hub, profile } from '../state/account';
 import { section } from '../state/route';
 import { Places, type Place } from '../ui/Places';
 import { Audit } from './Audit';
@@ -22,10 +22,10 @@ const PLACES: Place[] = [
 ];
 
 const NO_ADMIN: Place[] = [
-  { section: '', name: 'Refused', show: () => <p class="notice">This is for admins of the Hub. Ask one of them.</p> },
+  { section: '', name: 'Refused', show: () => <p class="notice">{hub.value.solo ? 'A solo Hub has nobody to administer.' : 'This is for admins of the Hub. Ask one of them.'}</p> },
 ];
 
 export function Administration() {
-  const places = profile.value?.admin ? PLACES : NO_ADMIN;
+  const places = profile.value?.admin && !hub.value.solo ? PLACES : NO_ADMIN;
   return <Places title="Administration" route="admin" places={places} at={section.value} wide />;
 }

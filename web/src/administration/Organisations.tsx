@@ -1,13 +1,16 @@
-/** Every organisation with what it uses of its quotas. Zero stands for the Hub's default. */
+/** Every organisation with what it uses, and its quotas. Zero stands for the Hub's default. */
 
+import { useState } from 'preact/hooks';
 import type { OrganisationAccount } from '../gen/leapmux/v1/administration_pb';
 import { listOrganisations } from '../state/administration';
 import { Asking } from '../ui/Asking';
 import { Table } from '../ui/Table';
 import { displayText } from '../ui/text';
 import { useList } from '../ui/useList';
+import { QuotasDialog } from './QuotasDialog';
 
 export function Organisations() {
+  const [changing, setChanging] = useState<OrganisationAccount>();
   const list = useList(async (after) => {
     const page = await listOrganisations(after);
     return { items: page.organisations, next: page.nextAfter };
@@ -17,16 +20,17 @@ export function Organisations() {
       <h2 id="organisations-title">Organisations</h2>
       <Asking of={list} />
       {list.value && (
-        <Table name="Organisations" heads={['Name', 'Members', 'Workers', 'Workspaces', 'Channels at once', 'Bytes a second']}>
-          {list.items.map((one) => <Row key={one.organisationId} one={one} />)}
+        <Table name="Organisations" heads={['Name', 'Members', 'Workers', 'Workspaces', 'Channels at once', 'Bytes a second', '']}>
+          {list.items.map((one) => <Row key={one.organisationId} one={one} onQuotas={() => setChanging(one)} />)}
         </Table>
       )}
       {list.more && <button onClick={() => void list.more?.()}>More</button>}
+      {changing && <QuotasDialog one={changing} onClose={() => setChanging(undefined)} onDone={() => void list.again()} />}
     </section>
   );
 }
 
-function Row({ one }: { one: OrganisationAccount }) {
+function Row({ one, onQuotas }: { one: OrganisationAccount; onQuotas: () => void }) {
   const slug = displayText(one.slug, 40);
   const name = displayText(one.name, 60);
   const limit = (most: number | bigint) => (Number(most) > 0 ? Number(most).toLocaleString() : <span class="muted">default</span>);
@@ -39,6 +43,7 @@ function Row({ one }: { one: OrganisationAccount }) {
       <td class="number">{one.workspaces}</td>
       <td class="number">{limit(one.maxChannels)}</td>
       <td class="number">{limit(one.maxBytesPerSecond)}</td>
+      <td class="acts"><button class="small" onClick={onQuotas}>Quotas…<span class="off-screen"> of {slug}</span></button></td>
     </tr>
   );
 }

@@ -1,6 +1,7 @@
 /** What this Hub can and cannot see, in two columns. The long form is docs/security.md. */
 
 import { Eye, EyeOff } from 'lucide';
+import { account } from '../state/account';
 import { Icon } from '../ui/Icon';
 import { useTitle } from '../ui/useTitle';
 import { Card, GoTo } from './Card';
@@ -51,13 +52,13 @@ export function Sees() {
   );
 }
 
-/** For whoever is not signed in yet. */
+/** By its own address, also for whoever is not signed in yet. */
 export function SeesAlone() {
   useTitle('What this Hub can see');
   return (
     <Card wide lead={<>What the Hub at <strong>{location.host}</strong> can and cannot see of the people who use it.</>}>
       <Sees />
-      <div class="card-foot"><GoTo place="workspace">Sign in</GoTo></div>
+      <div class="card-foot"><GoTo place="workspace">{account.value.state === 'signed-in' ? 'Go to the Hub' : 'Sign in'}</GoTo></div>
     </Card>
   );
 }

@@ -56,8 +56,7 @@ function Screen() {
 
 /** For whoever is not signed in. */
 function Outside({ at }: { at: Route }) {
-  if (at === 'what-the-hub-sees') return <Sees />;
-  if (hub.value.setUpRequired) return <SetUp />;
+  if (hub.value.setUpRequired && at !== 'what-the-hub-sees') return <SetUp />;
   switch (at) {
     case 'sign-up':
       return <SignUp />;
@@ -83,6 +82,8 @@ function standsAlone(at: Route) {
       return <Authorise />;
     case 'device':
       return <DeviceLogin />;
+    case 'what-the-hub-sees':
+      return <Sees />;
     default:
       return null;
   }

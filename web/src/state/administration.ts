@@ -1,6 +1,7 @@
 /** What admins of the Hub ask and order. Each throws what the Hub refused. */
 
 import * as wire from '../gen/leapmux/v1/administration_pb';
+import { SetQuotasRequestSchema, SetQuotasResponseSchema } from '../gen/leapmux/v1/organisations_pb';
 import { rpc } from '../hub/rpc';
 
 const PAGE = 50;
@@ -44,6 +45,18 @@ export async function forceLogout(userId: string): Promise<number> {
 
 export function listOrganisations(after: string): Promise<wire.ListAllOrganisationsResponse> {
   return rpc('AdministrationService/ListAllOrganisations', wire.ListAllOrganisationsRequestSchema, { after, limit: PAGE }, wire.ListAllOrganisationsResponseSchema);
+}
+
+export interface NewQuotas {
+  members: number;
+  workers: number;
+  channels: number;
+  bytesPerSecond: bigint;
+}
+
+/** `undefined`: the Hub's defaults again. */
+export async function setQuotas(organisationId: string, quotas: NewQuotas | undefined): Promise<void> {
+  await rpc('OrganisationService/SetQuotas', SetQuotasRequestSchema, { organisationId, quotas }, SetQuotasResponseSchema);
 }
 
 export function listWorkers(after: string): Promise<wire.ListAllWorkersResponse> {

@@ -2,7 +2,7 @@
 
 import { Eye, EyeOff } from 'lucide';
 import type { ComponentChildren } from 'preact';
-import { useId, useState } from 'preact/hooks';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { passwordHint } from '../state/names';
 import { Icon } from './Icon';
 
@@ -27,11 +27,12 @@ interface Props extends Common {
 
 export function Field({ label, value, onInput, hint, again, autofocus, type = 'text', autocomplete = 'off', placeholder, maxLength, plain }: Props) {
   const id = useId();
+  const input = useFirst(autofocus);
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <input id={id} type={type as 'text'} value={value} autocomplete={autocomplete} placeholder={placeholder} maxLength={maxLength}
-        spellcheck={plain ? false : undefined} autocapitalize={plain ? 'none' : undefined} autofocus={autofocus} data-first={autofocus} data-again={again}
+      <input ref={input} id={id} type={type as 'text'} value={value} autocomplete={autocomplete} placeholder={placeholder} maxLength={maxLength}
+        spellcheck={plain ? false : undefined} autocapitalize={plain ? 'none' : undefined} data-first={autofocus} data-again={again}
         aria-describedby={hint === undefined ? undefined : `${id}-hint`} onInput={(event) => onInput(event.currentTarget.value)} />
       {hint !== undefined && <p class="hint" id={`${id}-hint`}>{hint}</p>}
     </div>
@@ -45,14 +46,15 @@ interface PasswordProps extends Common {
 
 export function PasswordField({ label, value, onInput, hint, again, autofocus, fresh }: PasswordProps) {
   const id = useId();
+  const input = useFirst(autofocus);
   const [shown, setShown] = useState(false);
   const below = hint ?? (fresh ? passwordHint(value) : undefined);
   return (
     <div class="field">
       <label for={id}>{label}</label>
       <div class="field-row secret">
-        <input id={id} type={(shown ? 'text' : 'password') as 'text'} value={value} autocomplete={fresh ? 'new-password' : 'current-password'}
-          spellcheck={false} autocapitalize="none" autofocus={autofocus} data-first={autofocus} data-again={again}
+        <input ref={input} id={id} type={(shown ? 'text' : 'password') as 'text'} value={value} autocomplete={fresh ? 'new-password' : 'current-password'}
+          spellcheck={false} autocapitalize="none" data-first={autofocus} data-again={again}
           aria-describedby={below === undefined ? undefined : `${id}-hint`} onInput={(event) => onInput(event.currentTarget.value)} />
         <button type="button" class="ghost" aria-label={`${shown ? 'Hide' : 'Show'} ${lower(label)}`} aria-pressed={shown} onClick={() => setShown(!shown)}>
           <Icon of={shown ? EyeOff : Eye} />
@@ -61,6 +63,15 @@ export function PasswordField({ label, value, onInput, hint, again, autofocus, f
       {below !== undefined && <p class="hint" id={`${id}-hint`}>{below}</p>}
     </div>
   );
+}
+
+/** Browsers heed `autofocus` only once in the life of a page. */
+function useFirst(first: boolean | undefined) {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (first) input.current?.focus();
+  }, []);
+  return input;
 }
 
 function lower(label: string): string {
