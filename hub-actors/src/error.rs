@@ -153,6 +153,9 @@ pub enum Field {
     /// `password` or `new_password`
     #[error("a password has 8 to 128 characters")]
     Password,
+    /// `username`, where it is typed again so that nothing is deleted by accident.
+    #[error("username is not the account's: type it as it is")]
+    TypedUsername,
     /// `display_name`
     #[error("display_name is longer than 128 bytes or has control characters")]
     DisplayName,

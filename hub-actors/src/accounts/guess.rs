@@ -34,6 +34,15 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
+    /// Of an account that has no password: there is nothing to be known.
+    pub(crate) fn without_password(locks: Locks) -> Self {
+        Self {
+            user: locks.id,
+            password_hash: None,
+            failed: locks.failed,
+        }
+    }
+
     /// Whether the password is still the one that was looked at, and its user may still come in;
     /// wrong ones before it are forgotten.
     pub(crate) fn holds(&self, conn: &mut Connection) -> Result<bool, Fault> {

@@ -7,6 +7,8 @@ use schema::{
 
 pub(crate) use self::{
     joining::{set_up, sign_up},
+    logins::{list_logins, revoke_login, revoke_other_logins},
+    profile::{change_password, delete_account, update_profile},
     sign_in::{sign_in, sign_out},
 };
 use crate::{
@@ -17,13 +19,16 @@ use crate::{
     store::{Connection, settings, users},
 };
 
+pub(crate) mod ending;
 pub(crate) mod failures;
 pub(crate) mod fields;
 mod guess;
 mod joining;
 pub(crate) mod lockout;
 pub(crate) mod login;
+mod logins;
 pub(crate) mod password;
+mod profile;
 pub(crate) mod removal;
 mod sign_in;
 
@@ -86,20 +91,6 @@ pub(crate) fn credential_id() -> Result<CredentialId, Fault> {
     CredentialId::parse(&crate::names::id("c")?).map_err(|_| Fault::Row("a made id"))
 }
 
-pub(crate) async fn change_password(
-    _asked: &Asked,
-    _request: wire::ChangePasswordRequest,
-) -> Result<wire::ChangePasswordResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn update_profile(
-    _asked: &Asked,
-    _request: wire::UpdateProfileRequest,
-) -> Result<wire::UpdateProfileResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
 pub(crate) async fn request_email_change(
     _asked: &Asked,
     _request: wire::RequestEmailChangeRequest,
@@ -125,33 +116,5 @@ pub(crate) async fn reset_password(
     _asked: &Asked,
     _request: wire::ResetPasswordRequest,
 ) -> Result<wire::ResetPasswordResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn delete_account(
-    _asked: &Asked,
-    _request: wire::DeleteAccountRequest,
-) -> Result<wire::DeleteAccountResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn list_logins(
-    _asked: &Asked,
-    _request: wire::ListLoginsRequest,
-) -> Result<wire::ListLoginsResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn revoke_login(
-    _asked: &Asked,
-    _request: wire::RevokeLoginRequest,
-) -> Result<wire::RevokeLoginResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn revoke_other_logins(
-    _asked: &Asked,
-    _request: wire::RevokeOtherLoginsRequest,
-) -> Result<wire::RevokeOtherLoginsResponse, Refusal> {
     Err(Refusal::NoSuchMethod)
 }

@@ -247,3 +247,18 @@ pub(crate) fn is_login(conn: &mut Connection, id: &CredentialId) -> Result<bool,
         .first::<i16>(conn);
     Ok(kind.optional()? == Some(Kind::Login as i16))
 }
+
+/// Whether it is a live login of this user's.
+pub(crate) fn is_login_of(
+    conn: &mut Connection,
+    id: &CredentialId,
+    user: &UserId,
+) -> Result<bool, Fault> {
+    let found = credentials::table
+        .find(id.as_str())
+        .filter(credentials::user_id.eq(user.as_str()))
+        .filter(credentials::kind.eq(Kind::Login as i16))
+        .filter(credentials::revoked_ms.is_null())
+        .select(credentials::id);
+    Ok(found.first::<String>(conn).optional()?.is_some())
+}

@@ -297,6 +297,34 @@ pub(crate) fn note_failures(
     Ok(())
 }
 
+/// Sets another password; wrong ones for the old one are forgotten.
+pub(crate) fn set_password(
+    conn: &mut Connection,
+    id: &UserId,
+    password_hash: &str,
+) -> Result<(), Fault> {
+    diesel::update(users::table.find(id.as_str()))
+        .set((
+            users::password_hash.eq(password_hash),
+            users::failed_logins.eq(0),
+            users::locked_until_ms.eq(0),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Sets the name that is shown.
+pub(crate) fn set_display_name(
+    conn: &mut Connection,
+    id: &UserId,
+    display_name: &str,
+) -> Result<(), Fault> {
+    diesel::update(users::table.find(id.as_str()))
+        .set(users::display_name.eq(display_name))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// An account, as its own user sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {

@@ -2,7 +2,7 @@
 
 use hub_actors::Mode;
 
-use crate::support::{Answer, PASSWORD, TestHub};
+use crate::support::{Answer, Browser, PASSWORD, PATIENCE, Person, Stopwatch, TestHub};
 
 async fn sign_in(hub: &TestHub, username: &str, password: &str) -> Answer {
     let json = format!(r#"{{"username":"{username}","password":"{password}"}}"#);
@@ -171,9 +171,9 @@ async fn a_lock_outlives_a_restart() {
         let db = database(hub);
         db.windows(12).any(|bytes| bytes == b"login.locked")
     };
-    let watch = crate::support::Stopwatch::start();
+    let watch = Stopwatch::start();
     while !written(&hub) {
-        assert!(watch.elapsed() < crate::support::PATIENCE, "never written");
+        assert!(watch.elapsed() < PATIENCE, "never written");
         tokio::task::yield_now().await;
     }
     hub.hub.drain().await;
@@ -185,4 +185,171 @@ fn database(hub: &TestHub) -> Vec<u8> {
     let folder = hub.folder.path().join("data");
     let read = |file: &str| std::fs::read(folder.join(file)).unwrap_or_default();
     [read("hub.db"), read("hub.db-wal")].concat()
+}
+
+async fn watch(hub: &TestHub, person: &Person) -> Browser {
+    let opened = Browser::open_with(hub, &[("Cookie", &person.cookie)]).await;
+    opened.map_err(|refused| refused.0).unwrap()
+}
+
+/// Whether the person is still let in.
+async fn is_in(hub: &TestHub, person: &Person) -> bool {
+    let who = person.call(hub, "AccountService/WhoAmI", "{}").await;
+    who.json()["signedIn"] == true
+}
+
+#[tokio::test]
+async fn another_password_ends_every_other_login_and_spares_the_one_that_asked() {
+    let hub = TestHub::hub().await;
+    let (here, bob) = (hub.sign_up("ann").await, hub.sign_up("bob").await);
+    let there = hub.sign_in("ann").await;
+    let mut elsewhere = watch(&hub, &there).await;
+    let _mine = watch(&hub, &here).await;
+    let change =
+        |old: &str, new: &str| format!(r#"{{"oldPassword":"{old}","newPassword":"{new}"}}"#);
+
+    let wrong = change("wrong password", "another password");
+    let wrong = here
+        .call(&hub, "AccountService/ChangePassword", &wrong)
+        .await;
+    assert_eq!(code(&wrong), (401, "unauthenticated".to_owned()));
+    assert!(is_in(&hub, &there).await);
+
+    let right = change(PASSWORD, "another password");
+    let right = here
+        .call(&hub, "AccountService/ChangePassword", &right)
+        .await;
+    assert_eq!(right.status, 200, "{}", right.text());
+    elsewhere.end().await;
+    assert!(!is_in(&hub, &there).await);
+    assert!(is_in(&hub, &here).await && is_in(&hub, &bob).await);
+    hub.until(|census| census.sessions == 1).await;
+    assert_eq!(sign_in(&hub, "ann", PASSWORD).await.status, 401);
+    assert_eq!(sign_in(&hub, "ann", "another password").await.status, 200);
+}
+
+#[tokio::test]
+async fn another_shown_name_closes_nothing() {
+    let hub = TestHub::hub().await;
+    let ann = hub.sign_up("ann").await;
+    let _open = watch(&hub, &ann).await;
+    let named = ann
+        .call(
+            &hub,
+            "AccountService/UpdateProfile",
+            r#"{"displayName":"Ann O."}"#,
+        )
+        .await;
+    assert_eq!(named.status, 200);
+    let me = ann.call(&hub, "AccountService/WhoAmI", "{}").await.json();
+    assert_eq!(me["displayName"], "Ann O.");
+    hub.until(|census| census.sessions == 1).await;
+}
+
+#[tokio::test]
+async fn logins_are_listed_and_ended_one_by_one_or_all_others() {
+    let hub = TestHub::hub().await;
+    let (here, bob) = (hub.sign_up("ann").await, hub.sign_up("bob").await);
+    let (second, third) = (hub.sign_in("ann").await, hub.sign_in("ann").await);
+    let listed = here
+        .call(&hub, "AccountService/ListLogins", "{}")
+        .await
+        .json();
+    let logins = listed["logins"].as_array().unwrap().clone();
+    assert_eq!(logins.len(), 3);
+    let this_one = |login: &&serde_json::Value| login["thisOne"] == true;
+    assert_eq!(logins.iter().filter(this_one).count(), 1);
+    assert!(logins.iter().all(|login| login["address"] == "127.0.0.1"));
+
+    let of = async |person: &Person| {
+        let me = person
+            .call(&hub, "AccountService/WhoAmI", "{}")
+            .await
+            .json();
+        me["credentialId"].as_str().unwrap().to_owned()
+    };
+    let revoke = |id: &str| format!(r#"{{"credentialId":"{id}"}}"#);
+    // Another's login is as little there as one that never was.
+    for id in [of(&bob).await.as_str(), "c_nothing", "", "not an id"] {
+        let refused = here
+            .call(&hub, "AccountService/RevokeLogin", &revoke(id))
+            .await;
+        assert_eq!(code(&refused), (404, "not_found".to_owned()), "{id:?}");
+    }
+    let second_id = of(&second).await;
+    let ended = here
+        .call(&hub, "AccountService/RevokeLogin", &revoke(&second_id))
+        .await;
+    assert_eq!(ended.status, 200);
+    assert!(!is_in(&hub, &second).await && is_in(&hub, &third).await);
+
+    let others = here
+        .call(&hub, "AccountService/RevokeOtherLogins", "{}")
+        .await;
+    assert_eq!(others.json()["revoked"], 1);
+    assert!(!is_in(&hub, &third).await);
+    assert!(is_in(&hub, &here).await && is_in(&hub, &bob).await);
+}
+
+#[tokio::test]
+async fn the_login_that_was_not_used_for_longest_makes_room() {
+    let hub = TestHub::with(Mode::Hub, |config| config.quotas.logins_per_user = 2).await;
+    let first = hub.sign_up("ann").await;
+    let _second = hub.sign_in("ann").await;
+    let mut open = watch(&hub, &first).await;
+    let third = hub.sign_in("ann").await;
+    open.end().await;
+    assert!(!is_in(&hub, &first).await && is_in(&hub, &third).await);
+}
+
+#[tokio::test]
+async fn a_deleted_account_takes_its_logins_along_and_its_name_is_free() {
+    let hub = TestHub::hub().await;
+    hub.set_up().await;
+    let ann = hub.sign_up("ann").await;
+    let mut open = watch(&hub, &ann).await;
+    let delete =
+        |password: &str, name: &str| format!(r#"{{"password":"{password}","username":"{name}"}}"#);
+    for (json, status) in [
+        (delete(PASSWORD, "an"), 400),
+        (delete("wrong password", "ann"), 401),
+        (delete(PASSWORD, "ann"), 200),
+    ] {
+        let answer = ann.call(&hub, "AccountService/DeleteAccount", &json).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+    open.end().await;
+    assert!(!is_in(&hub, &ann).await);
+    assert_eq!(sign_in(&hub, "ann", PASSWORD).await.status, 401);
+    assert_ne!(hub.sign_up("ann").await.user_id, ann.user_id);
+}
+
+#[tokio::test]
+async fn the_last_admin_cannot_go() {
+    let hub = TestHub::hub().await;
+    let root = hub.set_up().await;
+    let json = format!(r#"{{"password":"{PASSWORD}","username":"root"}}"#);
+    let refused = root.call(&hub, "AccountService/DeleteAccount", &json).await;
+    assert_eq!(code(&refused), (400, "failed_precondition".to_owned()));
+    assert!(is_in(&hub, &root).await);
+}
+
+#[tokio::test]
+async fn solo_has_no_accounts() {
+    let hub = TestHub::solo().await;
+    for (method, json) in [
+        ("SetUp", "{}"),
+        ("SignUp", "{}"),
+        ("ChangePassword", "{}"),
+        ("UpdateProfile", "{}"),
+        ("DeleteAccount", "{}"),
+        ("RevokeOtherLogins", "{}"),
+    ] {
+        let refused = hub.call(&format!("AccountService/{method}"), json).await;
+        assert_eq!(
+            code(&refused),
+            (400, "failed_precondition".to_owned()),
+            "{method}"
+        );
+    }
 }
