@@ -212,6 +212,10 @@ pub struct Quotas {
     pub workers_per_user: u32,
     /// Unused registration keys of one user. Default 16.
     pub registration_keys_per_user: u32,
+    /// Workspaces that one user owns. Default 1000.
+    pub workspaces_per_user: u32,
+    /// Organisations that one user owns, the personal one included. Default 32.
+    pub organisations_per_user: u32,
     /// Failed sign-ins from one address within a minute. Default 10.
     pub failed_sign_ins_per_minute: u32,
     /// Accounts made from one address within an hour. Default 20.
@@ -231,6 +235,8 @@ impl Default for Quotas {
             renewals_burst: 2_048,
             workers_per_user: 256,
             registration_keys_per_user: 16,
+            workspaces_per_user: 1_000,
+            organisations_per_user: 32,
             failed_sign_ins_per_minute: 10,
             sign_ups_per_hour: 20,
             logins_per_user: 64,

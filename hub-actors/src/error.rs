@@ -162,6 +162,51 @@ pub enum Field {
     /// `email`
     #[error("email is not an e-mail address")]
     Email,
+    /// `slug`
+    #[error("slug is not 1 to 32 of a-z 0-9 -, without - at its ends and without --")]
+    Slug,
+    /// `slug`, typed again
+    #[error("slug is not the organisation's: type it as it is")]
+    SlugTyped,
+    /// `name`
+    #[error("name is not 1 to 128 bytes without control characters")]
+    Name,
+    /// `title`
+    #[error("title is not 1 to 128 bytes without control characters")]
+    Title,
+    /// `role`
+    #[error("role is not one that can be given here")]
+    Role,
+    /// `uses`
+    #[error("uses is not 1 to 100")]
+    Uses,
+    /// `lifetime_seconds`
+    #[error("lifetime_seconds is longer than 30 days")]
+    Lifetime,
+    /// `grantee`
+    #[error("grantee is neither a user nor the organisation")]
+    Grantee,
+    /// `quotas`
+    #[error("a number in quotas is too large")]
+    Quotas,
+    /// `label`
+    #[error("label is longer than 128 bytes or has control characters")]
+    Label,
+    /// `signed`
+    #[error("signed is not a certificate for this, or holds for too long")]
+    Certificate,
+    /// `update`
+    #[error("update is not one of a layout, or is longer than 64 KiB")]
+    LayoutUpdate,
+    /// `update`, with what is there already
+    #[error("the layout would be larger than 1 MiB: close tabs, or begin a new workspace")]
+    LayoutSize,
+    /// `state_vector`
+    #[error("state_vector is not one of a layout")]
+    StateVector,
+    /// `client_id` and `focus`
+    #[error("client_id and focus are not 1 to 64 of A-Z a-z 0-9 - _")]
+    ClientId,
 }
 
 /// What a user can have too much of.
@@ -185,11 +230,25 @@ pub enum Quota {
     SignUps,
     /// Live channels to the Workers of an organisation.
     OrganisationChannels,
+    /// Members of an organisation.
+    Members,
+    /// Organisations of a user.
+    Organisations,
+    /// Workspaces of a user.
+    Workspaces,
+    /// Invitations of an organisation that are open.
+    Invitations,
+    /// Workspaces that a Worker hosts.
+    Hosted,
+    /// Devices of a user.
+    Devices,
+    /// Certificates for a user.
+    Certificates,
 }
 
 impl Quota {
     /// Every one, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::Sessions,
         Self::Channels,
         Self::Opens,
@@ -199,6 +258,13 @@ impl Quota {
         Self::SignIns,
         Self::SignUps,
         Self::OrganisationChannels,
+        Self::Members,
+        Self::Organisations,
+        Self::Workspaces,
+        Self::Invitations,
+        Self::Hosted,
+        Self::Devices,
+        Self::Certificates,
     ];
 
     /// The word in answers, logs and metrics.
@@ -214,6 +280,13 @@ impl Quota {
             Self::SignIns => "sign_ins",
             Self::SignUps => "sign_ups",
             Self::OrganisationChannels => "organisation_channels",
+            Self::Members => "members",
+            Self::Organisations => "organisations",
+            Self::Workspaces => "workspaces",
+            Self::Invitations => "invitations",
+            Self::Hosted => "hosted_workspaces",
+            Self::Devices => "devices",
+            Self::Certificates => "certificates",
         }
     }
 }

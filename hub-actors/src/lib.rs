@@ -77,6 +77,7 @@ mod session;
 mod start;
 mod state;
 mod stay;
+mod stop;
 mod store;
 mod takeover;
 mod telemetry;

@@ -29,6 +29,8 @@ pub(crate) enum Purpose {
     /// A name that somebody typed to sign in, whether or not there is such a user: no secret, but
     /// nothing to be kept as it is.
     TypedName,
+    /// A link into an organisation.
+    Invitation,
 }
 
 impl Purpose {
@@ -39,6 +41,7 @@ impl Purpose {
             Self::WorkerToken => b"leapmux worker token v1",
             Self::RegistrationId => b"leapmux registration id v1",
             Self::TypedName => b"leapmux typed name v1",
+            Self::Invitation => b"leapmux invitation v1",
         }
     }
 
@@ -48,6 +51,7 @@ impl Purpose {
             Self::Login => "lml_",
             Self::WorkerToken => "lmw_",
             Self::RegistrationId | Self::TypedName => "",
+            Self::Invitation => "lmi_",
         }
     }
 }

@@ -1,103 +1,38 @@
-//! OrganisationService: members, roles, invitations, quotas.
+//! OrganisationService: who belongs together, who may invite whom, and how much they may take.
 
-use schema::wire;
+use schema::{ids::OrganisationId, wire::OrganisationRole};
 
-use crate::{asked::Asked, error::Refusal};
+use crate::error::{Field, Refusal};
 
-pub(crate) async fn list_organisations(
-    _asked: &Asked,
-    _request: wire::ListOrganisationsRequest,
-) -> Result<wire::ListOrganisationsResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
+mod departing;
+mod inviting;
+mod joining;
+mod making;
+mod members;
+mod standing;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use departing::depart;
+pub(crate) use inviting::{
+    accept_invitation, create_invite_link, decline_invitation, invite_member, list_invitations,
+    revoke_invitation,
+};
+pub(crate) use joining::accept_link;
+pub(crate) use making::{
+    create_organisation, delete_organisation, list_organisations, set_quotas, update_organisation,
+};
+pub(crate) use members::{change_role, list_members, remove_member};
+
+/// What is no id names no organisation.
+fn organisation_id(text: &str) -> Result<OrganisationId, Refusal> {
+    OrganisationId::parse(text).map_err(|_| Refusal::NotFound)
 }
 
-pub(crate) async fn create_organisation(
-    _asked: &Asked,
-    _request: wire::CreateOrganisationRequest,
-) -> Result<wire::CreateOrganisationResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn update_organisation(
-    _asked: &Asked,
-    _request: wire::UpdateOrganisationRequest,
-) -> Result<wire::UpdateOrganisationResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn delete_organisation(
-    _asked: &Asked,
-    _request: wire::DeleteOrganisationRequest,
-) -> Result<wire::DeleteOrganisationResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn list_members(
-    _asked: &Asked,
-    _request: wire::ListMembersRequest,
-) -> Result<wire::ListMembersResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn invite_member(
-    _asked: &Asked,
-    _request: wire::InviteMemberRequest,
-) -> Result<wire::InviteMemberResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn create_invite_link(
-    _asked: &Asked,
-    _request: wire::CreateInviteLinkRequest,
-) -> Result<wire::CreateInviteLinkResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn list_invitations(
-    _asked: &Asked,
-    _request: wire::ListInvitationsRequest,
-) -> Result<wire::ListInvitationsResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn revoke_invitation(
-    _asked: &Asked,
-    _request: wire::RevokeInvitationRequest,
-) -> Result<wire::RevokeInvitationResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn accept_invitation(
-    _asked: &Asked,
-    _request: wire::AcceptInvitationRequest,
-) -> Result<wire::AcceptInvitationResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn decline_invitation(
-    _asked: &Asked,
-    _request: wire::DeclineInvitationRequest,
-) -> Result<wire::DeclineInvitationResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn change_role(
-    _asked: &Asked,
-    _request: wire::ChangeRoleRequest,
-) -> Result<wire::ChangeRoleResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn remove_member(
-    _asked: &Asked,
-    _request: wire::RemoveMemberRequest,
-) -> Result<wire::RemoveMemberResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn set_quotas(
-    _asked: &Asked,
-    _request: wire::SetQuotasRequest,
-) -> Result<wire::SetQuotasResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
+/// A role that somebody can be given.
+fn given_role(role: OrganisationRole) -> Result<OrganisationRole, Refusal> {
+    match role {
+        OrganisationRole::Unspecified => Err(Refusal::Malformed(Field::Role)),
+        OrganisationRole::Member | OrganisationRole::Admin | OrganisationRole::Owner => Ok(role),
+    }
 }

@@ -9,6 +9,8 @@
 //! | [`tables`] | the tables as diesel sees them |
 //! | [`users`], [`credentials`], [`workers`], [`registration_keys`] | the questions and orders |
 //! | [`sealed`], [`hashes`] | every column that depends on the key file |
+//! | [`organisations`], [`memberships`], [`invitations`] | who belongs together |
+//! | [`workspaces`], [`shares`], [`access`] | what stands where, and who may do what there |
 //! | [`ledger`], [`audit`] | revocations in order; who did what |
 
 use std::{sync::Arc, time::Duration};
@@ -22,6 +24,8 @@ pub(crate) mod access;
 pub(crate) mod audit;
 #[cfg(test)]
 pub(crate) mod both;
+#[cfg(test)]
+pub(crate) mod cast;
 pub(crate) mod certificates;
 #[cfg(test)]
 mod conformance;
@@ -29,20 +33,25 @@ pub(crate) mod connection;
 pub(crate) mod credentials;
 pub(crate) mod expiry;
 pub(crate) mod hashes;
+pub(crate) mod invitations;
 pub(crate) mod ledger;
+pub(crate) mod memberships;
 pub(crate) mod migrate;
 pub(crate) mod open;
+pub(crate) mod organisations;
 mod pool;
 pub(crate) mod postgres;
 pub(crate) mod registration_keys;
 pub(crate) mod sealed;
 pub(crate) mod settings;
+pub(crate) mod shares;
 mod sqlite_file;
 pub(crate) mod standing;
 pub(crate) mod tables;
 mod transaction;
 pub(crate) mod users;
 pub(crate) mod workers;
+pub(crate) mod workspaces;
 
 pub(crate) use connection::AnyConnection as Connection;
 use pool::Opener;

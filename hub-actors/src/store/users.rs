@@ -405,3 +405,14 @@ fn user((id, organisation, username, admin): Row) -> Result<User, Fault> {
         admin,
     })
 }
+
+/// The user of a name, if there is one.
+pub(crate) fn find_by_name(conn: &mut Connection, name: &str) -> Result<Option<UserId>, Fault> {
+    let id = users::table
+        .filter(users::username.eq(name))
+        .select(users::id)
+        .first::<String>(conn)
+        .optional()?;
+    id.map(|id| UserId::parse(&id).map_err(|_| Fault::Row("users.id")))
+        .transpose()
+}

@@ -1,91 +1,27 @@
-//! WorkspaceService: workspaces, shares, grants, layout, presence.
+//! WorkspaceService: what stands where, who may see it, and the certificates that make it true.
 
-use schema::wire;
+use schema::{ids::WorkspaceId, wire};
 
 use crate::{asked::Asked, error::Refusal};
 
-pub(crate) async fn list_workspaces(
-    _asked: &Asked,
-    _request: wire::ListWorkspacesRequest,
-) -> Result<wire::ListWorkspacesResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
+pub(crate) mod effects;
+mod hosting;
+mod making;
+mod sharing;
+mod standing;
+#[cfg(test)]
+mod tests;
 
-pub(crate) async fn create_workspace(
-    _asked: &Asked,
-    _request: wire::CreateWorkspaceRequest,
-) -> Result<wire::CreateWorkspaceResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
+pub(crate) use hosting::{attach_worker, detach_worker};
+pub(crate) use making::{
+    archive_workspace, create_workspace, delete_workspace, list_workspaces, rename_workspace,
+    restore_workspace, seen, transfer_workspace,
+};
+pub(crate) use sharing::{list_shares, share_workspace, unshare_workspace};
 
-pub(crate) async fn rename_workspace(
-    _asked: &Asked,
-    _request: wire::RenameWorkspaceRequest,
-) -> Result<wire::RenameWorkspaceResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn archive_workspace(
-    _asked: &Asked,
-    _request: wire::ArchiveWorkspaceRequest,
-) -> Result<wire::ArchiveWorkspaceResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn restore_workspace(
-    _asked: &Asked,
-    _request: wire::RestoreWorkspaceRequest,
-) -> Result<wire::RestoreWorkspaceResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn delete_workspace(
-    _asked: &Asked,
-    _request: wire::DeleteWorkspaceRequest,
-) -> Result<wire::DeleteWorkspaceResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn transfer_workspace(
-    _asked: &Asked,
-    _request: wire::TransferWorkspaceRequest,
-) -> Result<wire::TransferWorkspaceResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn list_shares(
-    _asked: &Asked,
-    _request: wire::ListSharesRequest,
-) -> Result<wire::ListSharesResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn share_workspace(
-    _asked: &Asked,
-    _request: wire::ShareWorkspaceRequest,
-) -> Result<wire::ShareWorkspaceResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn unshare_workspace(
-    _asked: &Asked,
-    _request: wire::UnshareWorkspaceRequest,
-) -> Result<wire::UnshareWorkspaceResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn attach_worker(
-    _asked: &Asked,
-    _request: wire::AttachWorkerRequest,
-) -> Result<wire::AttachWorkerResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn detach_worker(
-    _asked: &Asked,
-    _request: wire::DetachWorkerRequest,
-) -> Result<wire::DetachWorkerResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
+/// What is no id names no workspace.
+fn workspace_id(text: &str) -> Result<WorkspaceId, Refusal> {
+    WorkspaceId::parse(text).map_err(|_| Refusal::NotFound)
 }
 
 pub(crate) async fn list_grantees(
