@@ -23,8 +23,11 @@ const SAYS_ITSELF = new Set(['failed_precondition', 'invalid_argument']);
 
 export function sentence(error: unknown, words: Words = {}): string {
   if (!(error instanceof RpcFailure)) return 'Something went wrong on this page. Reload it and try again.';
-  const special = words[error.code];
-  if (special !== undefined) return special;
+  const text = words[error.code] ?? general(error);
+  return error.retryAfter === undefined ? text : `${text} Try again in ${lasting(error.retryAfter)}.`;
+}
+
+function general(error: RpcFailure): string {
   if (error.wrongSecret) return spoken(error.said);
   if (error.code === 'resource_exhausted' && error.said.startsWith('a quota')) return spoken(error.said);
   if (SAYS_ITSELF.has(error.code) && error.said !== '') return spoken(error.said);

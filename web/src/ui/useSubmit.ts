@@ -1,7 +1,7 @@
 /** One order to the Hub at a time, and what a person is told when it is refused. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { lasting, sentence, type Words } from '../hub/refusals';
+import { sentence, type Words } from '../hub/refusals';
 import { RpcFailure } from '../hub/rpc';
 
 export interface Submit {
@@ -31,8 +31,7 @@ export function useSubmit(words: Words = {}): Submit {
     } catch (error) {
       if (!alive.current) return false;
       const seconds = error instanceof RpcFailure ? error.retryAfter : undefined;
-      const said = sentence(error, words);
-      setProblem(seconds === undefined ? said : `${said} Try again in ${lasting(seconds)}.`);
+      setProblem(sentence(error, words));
       setUntil(seconds === undefined ? 0 : Date.now() + seconds * 1_000);
       return false;
     } finally {

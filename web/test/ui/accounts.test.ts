@@ -39,7 +39,7 @@ describe('a refusal', () => {
   it('carries the code, what the Hub said and how long to wait', async () => {
     answers['SignIn'] = { status: 429, code: 'resource_exhausted', message: 'too many attempts; try again later', retryAfter: 95 };
     const refused = await failure(signIn('ada', 'wrong'));
-    expect([refused.code, refused.retryAfter, sentence(refused)]).toEqual(['resource_exhausted', 95, 'Too many attempts.']);
+    expect([refused.code, refused.retryAfter, sentence(refused)]).toEqual(['resource_exhausted', 95, 'Too many attempts. Try again in 1 min 35 s.']);
     expect([lasting(59), lasting(95), lasting(7_260)]).toEqual(['59 s', '1 min 35 s', '2 h 1 min']);
   });
 
