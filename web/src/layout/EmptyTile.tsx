@@ -3,9 +3,11 @@
 import { Plus, X } from 'lucide';
 import { currentWorker } from '../state/commands';
 import { closeTile } from '../state/layout';
+import { go } from '../state/route';
 import { show } from '../state/overlays';
 import { openTerminal, opening } from '../state/terminals';
 import { workers } from '../state/workers';
+import { mayEdit, workersHere } from '../state/workspaces';
 import { WorkerNotice } from '../screens/WorkerNotice';
 import { Icon } from '../ui/Icon';
 import { Keys } from '../ui/Keys';
@@ -13,8 +15,18 @@ import { Keys } from '../ui/Keys';
 export function EmptyTile({ leafId, alone }: { leafId: string; alone: boolean }) {
   const worker = currentWorker();
   if (worker === undefined) {
-    const first = workers.value?.[0]?.workerId;
+    const first = workersHere.value?.[0]?.workerId;
     return <div class="empty-tile">{first ? <WorkerNotice workerId={preferred() ?? first} /> : <NoWorker />}</div>;
+  }
+  if (!mayEdit.value) {
+    return (
+      <div class="empty-tile">
+        <div class="notice-block">
+          <h2>Nothing is open here</h2>
+          <p>You see terminals of this workspace as soon as somebody opens one. You may look at them, and not type.</p>
+        </div>
+      </div>
+    );
   }
   const busy = opening.value.has(worker);
   return (
@@ -35,7 +47,7 @@ export function EmptyTile({ leafId, alone }: { leafId: string; alone: boolean })
 
 /** The Worker that has something to say: an online one before the others. */
 function preferred(): string | undefined {
-  return workers.value?.find((worker) => worker.online)?.workerId;
+  return workersHere.value?.find((worker) => worker.online)?.workerId;
 }
 
 function NoWorker() {
@@ -44,7 +56,8 @@ function NoWorker() {
   ) : (
     <div class="notice-block">
       <h2>No Worker yet</h2>
-      <p>A Worker is a machine that you reach from here. Start one on it with <code>leapmux worker</code>; it appears by itself.</p>
+      <p>A Worker is a machine that you reach from here. Register one, and it appears by itself.</p>
+      {mayEdit.value && <button class="primary" onClick={() => go('workers', 'register')}>Register a Worker</button>}
     </div>
   );
 }

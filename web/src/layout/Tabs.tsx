@@ -6,10 +6,12 @@ import { currentWorker, requestClose } from '../state/commands';
 import { isReady } from '../state/channels';
 import { focusedTile, narrow, showTab, stepTab, tabParts } from '../state/layout';
 import { show } from '../state/overlays';
+import { lookingAt } from '../state/presence';
 import { bells, clearBell, isOver, openBeside, openTerminal, summaryOf, titleOf } from '../state/terminals';
 import { mayEdit } from '../state/workspaces';
 import { terminalFor } from '../terminal/registry';
 import { Icon } from '../ui/Icon';
+import { toneOf } from '../ui/Initials';
 import { dragTab } from './drag';
 import { panelId, tabElementId } from './ids';
 import type { Leaf } from './tree';
@@ -60,6 +62,7 @@ function Tab({ tab, active }: { tab: string; active: boolean }) {
   const summary = summaryOf(tab);
   const title = titleOf(tab);
   const rang = bells.value.has(tab);
+  const watching = lookingAt(tab);
   const stale = !isReady(tabParts(tab).workerId);
   const state = summary?.state === TerminalState.ENDED ? 'ended' : isOver(tab) ? 'lost' : 'running';
   const choose = () => {
@@ -77,6 +80,7 @@ function Tab({ tab, active }: { tab: string; active: boolean }) {
       <span class="dot" aria-hidden="true" />
       <span class="tab-title">{title}</span>
       {rang && <span class="bell"><Icon of={BellDot} size={13} /><span class="off-screen">, bell</span></span>}
+      {watching.length > 0 && <span class="watching" title={`Here: ${watching.map((one) => one.username).join(', ')}`}>{watching.slice(0, 3).map((one) => <span key={one.clientId} class={`presence tone-${toneOf(one.userId)}`} />)}<span class="off-screen">, also here: {watching.map((one) => one.username).join(', ')}</span></span>}
       {state !== 'running' && <span class="off-screen">, {state}</span>}
     </button>
   );

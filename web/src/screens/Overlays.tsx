@@ -7,7 +7,10 @@ import { closeTerminal, plainTitleOf, renameTerminal, titleOf } from '../state/t
 import { open as openLink, type Target } from '../terminal/links';
 import { Dialog } from '../ui/Dialog';
 import { Keys } from '../ui/Keys';
+import { lazy } from '../ui/Lazy';
 import { Palette } from './Palette';
+
+const WorkspaceDialogs = lazy(() => import('../workspaces/WorkspaceDialogs').then((found) => found.WorkspaceDialogs));
 
 export function Overlays() {
   const open = overlay.value;
@@ -24,6 +27,13 @@ export function Overlays() {
       return <Rename tab={open.tab} />;
     case 'link':
       return <FollowLink target={open.target} />;
+    case 'new-workspace':
+    case 'rename-workspace':
+    case 'transfer-workspace':
+    case 'delete-workspace':
+    case 'sharing':
+    case 'attach':
+      return <WorkspaceDialogs key={open.kind} asked={open} />;
   }
 }
 

@@ -14,6 +14,7 @@ import { workerName } from '../state/workers';
 import { mayEdit, workersHere } from '../state/workspaces';
 import { leafOf } from '../layout/tree';
 import { Icon } from '../ui/Icon';
+import { Switcher } from '../workspaces/Switcher';
 import { RailFoot } from './RailFoot';
 
 export function Rail() {
@@ -23,6 +24,7 @@ export function Rail() {
       <div class="rail-head">
         <span class="brand">LeapMux</span>
       </div>
+      <Switcher />
       <div class="rail-list">
         {known === undefined && <p class="hint">Asking the Hub…</p>}
         {known?.length === 0 && <p class="hint">You have no Worker yet. <button class="link" onClick={() => go('workers', 'register')}>Register one</button></p>}

@@ -5,6 +5,7 @@ import { changeFontSize, prefs, setPref, type Prefs, type Theme } from '../state
 import { section } from '../state/route';
 import { lazy } from '../ui/Lazy';
 import { Places, type Place } from '../ui/Places';
+import { OwnDevices } from '../workspaces/OwnDevices';
 import { DeviceSettings } from './DeviceSettings';
 import { PinSettings } from './PinSettings';
 
@@ -36,6 +37,7 @@ function Browser() {
       <TerminalSettings />
       <PinSettings />
       <DeviceSettings />
+      {who.state === 'signed-in' && !who.solo && <OwnDevices />}
       {who.state === 'signed-in' && who.solo && (
         <section class="settings-part" aria-labelledby="account-title">
           <h2 id="account-title">Account</h2>

@@ -3,8 +3,8 @@
 import { statuses, channels } from '../state/channels';
 import { reopen, reopening } from '../state/reopen';
 import { reasonSentence, speak } from '../state/status';
-import { workerName, workers } from '../state/workers';
-import { fourWords } from '../ui/text';
+import { isMine, workerName, workerOf, workers } from '../state/workers';
+import { displayText, fourWords } from '../ui/text';
 import { Words } from '../ui/Words';
 import { useNow } from './StatusLine';
 
@@ -15,7 +15,9 @@ export function WorkerNotice({ workerId }: { workerId: string }) {
   const name = workerName(workerId);
   const online = workers.value?.find((worker) => worker.workerId === workerId)?.online ?? false;
   if (status?.reason === 'device_not_trusted') {
-    return <Approval name={name} words={fourWords(status.deviceWords)} />;
+    const worker = workerOf(workerId);
+    const words = fourWords(status.deviceWords);
+    return worker && !isMine(worker) ? <Certification owner={displayText(worker.ownerUsername, 40)} name={name} words={words} /> : <Approval name={name} words={words} />;
   }
   if (status?.state === 'blocked') {
     return (
@@ -42,6 +44,22 @@ export function WorkerNotice({ workerId }: { workerId: string }) {
         <p>{state.long}</p>
       </div>
       {again && <button class="primary" onClick={() => reopen(workerId)}>{again}</button>}
+    </div>
+  );
+}
+
+/** At somebody else's Worker: its owner lets people in, and their first device lets in the others. */
+function Certification({ owner, name, words }: { owner: string; name: string; words: string | undefined }) {
+  return (
+    <div class="notice-block approval">
+      <h2>Waiting for {owner}</h2>
+      <p>{name} lets you in once {owner} has certified this device. Its words are:</p>
+      <p class="large-words">{words ? <Words words={words} /> : 'Reading this device’s key…'}</p>
+      <div class="ways">
+        <p>{owner} finds you under <strong>Sharing</strong> of the workspace, and can compare these words with you there.</p>
+        <p>Have you been let in on another device? Then open <strong>Settings</strong> on that one and vouch for this.</p>
+      </div>
+      <p class="hint" role="status">This page keeps asking and opens by itself.</p>
     </div>
   );
 }

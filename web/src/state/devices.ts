@@ -13,6 +13,7 @@ import { Growing } from '../hub/retry';
 import { displayText } from '../ui/text';
 import { account } from './account';
 import { call, onReady, watch } from './channels';
+import { vouchFor } from './own-device';
 import { toast } from './toasts';
 
 export const devices = signal<ReadonlyMap<string, Device[]>>(new Map());
@@ -56,6 +57,8 @@ export async function approve({ workerId, device }: WaitingDevice): Promise<void
     const init = { key: device.key, userId: device.userId };
     keep(workerId, (await call(workerId, 'devices.approve', DeviceApproveSchema, init, DeviceListSchema)).devices);
     toast('Device approved.');
+    // Others' Workers learn it from a certificate.
+    if (otherUser(device) === undefined) await vouchFor(device.userId, device.algorithm, device.key).catch(() => undefined);
   } catch {
     toast('The device could not be approved. Try again.', 'danger');
   }

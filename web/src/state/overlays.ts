@@ -9,7 +9,9 @@ export type Overlay =
   | { kind: 'keys' }
   | { kind: 'close-terminal'; tab: TabId }
   | { kind: 'rename'; tab: TabId }
-  | { kind: 'link'; target: Target };
+  | { kind: 'link'; target: Target }
+  | { kind: 'new-workspace' | 'rename-workspace' | 'transfer-workspace' | 'delete-workspace' | 'sharing'; workspaceId: string }
+  | { kind: 'attach'; workspaceId: string; workerId: string; then: () => void };
 
 export const overlay = signal<Overlay | undefined>(undefined);
 /** The list of Workers on a narrow window, where it covers the terminal. */

@@ -10,7 +10,10 @@ import { doubtsSignIn } from './status';
 import { bellCount, clearBell, followTerminals, titleOf } from './terminals';
 import { followLayout } from './documents';
 import { currentTab, followWidth, pruneTabs, tabParts, tree, visibleTabs } from './layout';
+import { followGrants } from './grants';
 import { followOrganisations } from './organisations';
+import { followOwnDevice } from './own-device';
+import { followPresence } from './presence';
 import { followWorkers, workers } from './workers';
 import { followWorkspaces, ownsHere, workersHere } from './workspaces';
 
@@ -34,6 +37,9 @@ export function startWorkspace(userId: string): void {
   void workspaces;
   void followWorkers();
   void followOrganisations();
+  followGrants();
+  followPresence();
+  followOwnDevice();
   followHub();
 }
 

@@ -14,6 +14,7 @@ import {
 } from '../gen/leapmux/v1/services_pb';
 import { displayText } from '../ui/text';
 import { call, isReady, onReady, statuses, unwatch, watch } from './channels';
+import { besidesOthers } from './attaching';
 import { layoutKnown } from './documents';
 import {
   addTabTo, currentTile, dropTab, pruneTabs, split, swapTab, tabId, tabParts, tree, visibleTabs, type TabId,
@@ -114,7 +115,7 @@ function begin(workerId: string, list: TerminalSummary[]): void {
       const own = worker !== undefined && isMine(worker) && isFirst.peek() && mayEdit.peek();
       if (!own || here.peek() !== workspace || allTabs(tree.peek()).length > 0) return;
       const running = list.filter((one) => one.state === TerminalState.RUNNING);
-      if (running.length === 0) void openTerminal(workerId);
+      if (running.length === 0) void start(workerId, true).then((opened) => opened && addTabTo(currentTile.peek().id, opened));
       for (const one of running.slice(-MAX_OPENED_AT_START)) {
         addTabTo(currentTile.value.id, tabId(workerId, one.terminalId));
       }
@@ -151,7 +152,8 @@ export async function restartTerminal(tab: TabId): Promise<void> {
   await endTerminal(tab);
 }
 
-async function start(workerId: string): Promise<TabId | undefined> {
+async function start(workerId: string, byItself = false): Promise<TabId | undefined> {
+  if (!byItself) await new Promise<void>((resolve) => void besidesOthers(workerId, resolve));
   if (!isReady(workerId) || opening.value.has(workerId) || !mayEdit.peek()) return undefined;
   opening.value = new Set([...opening.value, workerId]);
   try {

@@ -45,9 +45,9 @@ export function titleOfWorkspace(one: Workspace | undefined): string {
   return displayText(one?.title ?? '', 60) || 'Workspace';
 }
 
-/** One's own anywhere; another's where it hosts. */
+/** One's own wherever one may open something; any where it hosts. */
 export function isHere(worker: Worker): boolean {
-  return isMine(worker) || worker.workspaceIds.includes(here.value) || (workspaceHere.value?.workerIds.includes(worker.workerId) ?? false);
+  return (isMine(worker) && mayEdit.value) || worker.workspaceIds.includes(here.value) || (workspaceHere.value?.workerIds.includes(worker.workerId) ?? false);
 }
 
 /** The Worker lets this person look and nothing more. */

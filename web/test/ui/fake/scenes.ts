@@ -26,7 +26,7 @@ const FULL = '8f1c0a5be2d94774a1c6b3f0d2e85917c4a60b7d13fe9c2280b7d5e4f6a31c09';
 export function fakeHub(scene: Scene): void {
   window.fetch = async (input, init) => {
     const path = String(input);
-    if (scene === 'tenants') return new Response(JSON.stringify(tenantsAnswer(path)));
+    if (scene === 'tenants') return new Response(JSON.stringify(tenantsAnswer(path, JSON.parse(String(init?.body ?? '{}')) as Record<string, unknown>)));
     const asked = JSON.parse(String(init?.body ?? '{}')) as Record<string, unknown>;
     const known = accountAnswer(path.split('/').at(-1) ?? '', scene, asked);
     if (known) {

@@ -45,6 +45,10 @@ export const TENANTS: Record<string, object> = {
   CreateInviteLink: { secret: 'pP1kX0s6aVq3t8Zr2nWd7yLb5uHc9eJm' },
   CreateRegistrationKey: { expiresUnixMs: String(now + 300_000) },
   GetHandshakeParameters: { registrationId: 'Yx3kPq0vT2mB9aLw', online: true, encryptionMode: PQ },
+  ListDevices: { devices: [
+    { algorithm: 2, key: key(1), label: 'Firefox on Linux', createdUnixMs: ago(40), lastSeenUnixMs: ago(0) },
+    { algorithm: 2, key: key(7), label: 'Safari on iPhone', createdUnixMs: ago(1), lastSeenUnixMs: ago(0) },
+  ] },
   ListShares: { shares: [
     { grantee: { userId: 'u2' }, username: 'charles', role: 'ROLE_EDITOR', grantedUnixMs: ago(20) },
     { grantee: { userId: 'u3' }, username: 'mary', role: 'ROLE_VIEWER', grantedUnixMs: ago(2) },
@@ -58,6 +62,7 @@ export const TENANTS: Record<string, object> = {
 };
 
 /** What is not here is answered as an order that was done. */
-export function tenantsAnswer(path: string): object {
+export function tenantsAnswer(path: string, asked: Record<string, unknown>): object {
+  if (path.endsWith('ListShares') && asked['workspaceId'] !== 'ws2') return {};
   return TENANTS[path.slice(path.lastIndexOf('/') + 1)] ?? {};
 }

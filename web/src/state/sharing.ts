@@ -1,0 +1,52 @@
+/** With whom a workspace is shared. A share lets somebody's channel through; what lets them in is the certificate. */
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Role } from '../gen/leapmux/v1/channel_pb';
+import {
+  ListSharesRequestSchema, ListSharesResponseSchema,
+  ShareWorkspaceRequestSchema, ShareWorkspaceResponseSchema,
+  UnshareWorkspaceRequestSchema, UnshareWorkspaceResponseSchema,
+  type GranteeSchema, type GranteeDevices, type Share,
+} from '../gen/leapmux/v1/workspaces_pb';
+import { rpc } from '../hub/rpc';
+import { certify, tend } from './grants';
+import { isMine, workers } from './workers';
+
+/** A person, or all members of the workspace's organisation. */
+export type Whom = { userId: string } | 'everybody';
+
+export function whomOf({ grantee }: Share): Whom {
+  return grantee?.whom.case === 'userId' ? { userId: grantee.whom.value } : 'everybody';
+}
+
+export async function listShares(workspaceId: string): Promise<Share[]> {
+  return (await rpc('WorkspaceService/ListShares', ListSharesRequestSchema, { workspaceId }, ListSharesResponseSchema)).shares;
+}
+
+/** A person's act: the certificates that can be made for it are made at once. */
+export async function share(workspaceId: string, whom: Whom, role: Role): Promise<void> {
+  await rpc('WorkspaceService/ShareWorkspace', ShareWorkspaceRequestSchema, { workspaceId, grantee: granteeOf(whom), role }, ShareWorkspaceResponseSchema);
+  await decide(workspaceId, whom);
+}
+
+export async function unshare(workspaceId: string, whom: Whom): Promise<void> {
+  await rpc('WorkspaceService/UnshareWorkspace', UnshareWorkspaceRequestSchema, { workspaceId, grantee: granteeOf(whom) }, UnshareWorkspaceResponseSchema);
+  await Promise.all(ownHosts(workspaceId).map((workerId) => tend(workerId).catch(() => undefined)));
+}
+
+/** Certifies at each Worker of one's own that hosts it. */
+export async function decide(workspaceId: string, whom: Whom): Promise<void> {
+  await Promise.all(ownHosts(workspaceId).map((workerId) => certify(workerId, (one) => isOf(one, workspaceId, whom))));
+}
+
+export function ownHosts(workspaceId: string): string[] {
+  return (workers.peek() ?? []).filter((one) => isMine(one) && one.workspaceIds.includes(workspaceId)).map((one) => one.workerId);
+}
+
+export function isOf(one: GranteeDevices, workspaceId: string, whom: Whom): boolean {
+  return one.workspaceId === workspaceId && (whom === 'everybody' || one.userId === whom.userId);
+}
+
+function granteeOf(whom: Whom): MessageInitShape<typeof GranteeSchema> {
+  return { whom: whom === 'everybody' ? { case: 'organisation', value: true } : { case: 'userId', value: whom.userId } };
+}
