@@ -1,16 +1,21 @@
-/** The page without a Hub: vite serves test/ui/fake, whose scenes answer instead. */
+/** The page without a Hub: test/ui/fake, whose scenes answer instead, built once and served. */
 
-import { createServer, type ViteDevServer } from 'vite';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { build, preview, type PreviewServer } from 'vite';
 import type { Page } from '@playwright/test';
 import { expect } from './rig';
 
 export class FakePage {
-  private constructor(private readonly server: ViteDevServer, private readonly origin: string) {}
+  private constructor(private readonly server: PreviewServer, private readonly folder: string, private readonly origin: string) {}
 
   static async start(): Promise<FakePage> {
-    const server = await createServer({ server: { port: 0, host: '127.0.0.1', strictPort: false }, logLevel: 'error' });
-    await server.listen();
-    return new FakePage(server, server.resolvedUrls?.local[0] ?? '');
+    const outDir = await mkdtemp(join(tmpdir(), 'leapmux-fake-'));
+    const input = resolve('test/ui/fake/index.html');
+    await build({ logLevel: 'error', build: { outDir, emptyOutDir: true, minify: false, reportCompressedSize: false, rollupOptions: { input } } });
+    const server = await preview({ logLevel: 'error', build: { outDir }, preview: { port: 0, host: '127.0.0.1', strictPort: false } });
+    return new FakePage(server, outDir, server.resolvedUrls?.local[0] ?? '');
   }
 
   /** `at`: a path of the page, with what stands behind `#`. */
@@ -21,7 +26,8 @@ export class FakePage {
     await expect(page.getByText(/^(Loading…|Asking the Hub…)$/)).toHaveCount(0);
   }
 
-  stop(): Promise<void> {
-    return this.server.close();
+  async stop(): Promise<void> {
+    await new Promise<void>((done) => this.server.httpServer.close(() => done()));
+    await rm(this.folder, { recursive: true, force: true });
   }
 }
