@@ -2,11 +2,16 @@
 //! ends at once.
 
 use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _};
-use schema::ids::UserId;
+use schema::ids::{CredentialId, UserId};
 
 use super::{Operator, OperatorError, sessions, users::resolve};
 use crate::{
-    accounts::{fields, password::Password, removal},
+    accounts::{
+        ending::{self, Which},
+        fields,
+        password::Password,
+        removal,
+    },
     clock,
     error::{Fault, Refusal, Unmet},
     notes::Notes,
@@ -47,6 +52,9 @@ pub struct Changes {
     /// Whether nobody gets in as this user.
     pub disabled: Option<bool>,
 }
+
+/// Whatever was given out for a password.
+const EVERYTHING: (Which, Option<&CredentialId>) = (Which::All, None);
 
 /// Makes an account of checked parts; its id.
 pub(crate) fn create(
@@ -208,7 +216,14 @@ pub(crate) fn set_disabled(
         .set(users::disabled_ms.eq(disabled.then_some(now_ms)))
         .execute(conn)?;
     if disabled {
-        sessions::end_all(conn, notes, Some(user), Reason::AccountDisabled, now_ms)?;
+        ending::end(
+            conn,
+            notes,
+            user,
+            EVERYTHING,
+            Reason::AccountDisabled,
+            now_ms,
+        )?;
         sessions::close_all(conn, notes, user, Reason::AccountDisabled)?;
     }
     let action = if disabled {
@@ -238,7 +253,14 @@ pub(crate) fn set_password(
     if set == 0 {
         return Ok(Err(Refusal::NotFound));
     }
-    let ended = sessions::end_all(conn, notes, Some(user), Reason::PasswordChanged, now_ms)?;
+    let ended = ending::end(
+        conn,
+        notes,
+        user,
+        EVERYTHING,
+        Reason::PasswordChanged,
+        now_ms,
+    )?;
     notes.audit("user.password_reset", Object::User, user.as_str());
     Ok(Ok(ended))
 }
@@ -254,7 +276,7 @@ pub(crate) fn force_logout(
     if there.first::<String>(conn).optional()?.is_none() {
         return Ok(Err(Refusal::NotFound));
     }
-    let ended = sessions::end_all(conn, notes, Some(user), Reason::ForcedOut, now_ms)?;
+    let ended = ending::end(conn, notes, user, EVERYTHING, Reason::ForcedOut, now_ms)?;
     notes.audit("user.forced_out", Object::User, user.as_str());
     Ok(Ok(ended))
 }

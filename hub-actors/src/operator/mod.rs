@@ -14,7 +14,7 @@ use std::{
 use crate::{
     config::{HubConfig, StorageKind},
     error::{Fault, Refusal},
-    folder::Folder,
+    folder::{Folder, FolderError},
     keyring::{Keyring, orders::KeyOrderError},
     notes::{self, Author, Notes},
     start::{self, StartError},
@@ -26,22 +26,30 @@ use crate::{
     token::Pepper,
 };
 
+pub(crate) mod audit;
+mod backup;
 pub(crate) mod changes;
 mod database;
+mod doctor;
 mod encryption_key;
 pub(crate) mod organisations;
 pub(crate) mod registration_keys;
+mod restore;
 pub(crate) mod sessions;
 pub(crate) mod users;
 pub(crate) mod workers;
 
+pub use audit::{AuditEntry, AuditSearch, KnownHead, Verified};
+pub use backup::{Backup, BackupError};
 pub use changes::{Changes, Insistence, NewUser};
 pub use database::{Version, place, version};
+pub use doctor::{Examination, Finding, State, examine};
 pub use organisations::OrganisationAccount;
 pub use registration_keys::RegistrationKeyAccount;
+pub use restore::{Restored, Restoring, restore};
 pub use sessions::{SessionAccount, SessionKind};
 pub use users::UserAccount;
-pub use workers::WorkerAccount;
+pub use workers::{Mode as WorkerMode, WorkerAccount};
 
 /// Why an order of the operator's was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +97,9 @@ pub enum OperatorError {
     /// The keys stay as they are.
     #[error(transparent)]
     Keys(#[from] KeyOrderError),
+    /// There is no backup, or none that can be used.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// Our side failed.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -117,13 +128,27 @@ impl OperatorError {
             | Self::Keys(KeyOrderError::NoVersion(_))
             | Self::Refused(Refusal::NotFound) => Ending::NotFound,
             Self::Refused(Refusal::Malformed(_)) => Ending::Usage,
+            Self::Start(StartError::Folder {
+                source: FolderError::InUse,
+                ..
+            }) => Ending::Refused,
             Self::Refused(Refusal::Unavailable(_) | Refusal::Internal)
             | Self::Older
             | Self::OtherOwner { .. }
+            | Self::Backup(
+                BackupError::Io { .. }
+                | BackupError::KeysChanging
+                | BackupError::Damaged { .. }
+                | BackupError::Newer
+                | BackupError::Database(_)
+                | BackupError::Keys,
+            )
             | Self::Start(_)
             | Self::Keys(KeyOrderError::KeyFile { .. } | KeyOrderError::Fault(_))
             | Self::Fault(_) => Ending::Error,
-            Self::Refused(_) | Self::Keys(_) | Self::NeedsForce(_) => Ending::Refused,
+            Self::Refused(_) | Self::Keys(_) | Self::Backup(_) | Self::NeedsForce(_) => {
+                Ending::Refused
+            }
         }
     }
 }

@@ -216,24 +216,19 @@ fn credential_id(id: &str) -> Result<CredentialId, Fault> {
     CredentialId::parse(id).map_err(|_| Fault::Row("credentials.id"))
 }
 
-/// Ends every login, API token and delegation of a user, or of all; how many.
+/// Ends every login, API token and delegation of everybody; how many.
 pub(crate) fn end_all(
     conn: &mut Connection,
     notes: &mut Notes,
-    user: Option<&UserId>,
     reason: Reason,
     now_ms: i64,
 ) -> Result<u32, Fault> {
-    let mut query = credentials::table
+    let endings = credentials::table
         .filter(credentials::kind.eq_any(ENDABLE))
         .filter(credentials::revoked_ms.is_null())
         .order(credentials::id.asc())
         .select((credentials::id, credentials::family_id))
-        .into_boxed();
-    if let Some(user) = user {
-        query = query.filter(credentials::user_id.eq(user.as_str()));
-    }
-    let endings = query.load::<Ending>(conn)?;
+        .load::<Ending>(conn)?;
     end(conn, notes, &endings, reason, now_ms)
 }
 
@@ -372,7 +367,7 @@ impl Operator {
     /// [`OperatorError`]
     pub async fn revoke_everybody(&self) -> Result<u32, OperatorError> {
         self.order(|conn, notes| {
-            let ended = end_all(conn, notes, None, Reason::ForcedOut, clock::unix_ms())?;
+            let ended = end_all(conn, notes, Reason::ForcedOut, clock::unix_ms())?;
             notes.audit("session.all_revoked", Object::Credential, "");
             Ok(Ok(ended))
         })

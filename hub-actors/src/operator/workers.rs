@@ -33,8 +33,8 @@ pub struct WorkerAccount {
     pub organisation_id: String,
     /// The organisation's slug.
     pub organisation: String,
-    /// `unknown`, `classic` or `post_quantum`, as it last said.
-    pub encryption_mode: &'static str,
+    /// As it last said.
+    pub encryption_mode: Mode,
     /// What solo brings along.
     pub bundled: bool,
     /// What it last said of itself.
@@ -45,6 +45,43 @@ pub struct WorkerAccount {
     pub last_seen_unix_ms: i64,
     /// Asked to go, and not confirmed yet.
     pub deregistering: bool,
+}
+
+/// How a Worker's channels are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It has not said yet.
+    Unknown,
+    /// Against today's computers.
+    Classic,
+    /// Against tomorrow's too.
+    PostQuantum,
+}
+
+impl Mode {
+    const fn of(number: i16) -> Self {
+        match number {
+            1 => Self::Classic,
+            2 => Self::PostQuantum,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// As the protocol counts.
+    pub(crate) const fn number(self) -> i32 {
+        self as i32
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Classic => "classic",
+            Self::PostQuantum => "post-quantum",
+        }
+    }
 }
 
 type Row = (
@@ -70,11 +107,7 @@ fn account(row: Row) -> WorkerAccount {
         owner: row.3,
         organisation_id: row.4,
         organisation: row.5,
-        encryption_mode: match row.6 {
-            1 => "classic",
-            2 => "post_quantum",
-            _ => "unknown",
-        },
+        encryption_mode: Mode::of(row.6),
         bundled: row.7,
         version: row.8,
         registered_unix_ms: row.9,

@@ -45,7 +45,7 @@ pub(crate) mod registration_keys;
 pub(crate) mod sealed;
 pub(crate) mod settings;
 pub(crate) mod shares;
-mod sqlite_file;
+pub(crate) mod sqlite_file;
 pub(crate) mod standing;
 pub(crate) mod tables;
 mod transaction;

@@ -18,7 +18,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER_LEN: u64 = 100;
 
 /// Looks at the header before SQLite may touch the file; makes an empty private one if none is.
-pub(super) fn origin(path: &Path) -> Result<Origin, DatabaseError> {
+pub(crate) fn origin(path: &Path) -> Result<Origin, DatabaseError> {
     let mut options = OpenOptions::new();
     let file = options
         .read(true)
@@ -48,7 +48,7 @@ pub(super) fn origin(path: &Path) -> Result<Origin, DatabaseError> {
 
 /// Opens the file for what has to happen before it serves: marks a new one as ours, looks for
 /// damage, switches to the write-ahead log.
-pub(super) fn prepare(
+pub(crate) fn prepare(
     path: &Path,
     origin: Origin,
     busy: Duration,

@@ -6,8 +6,8 @@
 
 use blake2::{Blake2b, Digest as _, digest::consts::U32};
 use diesel::{
-    ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, Queryable,
-    RunQueryDsl as _,
+    EscapeExpressionMethods as _, ExpressionMethods as _, Insertable, OptionalExtension as _,
+    QueryDsl as _, Queryable, RunQueryDsl as _, TextExpressionMethods as _,
 };
 
 use super::{Connection, tables::audit_log};
@@ -150,8 +150,23 @@ pub(crate) struct Entry {
 }
 
 fn as_hex<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    to.serialize_str(&text)
+    to.serialize_str(&hex(bytes))
+}
+
+/// Hashes as people compare them.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// And back; nothing where it is no hash.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    let byte = |pair: &[u32]| match pair {
+        [high, low] => u8::try_from(high * 16 + low).ok(),
+        _ => None,
+    };
+    digits.chunks(2).map(byte).collect()
 }
 
 /// How far a chain goes: to be kept elsewhere, and shown to [`verify`] again.
@@ -265,6 +280,53 @@ pub(crate) fn read_after(
     Ok(query.order(audit_log::seq.asc()).limit(limit).load(conn)?)
 }
 
+/// Which entries to look at.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Search<'a> {
+    /// Only those whose action begins with this.
+    pub(crate) action: Option<&'a str>,
+    /// Only what this one did.
+    pub(crate) actor: Option<&'a str>,
+    /// Only what was done to this one.
+    pub(crate) object: Option<&'a str>,
+    /// Only those of one organisation.
+    pub(crate) organisation: Option<&'a str>,
+    /// Only those with a lower number.
+    pub(crate) before: Option<i64>,
+}
+
+/// At most `limit` entries, newest first.
+pub(crate) fn read_before(
+    conn: &mut Connection,
+    search: &Search<'_>,
+    limit: i64,
+) -> Result<Vec<Entry>, Fault> {
+    let mut query = audit_log::table.into_boxed();
+    if let Some(action) = search.action {
+        let pattern = format!(
+            "{}%",
+            action
+                .replace('\\', r"\\")
+                .replace('%', r"\%")
+                .replace('_', r"\_")
+        );
+        query = query.filter(audit_log::action.like(pattern).escape('\\'));
+    }
+    if let Some(actor) = search.actor {
+        query = query.filter(audit_log::actor_id.eq(actor));
+    }
+    if let Some(object) = search.object {
+        query = query.filter(audit_log::object_id.eq(object));
+    }
+    if let Some(organisation) = search.organisation {
+        query = query.filter(audit_log::organisation_id.eq(organisation));
+    }
+    if let Some(before) = search.before {
+        query = query.filter(audit_log::seq.lt(before));
+    }
+    Ok(query.order(audit_log::seq.desc()).limit(limit).load(conn)?)
+}
+
 /// What is wrong with a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Broken {
@@ -282,31 +344,65 @@ pub(crate) enum Broken {
 /// Entries that are looked at together.
 const PAGE: i64 = 1_000;
 
+/// A walk along the whole chain, page by page, so that others get at the database in between.
+#[derive(Debug, Clone)]
+pub(crate) struct Walk {
+    at: Head,
+    known: Option<Head>,
+    met: bool,
+}
+
+impl Walk {
+    /// From the beginning. `known` is a head from before that must be in it.
+    pub(crate) fn new(known: Option<Head>) -> Self {
+        let at = Head {
+            seq: 0,
+            hash: NOTHING.to_vec(),
+        };
+        let met = known.as_ref().is_none_or(|known| *known == at);
+        Self { at, known, met }
+    }
+
+    /// How far it is whole.
+    pub(crate) const fn head(&self) -> &Head {
+        &self.at
+    }
+
+    /// Walks one page; how it ended, where it did.
+    pub(crate) fn step(
+        &mut self,
+        conn: &mut Connection,
+    ) -> Result<Option<Result<(), Broken>>, Fault> {
+        let page = read_after(conn, &Filter::default(), self.at.seq, PAGE)?;
+        if page.is_empty() {
+            let missed = self.known.as_ref().filter(|_| !self.met);
+            return Ok(Some(
+                missed.map_or(Ok(()), |head| Err(Broken::Head(head.seq))),
+            ));
+        }
+        for entry in page {
+            if let Some(broken) = judge(&self.at, &entry) {
+                return Ok(Some(Err(broken)));
+            }
+            self.at = Head {
+                seq: entry.seq,
+                hash: entry.hash,
+            };
+            self.met |= self.known.as_ref() == Some(&self.at);
+        }
+        Ok(None)
+    }
+}
+
 /// Walks the whole chain; where it ends. `known` is a head from before that must be in it.
 pub(crate) fn verify(
     conn: &mut Connection,
     known: Option<&Head>,
 ) -> Result<Result<Head, Broken>, Fault> {
-    let mut at = Head {
-        seq: 0,
-        hash: NOTHING.to_vec(),
-    };
-    let mut met = known.is_none_or(|known| *known == at);
+    let mut walk = Walk::new(known.cloned());
     loop {
-        let page = read_after(conn, &Filter::default(), at.seq, PAGE)?;
-        if page.is_empty() {
-            let missed = known.filter(|_| !met).map(|known| Broken::Head(known.seq));
-            return Ok(missed.map_or(Ok(at), Err));
-        }
-        for entry in page {
-            if let Some(broken) = judge(&at, &entry) {
-                return Ok(Err(broken));
-            }
-            at = Head {
-                seq: entry.seq,
-                hash: entry.hash,
-            };
-            met |= known == Some(&at);
+        if let Some(end) = walk.step(conn)? {
+            return Ok(end.map(|()| walk.at));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! `leapmux admin db`.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
-use hub_actors::operator::{self, Operator, Version};
+use hub_actors::operator::{self, Backup, Operator, Restored, Restoring, Version};
 use serde_json::json;
 
 use super::{Context, table};
@@ -17,6 +17,24 @@ pub(super) enum Command {
     Migrate,
     /// Show how far the database has come
     Version,
+    /// Write database and keys into one file, while the Hub runs or not
+    Backup {
+        /// The file; one that exists is left alone
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Put a backup in the place of database and keys; the Hub has to be stopped
+    Restore {
+        /// A file that `db backup` wrote
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// Keep a database that is there aside, and put up with an audit log that is not whole
+        #[arg(long)]
+        force: bool,
+        /// Let logins, tokens and codes of the backup live again, those too that were revoked since
+        #[arg(long)]
+        keep_sessions: bool,
+    },
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<ExitCode> {
@@ -50,6 +68,22 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<E
                 Ok(())
             })
         }
+        Command::Backup { to } => {
+            let backup = context.open().await?.back_up(&to).await?;
+            context.show(&backup, told_of_backup)
+        }
+        Command::Restore {
+            from,
+            force,
+            keep_sessions,
+        } => {
+            let restoring = Restoring {
+                force,
+                keep_sessions,
+            };
+            let restored = operator::restore(&context.config, &from, restoring)?;
+            context.show(&restored, told_of_restore)
+        }
         Command::Version => {
             let version = operator::version(&context.config).await?;
             context.show(&version, |version| {
@@ -73,4 +107,35 @@ fn standing(version: &Version) -> String {
             format!("{applied}, {behind} behind: run `leapmux admin db migrate`")
         }
     }
+}
+
+fn told_of_backup(backup: &Backup) -> anyhow::Result<()> {
+    say!("{}: {} bytes", backup.file.display(), backup.bytes);
+    say!(
+        "The head of its audit log: {}:{}",
+        backup.audit_entries,
+        backup.audit_head
+    );
+    say!(
+        "It opens what is sealed and lets passwords be guessed: keep it encrypted, and elsewhere."
+    );
+    Ok(())
+}
+
+fn told_of_restore(restored: &Restored) -> anyhow::Result<()> {
+    say!(
+        "Restored to {} UTC (leapmux {}).",
+        table::time(restored.made_unix_ms),
+        restored.leapmux
+    );
+    if let Some(aside) = &restored.kept_aside {
+        say!("What was there before: {}", aside.display());
+    }
+    let ended = table::counted(restored.revoked, "login or token", "logins and tokens");
+    say!("Ended, since they may have been revoked after the backup: {ended}.");
+    say!(
+        "Back are also the passwords, members, shares, admins and Workers of then: take away again \
+         what was taken away since."
+    );
+    Ok(())
 }

@@ -17,12 +17,16 @@ use crate::{
     say::say,
 };
 
+mod audit;
 mod database;
+mod doctor;
+mod encryption_key;
 mod organisation;
 mod password;
 mod registration_key;
 mod session;
 mod table;
+mod token;
 mod user;
 mod worker;
 
@@ -61,9 +65,23 @@ enum Command {
     /// Look at Workers, deregister them, and look after registration keys
     #[command(subcommand)]
     Worker(worker::Command),
+    /// Look at API tokens, make and end them
+    #[command(subcommand)]
+    ApiToken(token::Command),
+    /// Look at the tokens that Workers gave to child processes, and end them
+    #[command(subcommand)]
+    DelegationToken(token::DelegationCommand),
+    /// The keys of what is sealed in the database, and the pepper of its hashes
+    #[command(subcommand)]
+    EncryptionKey(encryption_key::Command),
     /// The database: where it is, its version, backup and restore
     #[command(subcommand)]
     Db(database::Command),
+    /// Who did what to whom, in a chain that shows what was changed or cut
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Look at everything around the Hub, and say what to fix
+    Doctor,
 }
 
 /// Exit codes of `leapmux admin`, documented in docs/administration.md.
@@ -76,6 +94,8 @@ mod code {
     pub(super) const NOT_FOUND: u8 = 3;
     /// It was understood, and a rule forbids it.
     pub(super) const REFUSED: u8 = 4;
+    /// What was looked at is not as it should be: `doctor` and `audit verify`.
+    pub(super) const FOUND: u8 = 5;
 }
 
 /// What every command works with.
@@ -147,7 +167,12 @@ fn dispatch(
         Command::User(command) => Box::pin(user::run(context, command)),
         Command::Session(command) => Box::pin(session::run(context, command)),
         Command::Worker(command) => Box::pin(worker::run(context, command)),
+        Command::ApiToken(command) => Box::pin(token::run(context, command)),
+        Command::DelegationToken(command) => Box::pin(token::run_delegation(context, command)),
+        Command::EncryptionKey(command) => Box::pin(encryption_key::run(context, command)),
         Command::Db(command) => Box::pin(database::run(context, command)),
+        Command::Audit(command) => Box::pin(audit::run(context, command)),
+        Command::Doctor => Box::pin(doctor::run(context)),
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         }
         Command::PurgeExpired => {
             let purged = operator.purge_registration_keys().await?;
-            let words = format!("{purged} rows were removed.");
+            let words = format!("Removed: {}.", table::counted(purged as u64, "row", "rows"));
             context.done(&json!({ "purged": purged }), &words)
         }
     }

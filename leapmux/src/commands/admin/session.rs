@@ -44,7 +44,10 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Revoke { session } => revoke(context, SessionKind::Logins, &session).await,
         Command::RevokeUser { user } => {
             let revoked = context.open().await?.force_logout(&user).await?;
-            let words = format!("{revoked} logins and tokens of {user} were ended.");
+            let words = format!(
+                "Ended: {} of {user}.",
+                table::counted(revoked, "login or token", "logins and tokens")
+            );
             context.done(&json!({ "revoked": revoked }), &words)
         }
         Command::RevokeAll { yes: false } => {
@@ -53,12 +56,15 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         }
         Command::RevokeAll { yes: true } => {
             let revoked = context.open().await?.revoke_everybody().await?;
-            let words = format!("{revoked} logins and tokens were ended.");
+            let words = format!(
+                "Ended: {}.",
+                table::counted(revoked, "login or token", "logins and tokens")
+            );
             context.done(&json!({ "revoked": revoked }), &words)
         }
         Command::PurgeExpired => {
             let purged = context.open().await?.purge_sessions().await?;
-            let words = format!("{purged} rows were removed.");
+            let words = format!("Removed: {}.", table::counted(purged as u64, "row", "rows"));
             context.done(&json!({ "purged": purged }), &words)
         }
     }

@@ -100,6 +100,12 @@ pub(super) fn time_or_never(unix_ms: Option<i64>) -> String {
     unix_ms.map_or_else(|| "never".to_owned(), time)
 }
 
+/// `1 row`, `2 rows`.
+pub(super) fn counted(count: impl Into<u64>, one: &str, more: &str) -> String {
+    let count = count.into();
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
 /// For flags in a table.
 pub(super) fn yes(is: bool) -> String {
     if is { "yes" } else { "no" }.to_owned()

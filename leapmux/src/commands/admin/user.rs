@@ -250,6 +250,9 @@ async fn reset_password(
     let ended = operator.reset_password(user, &password).await?;
     context.done(
         &json!({ "user": user, "revoked": ended }),
-        &format!("{user} has another password; {ended} logins and tokens were ended."),
+        &format!(
+            "{user} has another password. Ended: {}.",
+            table::counted(ended, "login or token", "logins and tokens")
+        ),
     )
 }

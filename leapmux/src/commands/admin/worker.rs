@@ -99,7 +99,7 @@ fn get(worker: &WorkerAccount) -> anyhow::Result<()> {
             format!("{} ({})", worker.organisation, worker.organisation_id),
         ),
         ("State", state(worker)),
-        ("Encryption", worker.encryption_mode.replace('_', " ")),
+        ("Encryption", worker.encryption_mode.label().to_owned()),
         ("Version", worker.version.clone()),
         ("Registered", table::time(worker.registered_unix_ms)),
         ("Last seen", table::time(worker.last_seen_unix_ms)),
