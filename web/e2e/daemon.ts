@@ -2,7 +2,8 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdir, symlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 
 const BINARY = resolve(process.env['LEAPMUX_BIN'] ?? '../target/debug/leapmux');
 const READY_WITHIN_MS = 30_000;
@@ -30,6 +31,22 @@ export class Daemon {
   /** Starts and waits for nothing. */
   static launch(args: string[], env: Environment): Daemon {
     return new Daemon(spawn(BINARY, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] }));
+  }
+
+  /** Runs a line as a person would paste it: in a shell that finds `leapmux` in `bin`. */
+  static async paste(line: string, home: string): Promise<Daemon> {
+    const bin = join(home, 'bin');
+    await mkdir(bin, { recursive: true });
+    await symlink(BINARY, join(bin, 'leapmux')).catch(() => undefined);
+    const env = { ...process.env, HOME: home, SHELL: '/bin/bash', LANG: 'C.UTF-8', PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+    return new Daemon(spawn('/bin/bash', ['-c', `exec ${line}`], { env, stdio: ['ignore', 'pipe', 'pipe'], cwd: home }));
+  }
+
+  /** The code with which it ended, and what it said. */
+  async ended(): Promise<{ code: number | null; said: string }> {
+    const { child } = this;
+    if (child.exitCode === null && child.signalCode === null) await new Promise<void>((done) => child.once('close', () => done()));
+    return { code: child.exitCode, said: this.said };
   }
 
   /** What a match of `line` among its lines captured. */

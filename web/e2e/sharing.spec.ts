@@ -1,0 +1,95 @@
+import { inside, setUpAdmin } from './people';
+import { Machines, register } from './registering';
+import { axeInBothThemes, expect, listen, prompt, run, screen, Solo, test as base } from './rig';
+import type { Page } from '@playwright/test';
+
+const test = base.extend<{ hub: Solo; machines: Machines }>({
+  hub: async ({}, use) => {
+    const hub = await Solo.startHub();
+    await use(hub);
+    await hub.remove();
+  },
+  machines: async ({}, use) => {
+    const machines = new Machines();
+    await use(machines);
+    await machines.remove();
+  },
+});
+
+async function makeOrganisation(page: Page): Promise<string> {
+  await page.getByRole('button', { name: 'Organisations and members' }).click();
+  await page.getByRole('button', { name: 'New organisation' }).click();
+  await page.getByRole('dialog').getByLabel('Name', { exact: true }).fill('Engine Works');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Make a link…' }).click();
+  await page.getByRole('button', { name: 'Make the link' }).click();
+  const link = await page.getByLabel('Link', { exact: true }).inputValue();
+  await page.getByRole('button', { name: 'Done' }).click();
+  return link;
+}
+
+async function makeWorkspace(page: Page): Promise<void> {
+  await page.getByRole('button', { name: /^Workspace:/ }).click();
+  await page.getByRole('button', { name: 'New workspace…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'New workspace' });
+  await dialog.getByLabel('Title').fill('Difference engine');
+  await dialog.getByLabel('Organisation').selectOption({ label: 'Engine Works' });
+  await dialog.getByRole('button', { name: 'Create' }).click();
+  await expect(page.getByRole('button', { name: 'Workspace: Difference engine' })).toBeVisible();
+}
+
+test('a viewer sees the terminal and cannot type in it; when the share is withdrawn the view stops', async ({ page, browser, hub, machines, complaints }) => {
+  test.setTimeout(180_000);
+  await setUpAdmin(page, hub);
+  const link = await makeOrganisation(page);
+  const dialog = await register(page, machines, 'mill', 'Engine Works');
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('button', { name: 'Terminals', exact: true }).click();
+  await makeWorkspace(page);
+
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  await listen(context, complaints);
+  const mary = await context.newPage();
+  await mary.goto(link);
+  await mary.getByLabel('User name').fill('mary');
+  await mary.getByLabel('Password', { exact: true }).fill('a paper bridge');
+  await mary.getByRole('button', { name: 'Make the account' }).click();
+  await inside(mary);
+
+  await page.getByRole('button', { name: 'New terminal on mill' }).click();
+  await prompt(page);
+  await run(page, 'echo engine-$((40+2))');
+  await expect(screen(page)).toContainText('engine-42');
+
+  await page.getByRole('button', { name: /^Sharing/ }).click();
+  const sharing = page.getByRole('dialog', { name: 'Sharing of Difference engine' });
+  await sharing.getByRole('checkbox', { name: /mill/ }).check();
+  await sharing.getByLabel('Share with').selectOption({ label: 'mary' });
+  await sharing.getByRole('button', { name: 'Share', exact: true }).click();
+  const row = sharing.getByRole('list', { name: 'Shared with' }).getByRole('listitem').first();
+  await expect(row).toContainText(/Certified until|Certify/, { timeout: 20_000 });
+  const certify = row.getByRole('button', { name: /^Certify/ });
+  if (await certify.isVisible()) await certify.click();
+  await expect(row).toContainText('Certified until', { timeout: 20_000 });
+  await axeInBothThemes(page, 'sharing');
+  await sharing.getByRole('button', { name: 'Done' }).click();
+
+  await mary.getByRole('button', { name: /^Workspace:/ }).click();
+  await mary.getByRole('button', { name: /Difference engine/ }).click();
+  await expect(screen(mary)).toContainText('engine-42', { timeout: 45_000 });
+  await expect(mary.getByText('View only')).toBeVisible();
+  await axeInBothThemes(mary, 'viewer');
+  await mary.locator('.panel:not([hidden]) .terminal-host').click();
+  await mary.keyboard.type('echo never-$((1+1))');
+  await expect(mary.locator('.toast')).toContainText('View only');
+  await run(page, 'echo still-$((3+4))');
+  await expect(screen(mary)).toContainText('still-7');
+  await expect(screen(page)).not.toContainText('never');
+  await expect(page.getByRole('list', { name: 'Also here' })).toBeVisible({ timeout: 30_000 });
+
+  await page.getByRole('button', { name: /^Sharing/ }).click();
+  await row.getByRole('button', { name: /^Withdraw/ }).click();
+  await expect(mary.getByRole('button', { name: 'Workspace: Difference engine' })).toHaveCount(0, { timeout: 10_000 });
+  await expect(mary.getByText('still-7')).toHaveCount(0);
+  await context.close();
+});
