@@ -14,6 +14,7 @@ import {
 } from '../gen/leapmux/v1/workers_pb';
 import { rpc } from '../hub/rpc';
 import { displayText } from '../ui/text';
+import { account } from './account';
 import { onMissed, onNews } from './events';
 
 export const workers = signal<Worker[] | undefined>(undefined);
@@ -26,9 +27,10 @@ export function workerName(workerId: string): string {
   return displayText(workerOf(workerId)?.name ?? '', 60) || workerId;
 }
 
-/** A Hub of before there were owners names none: what it lists is the caller's. */
+/** News is the same for everybody and does not say whose; and what has no owner is the caller's. */
 export function isMine(worker: Worker): boolean {
-  return worker.owned || worker.ownerUserId === '';
+  const who = account.value;
+  return worker.owned || worker.ownerUserId === '' || (who.state === 'signed-in' && worker.ownerUserId === who.userId);
 }
 
 /** Reads the list and follows the news. */
