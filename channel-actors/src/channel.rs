@@ -13,9 +13,10 @@ use actix::{
 use schema::{frame::Frame, ids::ChannelId, wire::control::Body};
 
 use crate::{
+    announcements::Announcements,
     budget::Account,
     close::{self, CloseReason},
-    figures::{self, Counted, RenewalResult},
+    figures::{self, AnnouncementResult, Counted, RenewalResult},
     guard::{Guard, Passed},
     limits::Limits,
     messages::{Close, FromBrowser, FromWorker, MeetBrowser, MeetWorker, PathForgotten},
@@ -32,6 +33,7 @@ pub struct Channel {
     pub(crate) id: ChannelId,
     pub(crate) relay: Relay,
     pub(crate) renewals: Renewals,
+    pub(crate) announcements: Announcements,
     /// None while it waits for a path.
     pub(crate) browser: Option<ToClient>,
     /// Those that a renewal came over, and that the Worker has not answered.
@@ -102,6 +104,7 @@ impl Channel {
             id: parts.channel,
             relay,
             renewals: Renewals::new(limits.open_timeout),
+            announcements: Announcements::new(limits.open_timeout),
             browser,
             candidates,
             link,
@@ -243,6 +246,7 @@ impl Channel {
         for _ in self.renewals.waiting() {
             figures::renewal(RenewalResult::Closed);
         }
+        figures::announced(AnnouncementResult::Closed, self.announcements.waiting());
         self.counted.ending(ending);
         let span = self.span.clone();
         let report = self.guard.report();
@@ -263,7 +267,13 @@ impl Channel {
     /// later, and a timer that fires too soon asks again.
     pub(crate) fn rearm(&mut self, ctx: &mut Context<Self>) {
         let lanes = self.lane_deadline();
-        let deadlines = [self.relay.deadline(), self.renewals.deadline(), lanes];
+        let announced = self.announcements.deadline();
+        let deadlines = [
+            self.relay.deadline(),
+            self.renewals.deadline(),
+            announced,
+            lanes,
+        ];
         let Some(deadline) = deadlines.into_iter().flatten().min() else {
             return;
         };
@@ -281,6 +291,8 @@ impl Channel {
     fn wake(&mut self, ctx: &mut Context<Self>) {
         self.timer = None;
         self.expire_renewals(now(), ctx);
+        let unanswered = self.announcements.expire(now());
+        figures::announced(AnnouncementResult::Unanswered, unanswered);
         let stuck = self.is_stuck(now());
         let stuck = stuck.then_some(Ending::Closed(CloseReason::TooSlow));
         match self.relay.expire(now()).or(stuck) {

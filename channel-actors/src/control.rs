@@ -4,8 +4,8 @@ use actix::{ActorContext as _, Context, Handler};
 use schema::wire::{self, control::Body};
 
 use crate::{
-    channel::Channel,
-    figures,
+    channel::{Channel, now},
+    figures::{self, AnnouncementResult},
     messages::{AnnounceAccess, ControlFromBrowser, ControlFromWorker},
     refusal::RefusalReason,
     relay::{Ending, Relay, Side},
@@ -18,7 +18,10 @@ impl Channel {
         }
         match body {
             Body::Close(close) => self.closed_by(Side::Worker, &close, ctx),
-            Body::AccessAcknowledged(_) => {}
+            Body::AccessAcknowledged(acknowledged) => {
+                let count = self.announcements.acknowledged(acknowledged.change);
+                figures::announced(AnnouncementResult::Acknowledged, count);
+            }
             // The fence has fallen, and the goodbye is under way.
             Body::Opened(_) | Body::Refused(_) | Body::Renewed(_) if self.is_fenced() => {}
             Body::Opened(opened) => self.opened(opened, ctx),
@@ -106,7 +109,16 @@ impl Handler<ControlFromWorker> for Channel {
 impl Handler<AnnounceAccess> for Channel {
     type Result = ();
 
-    fn handle(&mut self, AnnounceAccess(changed): AnnounceAccess, _: &mut Context<Self>) {
+    /// Frames that come later find it at the Worker before themselves: they go the same way.
+    fn handle(&mut self, announce: AnnounceAccess, ctx: &mut Context<Self>) {
+        let AnnounceAccess(mut changed) = announce;
+        if self.relay.is_closed() || self.is_fenced() {
+            return;
+        }
+        let (change, given_up) = self.announcements.ask(now());
+        figures::announced(AnnouncementResult::Unanswered, given_up);
+        changed.change = change;
         self.link.say(Body::AccessChanged(changed));
+        self.rearm(ctx);
     }
 }

@@ -20,6 +20,8 @@ pub const OPENS: &str = "leapmux_hub_channel_opens_total";
 pub const CLOSES: &str = "leapmux_hub_channel_closes_total";
 /// Counter, label `result`: [`RenewalResult`]'s, or a refusal's label.
 pub const RENEWALS: &str = "leapmux_hub_channel_renewals_total";
+/// Counter of announcements of access to running channels, label `result`: [`AnnouncementResult`]'s.
+pub const ANNOUNCEMENTS: &str = "leapmux_hub_channel_access_announcements_total";
 /// Counter of channels that were closed because all lanes together held too much, and they the most.
 pub const EVICTIONS: &str = "leapmux_hub_relay_evictions_total";
 /// Counter of Closes that were dropped, since they were said under an epoch that was over.
@@ -48,6 +50,14 @@ pub fn register() {
         "Channels that were live and ended, by reason"
     );
     describe_counter!(RENEWALS, Unit::Count, "Renewals asked for, by result");
+    describe_counter!(
+        ANNOUNCEMENTS,
+        Unit::Count,
+        "Announcements of access to the Workers of running channels, by result"
+    );
+    for result in AnnouncementResult::ALL {
+        counter!(ANNOUNCEMENTS, "result" => result.label()).absolute(0);
+    }
     describe_counter!(
         STALE_CLOSES,
         Unit::Count,
@@ -142,6 +152,37 @@ impl RenewalResult {
             Self::Closed => "closed",
         }
     }
+}
+
+/// What became of an announcement of access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnnouncementResult {
+    /// The Worker has taken it in.
+    Acknowledged,
+    /// It did not say so in time.
+    Unanswered,
+    /// The channel ended before.
+    Closed,
+}
+
+impl AnnouncementResult {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Acknowledged, Self::Unanswered, Self::Closed];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Unanswered => "unanswered",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Counts announcements.
+pub(crate) fn announced(result: AnnouncementResult, count: usize) {
+    counter!(ANNOUNCEMENTS, "result" => result.label()).increment(count as u64);
 }
 
 /// Counts a renewal that was answered well, or not at all.

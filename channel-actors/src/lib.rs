@@ -17,6 +17,7 @@
 //!
 //! Read next: [`limits`] for the numbers, [`relay`], then `endpoint`.
 
+mod announcements;
 mod arrival;
 pub mod budget;
 pub mod channel;

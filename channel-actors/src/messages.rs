@@ -56,7 +56,8 @@ pub struct PassRenewal {
     pub renewal: Renewal,
 }
 
-/// Registry -> Channel -> Worker: the user's access changed.
+/// Registry -> Channel -> Worker: the user's access became more. The channel gives it its number and
+/// waits for the Worker's acknowledgement.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct AnnounceAccess(pub wire::AccessChanged);

@@ -65,6 +65,7 @@ pub mod operator;
 mod organisations;
 mod origin;
 mod outbox;
+mod pace;
 mod page;
 mod presence;
 mod private_file;

@@ -40,6 +40,7 @@ use crate::{
     liveness::{Liveness, Silence},
     messages::{ChannelOverrun, DepartLink, LinkGuard, MeetLink},
     outbox::{self, Outbox, Outgoing},
+    pace::{Brake, Braked, Pace},
     state::{State, ask},
     stay::Use,
     store::workers::{self as rows, Worker},
@@ -65,6 +66,8 @@ pub(crate) struct Link {
     liveness: Liveness,
     nonce: u64,
     controls: Limiter<()>,
+    /// Holds the reading when the organisation's channels carry too much.
+    brake: Brake,
     /// What is said should the Worker, or its connection, just go.
     end: LinkEnd,
     /// Keeps the connection.
@@ -85,6 +88,7 @@ enum Phase {
 struct WorkerRoute {
     frames: Kept<FromWorker>,
     control: Recipient<ControlFromWorker>,
+    pace: Option<Arc<Pace>>,
     /// The newest that was asked for over this link: a goodbye names it.
     epoch: u32,
 }
@@ -101,8 +105,9 @@ pub(crate) fn start(
     let (outbox, outgoing) = outbox::pair();
     let _link = Link::start_in_arbiter(arbiter, move |ctx: &mut Context<Link>| {
         ctx.set_mailbox_capacity(MAILBOX);
-        ctx.add_stream(incoming);
-        Link::new(state, worker, as_of, outbox, in_use)
+        let link = Link::new(state, worker, as_of, outbox, in_use);
+        ctx.add_stream(Braked::new(incoming, link.brake.clone()));
+        link
     });
     outgoing
 }
@@ -124,6 +129,7 @@ impl Link {
             outbox,
             nonce: 1,
             controls: Limiter::new(LINK_CONTROLS),
+            brake: Brake::default(),
             end: LinkEnd::Worker,
             _in_use: in_use,
         }
@@ -275,6 +281,10 @@ impl Link {
         self.received.count();
         match self.mux.route(&channel, clock::now()) {
             Route::To(route) => {
+                if let Some(pace) = &route.pace {
+                    let wait = pace.charge(frame.as_bytes().len(), clock::now());
+                    self.brake.press(wait);
+                }
                 if route.frames.offer(FromWorker::new(frame)) == Err(Overrun::Full) {
                     tell_addr(&self.state.registry, ChannelOverrun { channel });
                     // Said once, however much still comes.
@@ -402,9 +412,11 @@ impl Handler<MeetWorker> for Link {
             frames,
             control,
         } = meet;
+        let pace = self.state.paces.of(&channel);
         let route = WorkerRoute {
             frames,
             control,
+            pace,
             epoch: 0,
         };
         if self.mux.insert(channel, route).is_err() {

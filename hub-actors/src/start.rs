@@ -27,6 +27,7 @@ use crate::{
     limiter::{Limiter, Rate},
     listen::{self, Bound, ListenError, Listener},
     origin::{self, Names},
+    pace::Paces,
     presence::Presence,
     private_file::{self, PrivateFileError},
     registry::{Registry, RegistryParts},
@@ -242,6 +243,7 @@ fn open_admin(address: &str) -> Result<Admin, StartError> {
 
 struct Kit {
     presence: Presence,
+    paces: Paces,
     limits: Arc<Limits>,
 }
 
@@ -249,6 +251,7 @@ fn registry_parts(config: &HubConfig, store: &Store) -> (RegistryParts, Kit, wat
     let (alive, watching) = watch::channel(());
     let kit = Kit {
         presence: Presence::default(),
+        paces: Paces::default(),
         limits: Arc::new(Limits::default()),
     };
     let parts = RegistryParts {
@@ -256,6 +259,7 @@ fn registry_parts(config: &HubConfig, store: &Store) -> (RegistryParts, Kit, wat
         organisations: config.organisations,
         store: store.clone(),
         presence: kit.presence.clone(),
+        paces: kit.paces.clone(),
         limits: Arc::clone(&kit.limits),
         budget: Arc::new(Budget::new(config.relay.waiting_bytes)),
         alive,
@@ -303,6 +307,7 @@ fn state(
         registry,
         tail,
         presence: kit.presence,
+        paces: kit.paces,
         limits: kit.limits,
         admin,
         solo_credential,

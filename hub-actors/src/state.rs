@@ -23,6 +23,7 @@ use crate::{
     messages::{Announce, RefreshAccess},
     notes::{self, Author, Notes},
     origin::Names,
+    pace::Paces,
     presence::Presence,
     registry::Registry,
     revocation::Tail,
@@ -42,6 +43,7 @@ pub(crate) struct State {
     /// Carries revocations out.
     pub(crate) tail: Tail,
     pub(crate) presence: Presence,
+    pub(crate) paces: Paces,
     pub(crate) limits: Arc<Limits>,
     pub(crate) admin: User,
     /// What a solo admin's sessions and channels stand with.

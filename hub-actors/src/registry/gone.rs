@@ -68,6 +68,7 @@ impl Handler<ChannelGone> for Registry {
 
     fn handle(&mut self, ChannelGone(report): ChannelGone, _: &mut Context<Self>) {
         self.channels.remove(&report.channel);
+        self.parts.paces.went(&report.channel);
         if report.ending == Ending::Closed(CloseReason::Internal) {
             self.bury(report.channel, report.epoch);
         }

@@ -131,6 +131,8 @@ impl Registry {
         grant: Grant,
     ) {
         let channel = parts.channel;
+        let rate = grant.quotas().bytes_per_second;
+        self.parts.paces.came(channel, grant.payer(), rate);
         let addr = Channel::start_on(arbiter, parts);
         let known = KnownChannel {
             addr,

@@ -47,6 +47,7 @@ use crate::{
     limiter::{CONTROLS, Limiter},
     liveness::{Liveness, Silence},
     messages::{ChannelOverrun, Depart, MeetSession, SessionGuard, SessionWays},
+    pace::{Brake, Braked, Pace},
     state::{State, ask},
     takeover::Taken,
     telemetry::{self, SessionEnd, Stray},
@@ -69,11 +70,14 @@ pub(crate) struct Session {
     pub(super) opening: BTreeMap<ChannelId, Opening>,
     pub(super) renewing: Renewing,
     controls: Limiter<()>,
+    /// Holds the reading when an organisation's channels carry too much.
+    brake: Brake,
 }
 
 struct BrowserRoute {
     frames: Kept<FromBrowser>,
     control: Recipient<ControlFromBrowser>,
+    pace: Option<Arc<Pace>>,
     /// The newest that was begun here: a goodbye names it.
     epoch: u32,
 }
@@ -95,6 +99,7 @@ impl Session {
             renewing: Renewing::default(),
             controls: Limiter::new(CONTROLS),
             received: Received::toward(Side::Worker),
+            brake: Brake::default(),
             state,
             caller,
             guard,
@@ -130,6 +135,10 @@ impl Session {
         self.received.count();
         match self.mux.route(&channel, clock::now()) {
             Route::To(route) => {
+                if let Some(pace) = &route.pace {
+                    let wait = pace.charge(frame.as_bytes().len(), clock::now());
+                    self.brake.press(wait);
+                }
                 let frame = FromBrowser::new(self.guard.id.into(), frame);
                 if route.frames.offer(frame) == Err(Overrun::Full) {
                     tell_addr(&self.state.registry, ChannelOverrun { channel });
@@ -284,7 +293,8 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut WebsocketContext<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
-        ctx.add_stream(Reading::new(Rc::clone(&self.taken)));
+        let reading = Reading::new(Rc::clone(&self.taken));
+        ctx.add_stream(Braked::new(reading, self.brake.clone()));
         tick(
             ctx,
             ms(self.state.config.timeouts.ping_after_ms),
@@ -335,9 +345,11 @@ impl Handler<MeetBrowser> for Session {
         // One that moves to and fro is introduced each time.
         self.mux.remove(&channel, clock::now());
         let epoch = 0;
+        let pace = self.state.paces.of(&channel);
         let route = BrowserRoute {
             frames,
             control,
+            pace,
             epoch,
         };
         if self.mux.insert(channel, route).is_err() {
