@@ -20,7 +20,7 @@ use crate::{
     store::{
         Connection, Store,
         access::{self, Reach, Roles},
-        certificates, ledger, standing,
+        certificates, ledger, organisations, standing,
     },
     topic::Topic,
 };
@@ -163,7 +163,8 @@ fn judge(
         return Ok(Err(RefusalReason::NotFound));
     }
     let certificates = certificates::for_channel(conn, &plea.worker, &plea.user, now_ms)?;
-    let quotas = standing::quotas(conn, &reach.organisation, defaults)?;
+    let organisation = organisations::find(conn, &reach.organisation)?;
+    let quotas = organisation.map_or(*defaults, |its| its.quotas(defaults));
     Ok(Ok(Grant {
         topics: topics(&plea, &reach),
         workspaces: announced(&reach.roles),

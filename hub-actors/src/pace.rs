@@ -82,7 +82,11 @@ struct Inner {
 impl Paces {
     /// A channel of this organisation begins, or was authorised anew.
     pub(crate) fn came(&self, channel: ChannelId, organisation: &OrganisationId, rate: u64) {
-        let mut known = self.0.organisations.entry(organisation.clone()).or_default();
+        let mut known = self
+            .0
+            .organisations
+            .entry(organisation.clone())
+            .or_default();
         let pace = known.upgrade().unwrap_or_else(|| {
             let pace = Arc::new(Pace::new(rate));
             *known = Arc::downgrade(&pace);
@@ -166,7 +170,11 @@ mod tests {
         let later = now + Duration::from_millis(500);
         assert_eq!(pace.charge(100, later), Duration::from_millis(100));
         let rested = now + Duration::from_secs(60);
-        assert_eq!(pace.charge(1_000, rested), Duration::ZERO, "it is full again");
+        assert_eq!(
+            pace.charge(1_000, rested),
+            Duration::ZERO,
+            "it is full again"
+        );
     }
 
     #[test]
@@ -187,7 +195,9 @@ mod tests {
         let paces = Paces::default();
         let organisation = OrganisationId::parse("o").unwrap();
         let channels = [1, 2].map(|byte| ChannelId::from_bytes([byte; 16]));
-        channels.iter().for_each(|channel| paces.came(*channel, &organisation, 1_000));
+        channels
+            .iter()
+            .for_each(|channel| paces.came(*channel, &organisation, 1_000));
         let [first, second] = channels.map(|channel| paces.of(&channel).unwrap());
         let now = crate::clock::now();
         assert_eq!(first.charge(1_000, now), Duration::ZERO);

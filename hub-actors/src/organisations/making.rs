@@ -244,6 +244,8 @@ pub(crate) async fn set_quotas(
     if own.is_some_and(|own| !fits(&own)) {
         return Err(Refusal::Malformed(Field::Quotas));
     }
+    let state = &asked.state;
+    let (of, in_force) = (id.clone(), own.unwrap_or(state.config.organisations));
     let done = asked.state.order(asked.author(), move |conn, notes| {
         if !organisations::set_quotas(conn, &id, own.as_ref())? {
             return Ok(Err(Refusal::NotFound));
@@ -253,6 +255,8 @@ pub(crate) async fn set_quotas(
         Ok(Ok(()))
     });
     done.await?;
+    // The others are asked for with the next that comes; this is felt by those that run.
+    state.paces.set(&of, in_force.bytes_per_second);
     Ok(wire::SetQuotasResponse {})
 }
 

@@ -43,6 +43,8 @@ mod expiring;
 mod fences;
 mod gone;
 mod open;
+#[cfg(test)]
+mod races;
 mod renew;
 mod revoking;
 

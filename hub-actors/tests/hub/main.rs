@@ -11,6 +11,7 @@ mod drain;
 mod events;
 mod http2;
 mod links;
+mod live;
 mod postgres;
 mod pressure;
 mod relay;
