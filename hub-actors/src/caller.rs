@@ -9,8 +9,8 @@ use crate::{
     error::Fault,
     scope::Scopes,
     state::State,
-    store::{credentials, users},
-    token::Purpose,
+    store::{Connection, api_tokens, credentials, delegations, users},
+    token::{Pepper, Purpose, SecretHash},
 };
 
 /// Somebody who was let in, and by which credential.
@@ -79,38 +79,12 @@ impl State {
         if self.config.mode == Mode::Solo {
             return Ok(Some(self.admin_caller()));
         }
-        let (kind, purpose, secret) = match presented {
-            Presented::Nothing => return Ok(None),
-            Presented::Bearer(secret) => (Kind::AccessToken, Purpose::AccessToken, secret),
-            Presented::Cookie(secret) => (Kind::Login, Purpose::Login, secret),
-        };
-        if secret.len() > SECRET_MAX {
+        let Some(shown) = Shown::of(presented, &self.pepper) else {
             return Ok(None);
-        }
-        let hash = self.pepper.hash(purpose, &secret);
+        };
         let found = self
             .store
-            .run_for_stranger(move |conn| {
-                let found = credentials::find_live(conn, kind, hash, clock::unix_ms())?;
-                let Some(credential) = found else {
-                    return Ok(None);
-                };
-                let user = users::find_enabled(conn, &credential.user)?;
-                let used_ms = credential.last_used_ms;
-                let caller = user.map(|user| Caller {
-                    user: user.id,
-                    organisation: user.organisation,
-                    username: user.username,
-                    credential: credential.id,
-                    kind,
-                    scopes: Scopes::ALL,
-                    admin: user.admin,
-                    binding: None,
-                    expires_ms: credential.expires_ms,
-                    slid: false,
-                });
-                Ok(caller.map(|caller| (caller, used_ms)))
-            })
+            .run_for_stranger(move |conn| identify(conn, &shown, clock::unix_ms()))
             .await?;
         match found {
             Some((caller, used_ms)) => Ok(Some(self.slide(caller, used_ms).await?)),
@@ -151,4 +125,74 @@ impl State {
             slid: false,
         }
     }
+}
+
+/// A presented secret's kind, by its prefix, and its hash.
+struct Shown {
+    kind: Kind,
+    hash: SecretHash,
+}
+
+impl Shown {
+    fn of(presented: Presented, pepper: &Pepper) -> Option<Self> {
+        let (kind, purpose, secret) = match presented {
+            Presented::Nothing => return None,
+            Presented::Cookie(secret) => (Kind::Login, Purpose::Login, secret),
+            Presented::Bearer(secret) => {
+                let programs = [
+                    (Kind::Api, Purpose::ApiAccess),
+                    (Kind::Delegation, Purpose::Delegation),
+                ];
+                let mut programs = programs.into_iter();
+                let of_program = programs.find(|(_, purpose)| secret.starts_with(purpose.prefix()));
+                // Whoever runs the Hub may have chosen any text.
+                let (kind, purpose) =
+                    of_program.unwrap_or((Kind::AccessToken, Purpose::AccessToken));
+                (kind, purpose, secret)
+            }
+        };
+        (secret.len() <= SECRET_MAX).then(|| Self {
+            kind,
+            hash: pepper.hash(purpose, &secret),
+        })
+    }
+}
+
+/// The caller, and when the credential was last used.
+fn identify(
+    conn: &mut Connection,
+    shown: &Shown,
+    now_ms: i64,
+) -> Result<Option<(Caller, i64)>, Fault> {
+    let (kind, hash) = (shown.kind, shown.hash);
+    let found = match kind {
+        Kind::Solo | Kind::AccessToken | Kind::Login => {
+            credentials::find_live(conn, kind, hash, now_ms)?.map(|one| (one, Scopes::ALL, None))
+        }
+        Kind::Api => {
+            api_tokens::find_access(conn, hash, now_ms)?.map(|(one, scopes)| (one, scopes, None))
+        }
+        Kind::Delegation => delegations::find_live(conn, hash, now_ms)?
+            .map(|(one, scopes, binding)| (one, scopes, Some(binding))),
+    };
+    let Some((credential, scopes, binding)) = found else {
+        return Ok(None);
+    };
+    let (user, used_ms) = (
+        users::find_enabled(conn, &credential.user)?,
+        credential.last_used_ms,
+    );
+    let caller = user.map(|user| Caller {
+        user: user.id,
+        organisation: user.organisation,
+        username: user.username,
+        credential: credential.id,
+        kind,
+        scopes,
+        admin: user.admin,
+        binding,
+        expires_ms: credential.expires_ms,
+        slid: false,
+    });
+    Ok(caller.map(|caller| (caller, used_ms)))
 }

@@ -216,6 +216,8 @@ pub struct Quotas {
     pub workspaces_per_user: u32,
     /// Organisations that one user owns, the personal one included. Default 32.
     pub organisations_per_user: u32,
+    /// API tokens of one user, logins of command lines among them. Default 64.
+    pub api_tokens_per_user: u32,
     /// Failed sign-ins from one address within a minute. Default 10.
     pub failed_sign_ins_per_minute: u32,
     /// Accounts made from one address within an hour. Default 20.
@@ -237,6 +239,7 @@ impl Default for Quotas {
             registration_keys_per_user: 16,
             workspaces_per_user: 1_000,
             organisations_per_user: 32,
+            api_tokens_per_user: 64,
             failed_sign_ins_per_minute: 10,
             sign_ups_per_hour: 20,
             logins_per_user: 64,
@@ -317,6 +320,21 @@ pub struct Timeouts {
     pub database_ms: u64,
     /// Life of a registration key. Default 300,000 (5 minutes).
     pub registration_key_ms: u64,
+    /// Life of an API token, after which it has to be refreshed. Default 3,600,000 (1 hour).
+    pub access_token_ms: u64,
+    /// Life of the token that refreshes it. Default 7,776,000,000 (90 days).
+    pub refresh_token_ms: u64,
+    /// How long after its first use a refresh token may be used again, by whoever asked at the
+    /// same time. Default 60,000.
+    pub refresh_grace_ms: u64,
+    /// From a person's word in a browser to the command line's login. Default 60,000.
+    pub authorisation_ms: u64,
+    /// For a person to type the code of a command line's login. Default 600,000 (10 minutes).
+    pub device_login_ms: u64,
+    /// Between two questions whether he has. Default 5,000.
+    pub device_poll_ms: u64,
+    /// For a Worker to say that it goes, when it was deregistered. Default 3,000.
+    pub farewell_ms: u64,
     /// Life of a login since it was last used. Default 604,800,000 (7 days).
     pub login_ms: u64,
 }
@@ -337,6 +355,13 @@ impl Default for Timeouts {
             link_dead_ms: 10_000,
             database_ms: 5_000,
             registration_key_ms: 300_000,
+            access_token_ms: 3_600_000,
+            refresh_token_ms: 7_776_000_000,
+            refresh_grace_ms: 60_000,
+            authorisation_ms: 60_000,
+            device_login_ms: 600_000,
+            device_poll_ms: 5_000,
+            farewell_ms: 3_000,
             login_ms: 604_800_000,
         }
     }

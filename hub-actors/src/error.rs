@@ -207,6 +207,33 @@ pub enum Field {
     /// `client_id` and `focus`
     #[error("client_id and focus are not 1 to 64 of A-Z a-z 0-9 - _")]
     ClientId,
+    /// `label`
+    #[error("label is empty, longer than 128 bytes, or has control characters")]
+    TokenLabel,
+    /// `scopes`
+    #[error("scopes are one or more of: read, workspaces, workers, organisations, channels")]
+    Scopes,
+    /// `client`
+    #[error("client is empty, longer than 128 bytes, or has control characters")]
+    Client,
+    /// `challenge`
+    #[error("challenge is not the base64url of a SHA-256, 43 characters (S256)")]
+    Challenge,
+    /// `verifier`
+    #[error("verifier is not 43 to 128 of A-Z a-z 0-9 - . _ ~")]
+    Verifier,
+    /// `redirect_uri`
+    #[error("redirect_uri is not http://127.0.0.1:PORT/PATH or http://[::1]:PORT/PATH")]
+    RedirectUri,
+    /// `state`
+    #[error("state is longer than 256 bytes or has other characters than A-Z a-z 0-9 - . _ ~")]
+    State,
+    /// `lifetime_seconds`
+    #[error("lifetime_seconds is more than 3600")]
+    DelegationLifetime,
+    /// `tab_id`
+    #[error("tab_id is not an id")]
+    TabId,
 }
 
 /// What a user can have too much of.
@@ -244,11 +271,23 @@ pub enum Quota {
     Devices,
     /// Certificates for a user.
     Certificates,
+    /// API tokens.
+    ApiTokens,
+    /// Refreshes of one API token within a time.
+    Refreshes,
+    /// Logins of command lines that wait.
+    CommandLineLogins,
+    /// Typed codes within a time.
+    CodeTries,
+    /// Questions for the outcome of a login within a time.
+    Polls,
+    /// Live delegations of one credential.
+    Delegations,
 }
 
 impl Quota {
     /// Every one, in order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::Sessions,
         Self::Channels,
         Self::Opens,
@@ -265,6 +304,12 @@ impl Quota {
         Self::Hosted,
         Self::Devices,
         Self::Certificates,
+        Self::ApiTokens,
+        Self::Refreshes,
+        Self::CommandLineLogins,
+        Self::CodeTries,
+        Self::Polls,
+        Self::Delegations,
     ];
 
     /// The word in answers, logs and metrics.
@@ -287,6 +332,12 @@ impl Quota {
             Self::Hosted => "hosted_workspaces",
             Self::Devices => "devices",
             Self::Certificates => "certificates",
+            Self::ApiTokens => "api_tokens",
+            Self::Refreshes => "refreshes",
+            Self::CommandLineLogins => "command_line_logins",
+            Self::CodeTries => "code_tries",
+            Self::Polls => "polls",
+            Self::Delegations => "delegations",
         }
     }
 }

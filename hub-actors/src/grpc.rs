@@ -103,6 +103,10 @@ impl LinkDoor {
             telemetry::link_connect(LinkConnect::Credential);
             return Err(Status::unauthenticated(schema::wire::UNKNOWN_WORKER_TOKEN));
         };
+        if worker.deregistering {
+            telemetry::link_connect(LinkConnect::Credential);
+            return Err(Status::unauthenticated(schema::wire::DEREGISTERED_WORKER));
+        }
         let uses = head.extensions.get::<Uses>().cloned();
         // On the thread of its connection, which serves as an arbiter too.
         let arbiter = Arbiter::try_current().ok_or_else(|| Status::unavailable("stopping"))?;

@@ -158,6 +158,22 @@ pub(crate) struct SendAway {
 #[rtype(result = "Census")]
 pub(crate) struct TakeCensus;
 
+/// Question: whose a running channel is.
+#[derive(Message)]
+#[rtype(result = "Option<Standing>")]
+pub(crate) struct ChannelStanding {
+    pub(crate) channel: ChannelId,
+}
+
+/// Whose a running channel is, and what it stands with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) worker: WorkerId,
+    pub(crate) user: UserId,
+    /// Of the newest session that it was opened or renewed over.
+    pub(crate) credential: CredentialId,
+}
+
 /// How many of everything there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Census {

@@ -41,6 +41,7 @@ use crate::{
         users::{self, FirstIds, User},
     },
     token::{Pepper, Purpose, SecretText},
+    tokens::Tries,
 };
 
 /// Why a Hub does not start: one line that says what to do.
@@ -315,6 +316,8 @@ fn state(
         passwords,
         lockout: Mutex::new(Lockout::default()),
         failures,
+        tries: Tries::default(),
+        departures: watch::channel(0).0,
         opens: Mutex::new(opens),
         renewals: Mutex::new(renewals),
         renewing: Semaphore::new(RENEWING),

@@ -11,7 +11,7 @@ use std::{
 use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
 use channel_actors::Limits;
 use schema::ids::{CredentialId, UserId};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     abuse::Abuse,
@@ -29,6 +29,7 @@ use crate::{
     revocation::Tail,
     store::{Connection, Store, users::User},
     token::Pepper,
+    tokens::Tries,
 };
 
 /// One Hub, as its doors see it.
@@ -52,6 +53,9 @@ pub(crate) struct State {
     pub(crate) passwords: Passwords,
     pub(crate) lockout: Mutex<Lockout>,
     pub(crate) failures: Failures,
+    pub(crate) tries: Tries,
+    /// Rises whenever a Worker has said that it goes.
+    pub(crate) departures: watch::Sender<u64>,
     /// Before the database is asked: an open costs it two questions.
     pub(crate) opens: Mutex<Limiter<UserId>>,
     /// The same, for renewals: they may be many at once.

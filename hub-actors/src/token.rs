@@ -31,6 +31,18 @@ pub(crate) enum Purpose {
     TypedName,
     /// A link into an organisation.
     Invitation,
+    /// A program's, for an hour.
+    ApiAccess,
+    /// Makes the next of those.
+    ApiRefresh,
+    /// A child process's.
+    Delegation,
+    /// Goes from a person's browser to a command line on the same machine.
+    Authorisation,
+    /// A command line's, while a person types the next.
+    DeviceCode,
+    /// What a person types.
+    UserCode,
 }
 
 impl Purpose {
@@ -42,16 +54,27 @@ impl Purpose {
             Self::RegistrationId => b"leapmux registration id v1",
             Self::TypedName => b"leapmux typed name v1",
             Self::Invitation => b"leapmux invitation v1",
+            Self::ApiAccess => b"leapmux api access v1",
+            Self::ApiRefresh => b"leapmux api refresh v1",
+            Self::Delegation => b"leapmux delegation v1",
+            Self::Authorisation => b"leapmux authorisation v1",
+            Self::DeviceCode => b"leapmux device code v1",
+            Self::UserCode => b"leapmux user code v1",
         }
     }
 
-    const fn prefix(self) -> &'static str {
+    pub(crate) const fn prefix(self) -> &'static str {
         match self {
             Self::AccessToken => "lmx_",
             Self::Login => "lml_",
             Self::WorkerToken => "lmw_",
-            Self::RegistrationId | Self::TypedName => "",
             Self::Invitation => "lmi_",
+            Self::ApiAccess => "lma_",
+            Self::ApiRefresh => "lmr_",
+            Self::Delegation => "lmd_",
+            Self::Authorisation => "lmc_",
+            Self::DeviceCode => "lmv_",
+            Self::RegistrationId | Self::TypedName | Self::UserCode => "",
         }
     }
 }

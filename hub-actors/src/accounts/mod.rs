@@ -22,7 +22,7 @@ use crate::{
 pub(crate) mod ending;
 pub(crate) mod failures;
 pub(crate) mod fields;
-mod guess;
+pub(crate) mod guess;
 mod joining;
 pub(crate) mod lockout;
 pub(crate) mod login;

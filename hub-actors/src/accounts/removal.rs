@@ -418,6 +418,7 @@ mod tests {
                 last_seen_ms: 1,
                 registration_id: String::new(),
                 registration_tag: Vec::new(),
+                deregistering: false,
             };
             crate::store::workers::insert(conn, &worker, token).map(Ok)
         });

@@ -11,7 +11,7 @@ use schema::ids::{ChannelId, CredentialId, OrganisationId, UserId, WorkerId};
 use super::{Asked, ChannelEntry, Denied, Directory, Phase, Reservation, revoked::refusal};
 use crate::{
     error::Quota,
-    messages::{LinkId, SessionId},
+    messages::{LinkId, SessionId, Standing},
     topic::Topic,
 };
 
@@ -154,6 +154,21 @@ impl Directory {
                 (link.offences >= OFFENCES_MAX).then_some(Offender::Link(entry.worker, link.id))
             }
         }
+    }
+
+    /// Whose a running channel is, and what its newest path stands with.
+    pub(crate) fn standing(&self, channel: ChannelId) -> Option<Standing> {
+        let entry = self.channels.get(&channel)?;
+        let (_, topics) = entry.paths.last_key_value()?;
+        let credential = topics.keys().find_map(|topic| match topic {
+            Topic::Credential(credential) => Some(credential),
+            Topic::Worker(_) | Topic::Access(..) | Topic::Hosting(..) => None,
+        })?;
+        (entry.phase == Phase::Running).then(|| Standing {
+            worker: entry.worker.clone(),
+            user: entry.user.clone(),
+            credential: credential.clone(),
+        })
     }
 
     /// The connections of a channel.

@@ -152,7 +152,8 @@ pub(crate) fn list(
 }
 
 /// Takes a Worker's registration away: its link and every channel to it end, and it is told to forget
-/// itself when it comes again.
+/// itself when it comes again. The second time it is forgotten without its word, for one that never
+/// comes back.
 pub(crate) fn deregister(
     conn: &mut Connection,
     notes: &mut Notes,
@@ -161,13 +162,19 @@ pub(crate) fn deregister(
 ) -> Result<Result<(), Refusal>, Fault> {
     let found = workers::table
         .find(id.as_str())
-        .filter(workers::deregistering_ms.is_null())
-        .select((workers::bundled, workers::organisation_id))
-        .first::<(bool, String)>(conn)
+        .select((
+            workers::bundled,
+            workers::organisation_id,
+            workers::deregistering_ms,
+        ))
+        .first::<(bool, String, Option<i64>)>(conn)
         .optional()?;
-    let Some((bundled, organisation)) = found else {
+    let Some((bundled, organisation, deregistering)) = found else {
         return Ok(Err(Refusal::NotFound));
     };
+    if deregistering.is_some() {
+        return crate::workers::take_away(conn, notes, id);
+    }
     if bundled {
         return Ok(Err(Refusal::Unmet(Unmet::Bundled)));
     }

@@ -28,8 +28,9 @@ use crate::{
     events::{EventLog, Missed},
     grant::Grant,
     messages::{
-        AdmitSession, Announce, Census, Depart, DepartLink, LinkGuard, LinkId, MeetLink,
-        MeetSession, Notice, RefuseNew, SendAway, SessionGuard, SessionId, SessionWays, TakeCensus,
+        AdmitSession, Announce, Census, ChannelStanding, Depart, DepartLink, LinkGuard, LinkId,
+        MeetLink, MeetSession, Notice, RefuseNew, SendAway, SessionGuard, SessionId, SessionWays,
+        Standing, TakeCensus,
     },
     notes::About,
     pace::Paces,
@@ -380,6 +381,14 @@ impl Handler<SendAway> for Registry {
                 },
             );
         }
+    }
+}
+
+impl Handler<ChannelStanding> for Registry {
+    type Result = Option<Standing>;
+
+    fn handle(&mut self, asked: ChannelStanding, _: &mut Context<Self>) -> Option<Standing> {
+        self.directory.standing(asked.channel)
     }
 }
 

@@ -121,9 +121,10 @@ methods! {
     DeregisterWorker = "WorkerService" / "DeregisterWorker", Scope(Workers), workers::deregister_worker;
     TransferWorker = "WorkerService" / "TransferWorker", Scope(Workers), workers::transfer_worker;
     Register = "WorkerRegistration" / "Register", Anyone, workers::register;
+    Deregister = "WorkerRegistration" / "Deregister", Worker, workers::deregister;
     CreateApiToken = "TokenService" / "CreateApiToken", Login, tokens::create_api_token;
     ListApiTokens = "TokenService" / "ListApiTokens", Login, tokens::list_api_tokens;
-    RevokeApiToken = "TokenService" / "RevokeApiToken", Login, tokens::revoke_api_token;
+    RevokeApiToken = "TokenService" / "RevokeApiToken", Anyone, tokens::revoke_api_token;
     RefreshToken = "TokenService" / "RefreshToken", Anyone, tokens::refresh_token;
     AuthoriseCommandLine = "TokenService" / "AuthoriseCommandLine", Login, tokens::authorise_command_line;
     ExchangeAuthorisation = "TokenService" / "ExchangeAuthorisation", Anyone, tokens::exchange_authorisation;

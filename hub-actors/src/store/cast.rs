@@ -131,6 +131,7 @@ pub(crate) async fn worker(
         last_seen_ms: 1,
         registration_id: String::new(),
         registration_tag: Vec::new(),
+        deregistering: false,
     };
     let made = worker.id.clone();
     let token = Pepper::fixed(1).hash(Purpose::WorkerToken, id);

@@ -208,6 +208,7 @@ fn worker(id: &str, name: &str, bundled: bool) -> Worker {
         last_seen_ms: 0,
         registration_id: "r".to_owned(),
         registration_tag: vec![9; 64],
+        deregistering: false,
     }
 }
 
@@ -274,6 +275,7 @@ async fn there_is_one_bundled_worker(sandbox: &Sandbox) {
 fn key(user: &str) -> RegistrationKey {
     RegistrationKey {
         user: UserId::parse(user).unwrap(),
+        organisation: None,
         worker_name: String::new(),
         device_algorithm: 1,
         device_key: vec![1; 32],

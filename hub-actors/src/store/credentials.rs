@@ -194,17 +194,52 @@ pub(crate) fn is_live(
     Ok(row.is_some())
 }
 
-/// Revokes one and all that were traded for it; names those that were live.
+/// One that is live, by its id.
+pub(crate) fn live(
+    conn: &mut Connection,
+    id: &CredentialId,
+    now_ms: i64,
+) -> Result<Option<Credential>, Fault> {
+    let row = credentials::table
+        .find(id.as_str())
+        .filter(live_at(now_ms))
+        .select((
+            credentials::id,
+            credentials::user_id,
+            credentials::expires_ms,
+            credentials::last_used_ms,
+        ))
+        .first::<Row>(conn)
+        .optional()?;
+    row.map(credential).transpose()
+}
+
+/// Whether it is there and was not revoked, expired or not.
+pub(crate) fn is_unrevoked(conn: &mut Connection, id: &CredentialId) -> Result<bool, Fault> {
+    let found = credentials::table
+        .find(id.as_str())
+        .filter(credentials::revoked_ms.is_null());
+    Ok(diesel::select(diesel::dsl::exists(found)).get_result(conn)?)
+}
+
+/// Revokes one, all that were traded for it, and what was made by those; names those that were
+/// live.
 pub(crate) fn revoke(
     conn: &mut Connection,
     id: &CredentialId,
     now_ms: i64,
 ) -> Result<Vec<CredentialId>, Fault> {
-    let itself_or_child = credentials::id
-        .eq(id.as_str())
-        .or(credentials::parent_id.eq(id.as_str()));
+    let mut all = vec![id.as_str().to_owned()];
+    let mut made = all.clone();
+    while !made.is_empty() {
+        made = credentials::table
+            .filter(credentials::parent_id.eq_any(made))
+            .select(credentials::id)
+            .load::<String>(conn)?;
+        all.extend(made.iter().cloned());
+    }
     let rows = diesel::update(credentials::table)
-        .filter(itself_or_child)
+        .filter(credentials::id.eq_any(all))
         .filter(credentials::revoked_ms.is_null())
         .set(credentials::revoked_ms.eq(now_ms))
         .returning(credentials::id)

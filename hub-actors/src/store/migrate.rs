@@ -275,6 +275,7 @@ mod tests {
         let personal = names(diesel::sql_query(personal).load(&mut conn).unwrap());
         assert_eq!(personal, BTreeSet::from(["u1o1admin31o1o1".to_owned()]));
         conn.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
+        // All but the very first.
         while conn.applied_migrations().unwrap().len() > 1 {
             conn.revert_last_migration(SQLITE).unwrap();
         }

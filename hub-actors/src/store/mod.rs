@@ -11,6 +11,7 @@
 //! | [`sealed`], [`hashes`] | every column that depends on the key file |
 //! | [`organisations`], [`memberships`], [`invitations`] | who belongs together |
 //! | [`workspaces`], [`shares`], [`access`] | what stands where, and who may do what there |
+//! | [`api_tokens`], [`command_line`], [`delegations`] | credentials for programs |
 //! | [`ledger`], [`audit`] | revocations in order; who did what |
 
 use std::{sync::Arc, time::Duration};
@@ -21,16 +22,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::error::Fault;
 
 pub(crate) mod access;
+pub(crate) mod api_tokens;
 pub(crate) mod audit;
 #[cfg(test)]
 pub(crate) mod both;
 #[cfg(test)]
 pub(crate) mod cast;
 pub(crate) mod certificates;
+pub(crate) mod command_line;
 #[cfg(test)]
 mod conformance;
 pub(crate) mod connection;
 pub(crate) mod credentials;
+pub(crate) mod delegations;
 pub(crate) mod expiry;
 pub(crate) mod hashes;
 pub(crate) mod invitations;

@@ -1,7 +1,7 @@
 //! Registration keys: each opens the door once, within five minutes.
 
 use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _};
-use schema::ids::UserId;
+use schema::ids::{OrganisationId, UserId};
 
 use super::{Connection, tables::registration_keys, unless_taken};
 use crate::{error::Fault, token::SecretHash};
@@ -10,6 +10,8 @@ use crate::{error::Fault, token::SecretHash};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RegistrationKey {
     pub(crate) user: UserId,
+    /// Where the Worker is to belong; none means the user's personal organisation.
+    pub(crate) organisation: Option<OrganisationId>,
     pub(crate) worker_name: String,
     pub(crate) device_algorithm: i32,
     pub(crate) device_key: Vec<u8>,
@@ -33,6 +35,8 @@ pub(crate) fn insert(
                 registration_keys::device_key.eq(&key.device_key),
                 registration_keys::device_tag.eq(&key.device_tag),
                 registration_keys::expires_ms.eq(key.expires_ms),
+                registration_keys::organisation_id
+                    .eq(key.organisation.as_ref().map(OrganisationId::as_str)),
             ))
             .execute(conn)
     });
@@ -61,16 +65,19 @@ pub(crate) fn take(
             registration_keys::device_key,
             registration_keys::device_tag,
             registration_keys::expires_ms,
+            registration_keys::organisation_id,
         ))
-        .get_result::<(String, String, i32, Vec<u8>, Vec<u8>, i64)>(conn)
+        .get_result::<Row>(conn)
         .optional()?;
-    let Some((user, worker_name, device_algorithm, device_key, device_tag, expires_ms)) = row
-    else {
+    let Some(row) = row else {
         return Ok(None);
     };
+    let (user, worker_name, device_algorithm, device_key, device_tag, expires_ms, place) = row;
     let user = UserId::parse(&user).map_err(|_| Fault::Row("registration_keys.user_id"))?;
+    let place = place.as_deref().map(OrganisationId::parse).transpose();
     let key = RegistrationKey {
         user,
+        organisation: place.map_err(|_| Fault::Row("registration_keys.organisation_id"))?,
         worker_name,
         device_algorithm,
         device_key,
@@ -78,6 +85,32 @@ pub(crate) fn take(
         expires_ms,
     };
     Ok((expires_ms > now_ms).then_some(key))
+}
+
+type Row = (String, String, i32, Vec<u8>, Vec<u8>, i64, Option<String>);
+
+/// When a user's own key expires, if it has not.
+pub(crate) fn expiry(
+    conn: &mut Connection,
+    id: SecretHash,
+    user: &UserId,
+    now_ms: i64,
+) -> Result<Option<i64>, Fault> {
+    let found = registration_keys::table
+        .find(id.as_bytes().as_slice())
+        .filter(registration_keys::user_id.eq(user.as_str()))
+        .filter(registration_keys::expires_ms.gt(now_ms))
+        .select(registration_keys::expires_ms)
+        .first::<i64>(conn);
+    Ok(found.optional()?)
+}
+
+/// Lets one live on.
+pub(crate) fn extend(conn: &mut Connection, id: SecretHash, expires_ms: i64) -> Result<(), Fault> {
+    diesel::update(registration_keys::table.find(id.as_bytes().as_slice()))
+        .set(registration_keys::expires_ms.eq(expires_ms))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Takes back a user's own key; whether it was there.

@@ -131,6 +131,8 @@ diesel::table! {
         expires_ms -> BigInt,
         used_ms -> Nullable<BigInt>,
         replaced_by -> Nullable<Text>,
+        access_hash -> Nullable<Binary>,
+        access_expires_ms -> Nullable<BigInt>,
     }
 }
 
@@ -212,6 +214,7 @@ diesel::table! {
         device_key -> Binary,
         device_tag -> Binary,
         expires_ms -> BigInt,
+        organisation_id -> Nullable<Text>,
     }
 }
 
@@ -263,6 +266,8 @@ diesel::table! {
         approved_ms -> Nullable<BigInt>,
         expires_ms -> BigInt,
         polled_ms -> BigInt,
+        address -> Text,
+        declined_ms -> Nullable<BigInt>,
     }
 }
 
@@ -273,6 +278,7 @@ diesel::table! {
         redirect_uri -> Text,
         user_id -> Text,
         expires_ms -> BigInt,
+        client -> Text,
     }
 }
 

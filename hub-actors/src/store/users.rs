@@ -376,6 +376,14 @@ pub(crate) fn find(conn: &mut Connection, id: &UserId) -> Result<Option<User>, F
     row.map(user).transpose()
 }
 
+/// Whether an account has a password.
+pub(crate) fn has_password(conn: &mut Connection, id: &UserId) -> Result<bool, Fault> {
+    let found = users::table
+        .find(id.as_str())
+        .filter(users::password_hash.is_not_null());
+    Ok(diesel::select(diesel::dsl::exists(found)).get_result(conn)?)
+}
+
 /// The workspaces that belong to a user, oldest first.
 pub(crate) fn workspaces_of(
     conn: &mut Connection,

@@ -1,11 +1,17 @@
 //! Registered Workers.
 
+use std::collections::BTreeSet;
+
 use diesel::{
-    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, Queryable, RunQueryDsl as _,
+    BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
+    Queryable, RunQueryDsl as _,
 };
 use schema::ids::{OrganisationId, UserId, WorkerId};
 
-use super::{Connection, tables::workers};
+use super::{
+    Connection, access,
+    tables::{grant_certificates, memberships, organisations, users, worker_workspaces, workers},
+};
 use crate::{error::Fault, token::SecretHash};
 
 /// A Worker as it is stored.
@@ -24,6 +30,17 @@ pub(crate) struct Worker {
     pub(crate) last_seen_ms: i64,
     pub(crate) registration_id: String,
     pub(crate) registration_tag: Vec<u8>,
+    /// Asked to go, and not confirmed by the Worker yet.
+    pub(crate) deregistering: bool,
+}
+
+/// A Worker as one of its people sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) worker: Worker,
+    pub(crate) owner_username: String,
+    /// The workspaces that it hosts, of those that the viewer is something in.
+    pub(crate) workspaces: Vec<String>,
 }
 
 /// Stores a Worker that has just been registered.
@@ -69,6 +86,121 @@ pub(crate) fn owned_by(conn: &mut Connection, owner: &UserId) -> Result<Vec<Work
         .select(COLUMNS)
         .load::<Row>(conn)?;
     rows.into_iter().map(Worker::try_from).collect()
+}
+
+/// The Workers that a user owns, and those that host a workspace which the user is something in and
+/// that are not about to go; by name. Or the one of these with an id.
+pub(crate) fn seen_by(
+    conn: &mut Connection,
+    user: &UserId,
+    only: Option<&WorkerId>,
+) -> Result<Vec<Seen>, Fault> {
+    let roles = access::roles_of(conn, user)?;
+    let within: Vec<&str> = roles.keys().map(|workspace| workspace.as_str()).collect();
+    let hosting = worker_workspaces::table
+        .filter(worker_workspaces::workspace_id.eq_any(within))
+        .order(worker_workspaces::workspace_id.asc())
+        .select((
+            worker_workspaces::worker_id,
+            worker_workspaces::workspace_id,
+        ))
+        .load::<(String, String)>(conn)?;
+    let hosts: BTreeSet<&str> = hosting.iter().map(|(worker, _)| worker.as_str()).collect();
+    let shared = workers::id
+        .eq_any(hosts)
+        .and(workers::deregistering_ms.is_null());
+    let rows = workers::table
+        .inner_join(users::table)
+        .filter(workers::owner_user_id.eq(user.as_str()).or(shared))
+        .order((workers::name.asc(), workers::id.asc()))
+        .select((COLUMNS, users::username))
+        .load::<(Row, String)>(conn)?;
+    let seen = |(row, owner_username)| {
+        let worker = Worker::try_from(row)?;
+        let here = hosting.iter().filter(|(id, _)| *id == worker.id.as_str());
+        let workspaces = here.map(|(_, workspace)| workspace.clone()).collect();
+        Ok(Seen {
+            worker,
+            owner_username,
+            workspaces,
+        })
+    };
+    let rows = rows
+        .into_iter()
+        .filter(|(row, _)| only.is_none_or(|only| only.as_str() == row.id));
+    rows.map(seen).collect()
+}
+
+/// Everybody who sees a Worker: its owner, and whoever is something in a workspace that it hosts.
+pub(crate) fn viewers(conn: &mut Connection, worker: &Worker) -> Result<BTreeSet<UserId>, Fault> {
+    let mut viewers = BTreeSet::from([worker.owner.clone()]);
+    for workspace in access::hosted_by(conn, &worker.id)? {
+        viewers.extend(access::people_of(conn, &workspace)?.into_keys());
+    }
+    Ok(viewers)
+}
+
+/// What a user is in an organisation; `memberships.role`.
+pub(crate) fn membership(
+    conn: &mut Connection,
+    organisation: &OrganisationId,
+    user: &UserId,
+) -> Result<Option<i16>, Fault> {
+    let role = memberships::table
+        .find((organisation.as_str(), user.as_str()))
+        .select(memberships::role)
+        .first::<i16>(conn);
+    Ok(role.optional()?)
+}
+
+/// Whether an organisation may have one more Worker.
+pub(crate) fn has_room(
+    conn: &mut Connection,
+    organisation: &OrganisationId,
+) -> Result<bool, Fault> {
+    let quota = organisations::table
+        .find(organisation.as_str())
+        .select(organisations::max_workers)
+        .first::<Option<i32>>(conn)
+        .optional()?
+        .flatten();
+    let Some(quota) = quota else { return Ok(true) };
+    let held = workers::table.filter(workers::organisation_id.eq(organisation.as_str()));
+    Ok(held.count().get_result::<i64>(conn)? < i64::from(quota))
+}
+
+/// Gives it another name.
+pub(crate) fn rename(conn: &mut Connection, id: &WorkerId, name: &str) -> Result<(), Fault> {
+    diesel::update(workers::table.find(id.as_str()))
+        .set(workers::name.eq(name))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Asks it to go.
+pub(crate) fn ask_to_go(conn: &mut Connection, id: &WorkerId, now_ms: i64) -> Result<(), Fault> {
+    diesel::update(workers::table.find(id.as_str()))
+        .set(workers::deregistering_ms.eq(now_ms))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Forgets it, and what hangs on it.
+pub(crate) fn delete(conn: &mut Connection, id: &WorkerId) -> Result<(), Fault> {
+    diesel::delete(workers::table.find(id.as_str())).execute(conn)?;
+    Ok(())
+}
+
+/// Makes it another's: it hosts nothing any more, and what the old owner signed for it is gone.
+pub(crate) fn transfer(conn: &mut Connection, id: &WorkerId, to: &UserId) -> Result<(), Fault> {
+    let hosted = worker_workspaces::worker_id.eq(id.as_str());
+    diesel::delete(worker_workspaces::table.filter(hosted)).execute(conn)?;
+    let signed = grant_certificates::worker_id.eq(id.as_str());
+    diesel::delete(grant_certificates::table.filter(signed)).execute(conn)?;
+    diesel::update(workers::table.find(id.as_str()))
+        .set(workers::owner_user_id.eq(to.as_str()))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// How many Workers a user owns.
@@ -155,6 +287,7 @@ struct Row {
     last_seen_ms: i64,
     registration_id: String,
     registration_tag: Vec<u8>,
+    deregistering_ms: Option<i64>,
 }
 
 type Columns = (
@@ -170,6 +303,7 @@ type Columns = (
     workers::last_seen_ms,
     workers::registration_id,
     workers::registration_tag,
+    workers::deregistering_ms,
 );
 
 const COLUMNS: Columns = (
@@ -185,6 +319,7 @@ const COLUMNS: Columns = (
     workers::last_seen_ms,
     workers::registration_id,
     workers::registration_tag,
+    workers::deregistering_ms,
 );
 
 impl TryFrom<Row> for Worker {
@@ -206,6 +341,7 @@ impl TryFrom<Row> for Worker {
             last_seen_ms: row.last_seen_ms,
             registration_id: row.registration_id,
             registration_tag: row.registration_tag,
+            deregistering: row.deregistering_ms.is_some(),
         })
     }
 }

@@ -1,96 +1,96 @@
 //! TokenService and DelegationService: credentials for programs.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `pair` | making a pair, and how long its halves live |
+//! | `api_tokens` | families: made, refreshed, listed, revoked |
+//! | `authorise` | the command line's login by a browser of the same machine (RFC 8252, RFC 7636) |
+//! | `device_login` | and by a browser anywhere (RFC 8628) |
+//! | `delegations` | bearers for child processes |
 
-use schema::wire;
+mod api_tokens;
+mod authorise;
+mod delegations;
+mod device_login;
+mod pair;
 
-use crate::{asked::Asked, error::Refusal};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-pub(crate) async fn create_api_token(
-    _asked: &Asked,
-    _request: wire::CreateApiTokenRequest,
-) -> Result<wire::TokenPair, Refusal> {
-    Err(Refusal::NoSuchMethod)
+use schema::ids::UserId;
+
+pub(crate) use self::{
+    api_tokens::{create_api_token, list_api_tokens, refresh_token, revoke_api_token},
+    authorise::{authorise_command_line, exchange_authorisation},
+    delegations::{list_delegations, mint_delegation, revoke_delegation},
+    device_login::{
+        decide_device_login, describe_device_login, poll_device_login, start_device_login,
+    },
+};
+use crate::{
+    abuse::Network,
+    clock,
+    error::{Field, Quota, Refusal},
+    limiter::{Limiter, Rate},
+    telemetry,
+};
+
+/// How often strangers may start a login, and people may try a code that they typed.
+pub(crate) struct Tries {
+    starts: Mutex<Limiter<Network>>,
+    codes: Mutex<Limiter<UserId>>,
 }
 
-pub(crate) async fn list_api_tokens(
-    _asked: &Asked,
-    _request: wire::ListApiTokensRequest,
-) -> Result<wire::ListApiTokensResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
+impl Default for Tries {
+    fn default() -> Self {
+        Self {
+            starts: Mutex::new(Limiter::new(STARTS)),
+            codes: Mutex::new(Limiter::new(CODES)),
+        }
+    }
 }
 
-pub(crate) async fn revoke_api_token(
-    _asked: &Asked,
-    _request: wire::RevokeApiTokenRequest,
-) -> Result<wire::RevokeApiTokenResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
+/// Logins that one address may start.
+const STARTS: Rate = Rate {
+    burst: 20,
+    every: Duration::from_secs(6),
+};
+/// Codes that one account may try, right ones included: one of 20^8 is not found so.
+const CODES: Rate = Rate {
+    burst: 20,
+    every: Duration::from_secs(15),
+};
+
+impl Tries {
+    fn start(&self, from: Network) -> Result<(), Refusal> {
+        take(&self.starts, &from, Quota::CommandLineLogins)
+    }
+
+    fn code(&self, user: &UserId) -> Result<(), Refusal> {
+        take(&self.codes, user, Quota::CodeTries)
+    }
 }
 
-pub(crate) async fn refresh_token(
-    _asked: &Asked,
-    _request: wire::RefreshTokenRequest,
-) -> Result<wire::TokenPair, Refusal> {
-    Err(Refusal::NoSuchMethod)
+fn take<K: Ord + Clone>(limiter: &Mutex<Limiter<K>>, key: &K, quota: Quota) -> Result<(), Refusal> {
+    let mut limiter = limiter.lock().unwrap_or_else(PoisonError::into_inner);
+    let taken = limiter.take(key, clock::now());
+    taken.map_err(|after| spent(quota, after))
 }
 
-pub(crate) async fn authorise_command_line(
-    _asked: &Asked,
-    _request: wire::AuthoriseCommandLineRequest,
-) -> Result<wire::AuthoriseCommandLineResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
+/// A quota is used up, which is counted.
+fn spent(quota: Quota, after: Duration) -> Refusal {
+    telemetry::quota_refusal(quota);
+    Refusal::Quota(quota, after)
 }
 
-pub(crate) async fn exchange_authorisation(
-    _asked: &Asked,
-    _request: wire::ExchangeAuthorisationRequest,
-) -> Result<wire::TokenPair, Refusal> {
-    Err(Refusal::NoSuchMethod)
+/// What people call a token, or what asked for it calls itself: one line, not too long.
+fn label(text: &str, field: Field) -> Result<String, Refusal> {
+    let text = text.trim();
+    let fits = (1..=LABEL_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned())
+        .ok_or(Refusal::Malformed(field))
 }
 
-pub(crate) async fn start_device_login(
-    _asked: &Asked,
-    _request: wire::StartDeviceLoginRequest,
-) -> Result<wire::StartDeviceLoginResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn describe_device_login(
-    _asked: &Asked,
-    _request: wire::DescribeDeviceLoginRequest,
-) -> Result<wire::DescribeDeviceLoginResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn decide_device_login(
-    _asked: &Asked,
-    _request: wire::DecideDeviceLoginRequest,
-) -> Result<wire::DecideDeviceLoginResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn poll_device_login(
-    _asked: &Asked,
-    _request: wire::PollDeviceLoginRequest,
-) -> Result<wire::PollDeviceLoginResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn list_delegations(
-    _asked: &Asked,
-    _request: wire::ListDelegationsRequest,
-) -> Result<wire::ListDelegationsResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn revoke_delegation(
-    _asked: &Asked,
-    _request: wire::RevokeDelegationRequest,
-) -> Result<wire::RevokeDelegationResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn mint_delegation(
-    _asked: &Asked,
-    _request: wire::MintDelegationRequest,
-) -> Result<wire::MintDelegationResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
+const LABEL_MAX: usize = 128;

@@ -21,4 +21,5 @@ mod sign_in;
 mod stage;
 mod start;
 mod support;
+mod tokens;
 mod workers;

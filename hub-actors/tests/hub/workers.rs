@@ -7,7 +7,7 @@ use schema::wire::{
 };
 use tonic::Code;
 
-use crate::support::{TestHub, TestWorker, base64, public_key};
+use crate::support::{Person, TestHub, TestWorker, base64, public_key};
 
 const KEY: &str = "abcdefghijklmnop";
 
@@ -48,6 +48,34 @@ pub(crate) async fn register(hub: &TestHub, id: &str, byte: u8) -> (String, Stri
         .await
         .unwrap()
         .into_inner();
+    (registered.worker_id, registered.worker_token)
+}
+
+/// The same for a person at a Hub that asks who you are.
+pub(crate) async fn register_as(
+    hub: &TestHub,
+    person: &Person,
+    id: &str,
+    byte: u8,
+) -> (String, String) {
+    register_in(hub, person, id, byte, "").await
+}
+
+async fn register_in(
+    hub: &TestHub,
+    person: &Person,
+    id: &str,
+    byte: u8,
+    organisation: &str,
+) -> (String, String) {
+    let method = "WorkerService/CreateRegistrationKey";
+    let place = format!(r#","organisationId":"{organisation}"}}"#);
+    let body = create(id).trim_end_matches('}').to_owned() + &place;
+    let created = person.call(hub, method, &body).await;
+    assert_eq!(created.status, 200, "{}", created.text());
+    let mut client = WorkerRegistrationClient::new(client(hub).await);
+    let registered = client.register(request(id, byte)).await.unwrap();
+    let registered = registered.into_inner();
     (registered.worker_id, registered.worker_token)
 }
 
@@ -275,4 +303,176 @@ async fn the_live_mode_is_what_the_running_worker_says() {
         .json();
     assert_eq!(said["encryptionMode"], "ENCRYPTION_MODE_CLASSIC");
     assert_eq!(said["online"], true);
+}
+
+#[tokio::test]
+async fn a_key_is_extended_in_its_last_two_minutes_and_by_nobody_else() {
+    let early = TestHub::hub().await;
+    let ann = early.sign_up("ann").await;
+    let (create_key, extend) = (
+        "WorkerService/CreateRegistrationKey",
+        "WorkerService/ExtendRegistrationKey",
+    );
+    let named = format!(r#"{{"registrationId":"{KEY}"}}"#);
+    assert_eq!(ann.call(&early, extend, &named).await.status, 404);
+    ann.call(&early, create_key, &create(KEY)).await;
+    let refused = ann.call(&early, extend, &named).await;
+    assert_eq!(refused.json()["code"], "failed_precondition");
+
+    let late = TestHub::with(Mode::Hub, |config| {
+        config.timeouts.registration_key_ms = 119_000;
+    })
+    .await;
+    let (ann, ben) = (late.sign_up("ann").await, late.sign_up("ben").await);
+    let created = ann.call(&late, create_key, &create(KEY)).await.json();
+    let before: i64 = created["expiresUnixMs"].as_str().unwrap().parse().unwrap();
+    assert_eq!(ben.call(&late, extend, &named).await.status, 404);
+    let extended = ann.call(&late, extend, &named).await.json();
+    let after: i64 = extended["expiresUnixMs"].as_str().unwrap().parse().unwrap();
+    assert!(after >= before);
+}
+
+#[tokio::test]
+async fn a_worker_joins_an_organisation_of_its_registrant_only() {
+    let hub = TestHub::hub().await;
+    let (ann, ben) = (hub.sign_up("ann").await, hub.sign_up("ben").await);
+    let (id, _) = register_in(&hub, &ann, KEY, 1, &ann.organisation_id).await;
+    let listed = ann
+        .call(&hub, "WorkerService/ListWorkers", "{}")
+        .await
+        .json();
+    assert_eq!(listed["workers"][0]["workerId"], id.as_str());
+    assert_eq!(
+        listed["workers"][0]["organisationId"],
+        ann.organisation_id.as_str()
+    );
+    assert_eq!(listed["workers"][0]["ownerUsername"], "ann");
+    assert_eq!(listed["workers"][0]["owned"], true);
+    let place = format!(r#","organisationId":"{}"}}"#, ben.organisation_id);
+    let body = create("another-key-of-16-l")
+        .trim_end_matches('}')
+        .to_owned()
+        + &place;
+    let method = "WorkerService/CreateRegistrationKey";
+    assert_eq!(ann.call(&hub, method, &body).await.status, 404);
+}
+
+fn asked(worker: &str) -> String {
+    format!(r#"{{"workerId":"{worker}"}}"#)
+}
+
+#[tokio::test]
+async fn strangers_learn_nothing_of_a_worker_and_change_nothing() {
+    let hub = TestHub::hub().await;
+    let (ann, ben) = (hub.sign_up("ann").await, hub.sign_up("ben").await);
+    let (id, _) = register_as(&hub, &ann, KEY, 1).await;
+    for (method, more) in [
+        ("GetHandshakeParameters", ""),
+        ("RenameWorker", r#","name":"x""#),
+        ("DeregisterWorker", ""),
+        ("TransferWorker", r#","userId":"u_1""#),
+    ] {
+        for worker in [id.as_str(), "w_nobody"] {
+            let body = format!(r#"{{"workerId":"{worker}"{more}}}"#);
+            let method = format!("WorkerService/{method}");
+            let refused = ben.call(&hub, &method, &body).await;
+            assert_eq!(refused.status, 404, "{method} {worker}");
+        }
+    }
+    let listed = ben
+        .call(&hub, "WorkerService/ListWorkers", "{}")
+        .await
+        .json();
+    assert!(listed.get("workers").is_none());
+}
+
+#[tokio::test]
+async fn a_worker_gets_another_name() {
+    let hub = TestHub::hub().await;
+    let ann = hub.sign_up("ann").await;
+    let (id, _) = register_as(&hub, &ann, KEY, 1).await;
+    let method = "WorkerService/RenameWorker";
+    let body = format!(r#"{{"workerId":"{id}","name":" attic "}}"#);
+    assert_eq!(ann.call(&hub, method, &body).await.status, 200);
+    let listed = ann
+        .call(&hub, "WorkerService/ListWorkers", "{}")
+        .await
+        .json();
+    assert_eq!(listed["workers"][0]["name"], "attic");
+    let body = format!(r#"{{"workerId":"{id}","name":" "}}"#);
+    assert_eq!(ann.call(&hub, method, &body).await.status, 400);
+}
+
+async fn say_goodbye(hub: &TestHub, token: &str) -> Result<(), Code> {
+    let mut client = WorkerRegistrationClient::new(client(hub).await);
+    let mut request = tonic::Request::new(schema::wire::DeregisterRequest {});
+    let bearer = format!("Bearer {token}").parse().unwrap();
+    request.metadata_mut().insert("authorization", bearer);
+    let said = client.deregister(request).await;
+    said.map(|_| ()).map_err(|status| status.code())
+}
+
+async fn is_listed(hub: &TestHub, person: &Person) -> Option<bool> {
+    let listed = person
+        .call(hub, "WorkerService/ListWorkers", "{}")
+        .await
+        .json();
+    let first = listed.get("workers")?.get(0)?.clone();
+    Some(first.get("deregistering").is_some())
+}
+
+#[tokio::test]
+async fn a_worker_that_is_away_learns_of_its_end_when_it_dials_and_goes_then() {
+    let hub = TestHub::hub().await;
+    let ann = hub.sign_up("ann").await;
+    let (id, token) = register_as(&hub, &ann, KEY, 7).await;
+    let method = "WorkerService/DeregisterWorker";
+    let done = ann.call(&hub, method, &asked(&id)).await;
+    assert_eq!((done.status, done.json().get("confirmed")), (200, None));
+    assert_eq!(is_listed(&hub, &ann).await, Some(true));
+    let reach = ann
+        .call(&hub, "WorkerService/GetHandshakeParameters", &asked(&id))
+        .await;
+    assert_eq!(reach.status, 404);
+    let told = TestWorker::connect(&hub, &token).await.err().unwrap();
+    assert_eq!(told.code(), Code::Unauthenticated);
+    assert_eq!(told.message(), schema::wire::DEREGISTERED_WORKER);
+    assert_eq!(say_goodbye(&hub, &token).await, Ok(()));
+    assert_eq!(is_listed(&hub, &ann).await, None);
+    assert_eq!(say_goodbye(&hub, &token).await, Err(Code::Unauthenticated));
+    let told = TestWorker::connect(&hub, &token).await.err().unwrap();
+    assert_eq!(told.message(), schema::wire::UNKNOWN_WORKER_TOKEN);
+}
+
+#[tokio::test]
+async fn a_worker_may_go_by_itself_and_the_bundled_one_may_not() {
+    let hub = TestHub::hub().await;
+    let ann = hub.sign_up("ann").await;
+    let (_, token) = register_as(&hub, &ann, KEY, 7).await;
+    assert_eq!(say_goodbye(&hub, &token).await, Ok(()));
+    assert_eq!(is_listed(&hub, &ann).await, None);
+
+    let solo = TestHub::solo().await;
+    let bundled = solo.bundled().await;
+    let refused = solo
+        .call(
+            "WorkerService/DeregisterWorker",
+            &asked(bundled.worker_id.as_str()),
+        )
+        .await;
+    assert_eq!(refused.json()["code"], "failed_precondition");
+    let refused = say_goodbye(&solo, bundled.worker_token.expose()).await;
+    assert_eq!(refused, Err(Code::FailedPrecondition));
+}
+
+#[tokio::test]
+async fn a_worker_is_given_to_members_of_its_organisation_only() {
+    let hub = TestHub::hub().await;
+    let (ann, ben) = (hub.sign_up("ann").await, hub.sign_up("ben").await);
+    let (id, _) = register_as(&hub, &ann, KEY, 7).await;
+    for user in [ben.user_id.as_str(), "u_nobody", ""] {
+        let body = format!(r#"{{"workerId":"{id}","userId":"{user}"}}"#);
+        let refused = ann.call(&hub, "WorkerService/TransferWorker", &body).await;
+        assert_eq!(refused.json()["code"], "failed_precondition", "{user}");
+    }
 }
