@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file leapmux/v1/worker.proto.
  */
 export const file_leapmux_v1_worker: GenFile = /*@__PURE__*/
-  fileDesc("ChdsZWFwbXV4L3YxL3dvcmtlci5wcm90bxIKbGVhcG11eC52MSKRAQoPUmVnaXN0ZXJSZXF1ZXN0EhcKD3JlZ2lzdHJhdGlvbl9pZBgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgMEjMKD2VuY3J5cHRpb25fbW9kZRgDIAEoDjIaLmxlYXBtdXgudjEuRW5jcnlwdGlvbk1vZGUSCwoDdGFnGAQgASgMEg8KB3ZlcnNpb24YBSABKAkijgEKEFJlZ2lzdGVyUmVzcG9uc2USEQoJd29ya2VyX2lkGAEgASgJEhQKDHdvcmtlcl90b2tlbhgCIAEoCRIPCgd1c2VyX2lkGAMgASgJEhgKEGRldmljZV9hbGdvcml0aG0YBCABKA0SEgoKZGV2aWNlX2tleRgFIAEoDBISCgpkZXZpY2VfdGFnGAYgASgMInsKCkZyb21Xb3JrZXISKAoFaGVsbG8YASABKAsyFy5sZWFwbXV4LnYxLldvcmtlckhlbGxvSAASDwoFcmVsYXkYAiABKAxIABIqCgloZWFydGJlYXQYAyABKAsyFS5sZWFwbXV4LnYxLkhlYXJ0YmVhdEgAQgYKBGJvZHkiqQEKCFRvV29ya2VyEiwKB3dlbGNvbWUYASABKAsyGS5sZWFwbXV4LnYxLldvcmtlcldlbGNvbWVIABIPCgVyZWxheRgCIAEoDEgAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLmxlYXBtdXgudjEuSGVhcnRiZWF0SAASKgoHZ29vZGJ5ZRgEIAEoCzIXLmxlYXBtdXgudjEuTGlua0dvb2RieWVIAEIGCgRib2R5ImcKC1dvcmtlckhlbGxvEjMKD2VuY3J5cHRpb25fbW9kZRgBIAEoDjIaLmxlYXBtdXgudjEuRW5jcnlwdGlvbk1vZGUSEgoKcHVibGljX2tleRgCIAEoDBIPCgd2ZXJzaW9uGAMgASgJImwKDVdvcmtlcldlbGNvbWUSEQoJd29ya2VyX2lkGAEgASgJEhoKEmhlYXJ0YmVhdF9hZnRlcl9tcxgCIAEoDRIVCg1kZWFkX2FmdGVyX21zGAMgASgNEhUKDW93bmVyX3VzZXJfaWQYBCABKAkiGgoJSGVhcnRiZWF0Eg0KBW5vbmNlGAEgASgEIlgKC0xpbmtHb29kYnllEi0KBnJlYXNvbhgBIAEoDjIdLmxlYXBtdXgudjEuTGlua0dvb2RieWVSZWFzb24SGgoScmVjb25uZWN0X2FmdGVyX21zGAIgASgNKnAKDkVuY3J5cHRpb25Nb2RlEh8KG0VOQ1JZUFRJT05fTU9ERV9VTlNQRUNJRklFRBAAEhsKF0VOQ1JZUFRJT05fTU9ERV9DTEFTU0lDEAESIAocRU5DUllQVElPTl9NT0RFX1BPU1RfUVVBTlRVTRACKuwBChFMaW5rR29vZGJ5ZVJlYXNvbhIjCh9MSU5LX0dPT0RCWUVfUkVBU09OX1VOU1BFQ0lGSUVEEAASIAocTElOS19HT09EQllFX1JFQVNPTl9EUkFJTklORxABEiAKHExJTktfR09PREJZRV9SRUFTT05fUkVQTEFDRUQQAhIkCiBMSU5LX0dPT0RCWUVfUkVBU09OX0RFUkVHSVNURVJFRBADEiYKIkxJTktfR09PREJZRV9SRUFTT05fUFJPVE9DT0xfRVJST1IQBBIgChxMSU5LX0dPT0RCWUVfUkVBU09OX09GRkVOREVSEAUyWwoSV29ya2VyUmVnaXN0cmF0aW9uEkUKCFJlZ2lzdGVyEhsubGVhcG11eC52MS5SZWdpc3RlclJlcXVlc3QaHC5sZWFwbXV4LnYxLlJlZ2lzdGVyUmVzcG9uc2UySQoKV29ya2VyTGluaxI7CgdDb25uZWN0EhYubGVhcG11eC52MS5Gcm9tV29ya2VyGhQubGVhcG11eC52MS5Ub1dvcmtlcigBMAFiBnByb3RvMw");
+  fileDesc("ChdsZWFwbXV4L3YxL3dvcmtlci5wcm90bxIKbGVhcG11eC52MSKRAQoPUmVnaXN0ZXJSZXF1ZXN0EhcKD3JlZ2lzdHJhdGlvbl9pZBgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgMEjMKD2VuY3J5cHRpb25fbW9kZRgDIAEoDjIaLmxlYXBtdXgudjEuRW5jcnlwdGlvbk1vZGUSCwoDdGFnGAQgASgMEg8KB3ZlcnNpb24YBSABKAkijgEKEFJlZ2lzdGVyUmVzcG9uc2USEQoJd29ya2VyX2lkGAEgASgJEhQKDHdvcmtlcl90b2tlbhgCIAEoCRIPCgd1c2VyX2lkGAMgASgJEhgKEGRldmljZV9hbGdvcml0aG0YBCABKA0SEgoKZGV2aWNlX2tleRgFIAEoDBISCgpkZXZpY2VfdGFnGAYgASgMIhMKEURlcmVnaXN0ZXJSZXF1ZXN0IhQKEkRlcmVnaXN0ZXJSZXNwb25zZSJ7CgpGcm9tV29ya2VyEigKBWhlbGxvGAEgASgLMhcubGVhcG11eC52MS5Xb3JrZXJIZWxsb0gAEg8KBXJlbGF5GAIgASgMSAASKgoJaGVhcnRiZWF0GAMgASgLMhUubGVhcG11eC52MS5IZWFydGJlYXRIAEIGCgRib2R5IqkBCghUb1dvcmtlchIsCgd3ZWxjb21lGAEgASgLMhkubGVhcG11eC52MS5Xb3JrZXJXZWxjb21lSAASDwoFcmVsYXkYAiABKAxIABIqCgloZWFydGJlYXQYAyABKAsyFS5sZWFwbXV4LnYxLkhlYXJ0YmVhdEgAEioKB2dvb2RieWUYBCABKAsyFy5sZWFwbXV4LnYxLkxpbmtHb29kYnllSABCBgoEYm9keSJnCgtXb3JrZXJIZWxsbxIzCg9lbmNyeXB0aW9uX21vZGUYASABKA4yGi5sZWFwbXV4LnYxLkVuY3J5cHRpb25Nb2RlEhIKCnB1YmxpY19rZXkYAiABKAwSDwoHdmVyc2lvbhgDIAEoCSJsCg1Xb3JrZXJXZWxjb21lEhEKCXdvcmtlcl9pZBgBIAEoCRIaChJoZWFydGJlYXRfYWZ0ZXJfbXMYAiABKA0SFQoNZGVhZF9hZnRlcl9tcxgDIAEoDRIVCg1vd25lcl91c2VyX2lkGAQgASgJIhoKCUhlYXJ0YmVhdBINCgVub25jZRgBIAEoBCJYCgtMaW5rR29vZGJ5ZRItCgZyZWFzb24YASABKA4yHS5sZWFwbXV4LnYxLkxpbmtHb29kYnllUmVhc29uEhoKEnJlY29ubmVjdF9hZnRlcl9tcxgCIAEoDSpwCg5FbmNyeXB0aW9uTW9kZRIfChtFTkNSWVBUSU9OX01PREVfVU5TUEVDSUZJRUQQABIbChdFTkNSWVBUSU9OX01PREVfQ0xBU1NJQxABEiAKHEVOQ1JZUFRJT05fTU9ERV9QT1NUX1FVQU5UVU0QAirsAQoRTGlua0dvb2RieWVSZWFzb24SIwofTElOS19HT09EQllFX1JFQVNPTl9VTlNQRUNJRklFRBAAEiAKHExJTktfR09PREJZRV9SRUFTT05fRFJBSU5JTkcQARIgChxMSU5LX0dPT0RCWUVfUkVBU09OX1JFUExBQ0VEEAISJAogTElOS19HT09EQllFX1JFQVNPTl9ERVJFR0lTVEVSRUQQAxImCiJMSU5LX0dPT0RCWUVfUkVBU09OX1BST1RPQ09MX0VSUk9SEAQSIAocTElOS19HT09EQllFX1JFQVNPTl9PRkZFTkRFUhAFMqgBChJXb3JrZXJSZWdpc3RyYXRpb24SRQoIUmVnaXN0ZXISGy5sZWFwbXV4LnYxLlJlZ2lzdGVyUmVxdWVzdBocLmxlYXBtdXgudjEuUmVnaXN0ZXJSZXNwb25zZRJLCgpEZXJlZ2lzdGVyEh0ubGVhcG11eC52MS5EZXJlZ2lzdGVyUmVxdWVzdBoeLmxlYXBtdXgudjEuRGVyZWdpc3RlclJlc3BvbnNlMkkKCldvcmtlckxpbmsSOwoHQ29ubmVjdBIWLmxlYXBtdXgudjEuRnJvbVdvcmtlchoULmxlYXBtdXgudjEuVG9Xb3JrZXIoATABYgZwcm90bzM");
 
 /**
  * @generated from message leapmux.v1.RegisterRequest
@@ -106,6 +106,32 @@ export const RegisterResponseSchema: GenMessage<RegisterResponse> = /*@__PURE__*
   messageDesc(file_leapmux_v1_worker, 1);
 
 /**
+ * @generated from message leapmux.v1.DeregisterRequest
+ */
+export type DeregisterRequest = Message<"leapmux.v1.DeregisterRequest"> & {
+};
+
+/**
+ * Describes the message leapmux.v1.DeregisterRequest.
+ * Use `create(DeregisterRequestSchema)` to create a new message.
+ */
+export const DeregisterRequestSchema: GenMessage<DeregisterRequest> = /*@__PURE__*/
+  messageDesc(file_leapmux_v1_worker, 2);
+
+/**
+ * @generated from message leapmux.v1.DeregisterResponse
+ */
+export type DeregisterResponse = Message<"leapmux.v1.DeregisterResponse"> & {
+};
+
+/**
+ * Describes the message leapmux.v1.DeregisterResponse.
+ * Use `create(DeregisterResponseSchema)` to create a new message.
+ */
+export const DeregisterResponseSchema: GenMessage<DeregisterResponse> = /*@__PURE__*/
+  messageDesc(file_leapmux_v1_worker, 3);
+
+/**
  * @generated from message leapmux.v1.FromWorker
  */
 export type FromWorker = Message<"leapmux.v1.FromWorker"> & {
@@ -140,7 +166,7 @@ export type FromWorker = Message<"leapmux.v1.FromWorker"> & {
  * Use `create(FromWorkerSchema)` to create a new message.
  */
 export const FromWorkerSchema: GenMessage<FromWorker> = /*@__PURE__*/
-  messageDesc(file_leapmux_v1_worker, 2);
+  messageDesc(file_leapmux_v1_worker, 4);
 
 /**
  * @generated from message leapmux.v1.ToWorker
@@ -181,7 +207,7 @@ export type ToWorker = Message<"leapmux.v1.ToWorker"> & {
  * Use `create(ToWorkerSchema)` to create a new message.
  */
 export const ToWorkerSchema: GenMessage<ToWorker> = /*@__PURE__*/
-  messageDesc(file_leapmux_v1_worker, 3);
+  messageDesc(file_leapmux_v1_worker, 5);
 
 /**
  * @generated from message leapmux.v1.WorkerHello
@@ -212,7 +238,7 @@ export type WorkerHello = Message<"leapmux.v1.WorkerHello"> & {
  * Use `create(WorkerHelloSchema)` to create a new message.
  */
 export const WorkerHelloSchema: GenMessage<WorkerHello> = /*@__PURE__*/
-  messageDesc(file_leapmux_v1_worker, 4);
+  messageDesc(file_leapmux_v1_worker, 6);
 
 /**
  * @generated from message leapmux.v1.WorkerWelcome
@@ -236,6 +262,9 @@ export type WorkerWelcome = Message<"leapmux.v1.WorkerWelcome"> & {
   deadAfterMs: number;
 
   /**
+   * Whose the Hub says it is. A Worker keeps the owner that it has until the person at its machine
+   * accepts another: no Hub can give a Worker away.
+   *
    * @generated from field: string owner_user_id = 4;
    */
   ownerUserId: string;
@@ -246,7 +275,7 @@ export type WorkerWelcome = Message<"leapmux.v1.WorkerWelcome"> & {
  * Use `create(WorkerWelcomeSchema)` to create a new message.
  */
 export const WorkerWelcomeSchema: GenMessage<WorkerWelcome> = /*@__PURE__*/
-  messageDesc(file_leapmux_v1_worker, 5);
+  messageDesc(file_leapmux_v1_worker, 7);
 
 /**
  * @generated from message leapmux.v1.Heartbeat
@@ -265,7 +294,7 @@ export type Heartbeat = Message<"leapmux.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_leapmux_v1_worker, 6);
+  messageDesc(file_leapmux_v1_worker, 8);
 
 /**
  * @generated from message leapmux.v1.LinkGoodbye
@@ -287,7 +316,7 @@ export type LinkGoodbye = Message<"leapmux.v1.LinkGoodbye"> & {
  * Use `create(LinkGoodbyeSchema)` to create a new message.
  */
 export const LinkGoodbyeSchema: GenMessage<LinkGoodbye> = /*@__PURE__*/
-  messageDesc(file_leapmux_v1_worker, 7);
+  messageDesc(file_leapmux_v1_worker, 9);
 
 /**
  * @generated from enum leapmux.v1.EncryptionMode
@@ -369,6 +398,17 @@ export const WorkerRegistration: GenService<{
     methodKind: "unary";
     input: typeof RegisterRequestSchema;
     output: typeof RegisterResponseSchema;
+  },
+  /**
+   * The Worker's own word that it goes, with `authorization: Bearer <worker token>`: the answer to
+   * a goodbye as deregistered, or its own wish. Only now does the Hub forget it.
+   *
+   * @generated from rpc leapmux.v1.WorkerRegistration.Deregister
+   */
+  deregister: {
+    methodKind: "unary";
+    input: typeof DeregisterRequestSchema;
+    output: typeof DeregisterResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_leapmux_v1_worker, 0);

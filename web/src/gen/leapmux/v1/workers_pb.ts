@@ -509,7 +509,9 @@ export const WorkerService: GenService<{
     output: typeof DeregisterWorkerResponseSchema;
   },
   /**
-   * To another member of its organisation. The Worker asks its new owner's first device for trust.
+   * To another member of its organisation. Channels and delegations end, it hosts no workspace any
+   * more, and the Worker keeps refusing the new owner until `leapmux worker owner accept --user ID`
+   * was run on its machine: a Hub cannot seize a Worker by naming another owner.
    *
    * @generated from rpc leapmux.v1.WorkerService.TransferWorker
    */
