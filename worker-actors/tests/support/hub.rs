@@ -48,6 +48,7 @@ pub type Registrar = Box<dyn Fn(RegisterRequest) -> Result<RegisterResponse, Sta
 pub struct TestHub {
     pub url: String,
     links: mpsc::UnboundedReceiver<Link>,
+    farewells: mpsc::UnboundedReceiver<String>,
     server: JoinHandle<()>,
 }
 
@@ -63,7 +64,7 @@ struct Service {
     links: mpsc::UnboundedSender<Link>,
 }
 
-struct Registration(Registrar);
+struct Registration(Registrar, mpsc::UnboundedSender<String>);
 
 #[tonic::async_trait]
 impl WorkerLink for Service {
@@ -101,6 +102,21 @@ impl WorkerRegistration for Registration {
         request: Request<RegisterRequest>,
     ) -> Result<Response<RegisterResponse>, Status> {
         (self.0)(request.into_inner()).map(Response::new)
+    }
+
+    /// Takes the word of the one Worker whose token it knows.
+    async fn deregister(
+        &self,
+        request: Request<wire::DeregisterRequest>,
+    ) -> Result<Response<wire::DeregisterResponse>, Status> {
+        let shown = request.metadata().get("authorization");
+        let shown = shown.and_then(|value| value.to_str().ok());
+        let shown = shown.unwrap_or_default().to_owned();
+        if shown != format!("Bearer {TOKEN}") {
+            return Err(Status::unauthenticated("who is it?"));
+        }
+        let _ = self.1.send(shown);
+        Ok(Response::new(wire::DeregisterResponse {}))
     }
 }
 
@@ -153,13 +169,20 @@ impl TestHub {
         I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
         let (sender, links) = mpsc::unbounded_channel();
+        let (told, farewells) = mpsc::unbounded_channel();
+        let registration = Registration(registrar, told);
         let serving = server
             .add_service(WorkerLinkServer::new(Service { links: sender }))
-            .add_service(WorkerRegistrationServer::new(Registration(registrar)))
+            .add_service(WorkerRegistrationServer::new(registration))
             .serve_with_incoming(incoming);
         #[expect(clippy::disallowed_methods, reason = "ended by drop")]
         let server = tokio::task::spawn(async { serving.await.expect("a server") });
-        Self { url, links, server }
+        Self {
+            url,
+            links,
+            farewells,
+            server,
+        }
     }
 
     pub fn config(&self, folder: &std::path::Path) -> WorkerConfig {
@@ -179,6 +202,12 @@ impl TestHub {
             .await
             .expect("a link in time")
             .expect("a link")
+    }
+
+    /// Waits until a Worker has said that it goes.
+    pub async fn farewell(&mut self) {
+        let farewell = timeout(PATIENCE, self.farewells.recv()).await;
+        farewell.expect("a farewell in time").expect("a farewell");
     }
 
     /// The next stream, welcomed.
