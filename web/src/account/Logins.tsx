@@ -6,7 +6,7 @@ import { browserName, listLogins, revokeLogin, revokeOtherLogins } from '../stat
 import { toast } from '../state/toasts';
 import { Asking } from '../ui/Asking';
 import { Confirm } from '../ui/Confirm';
-import { displayText, moment, plural } from '../ui/text';
+import { day, displayText, moment, plural } from '../ui/text';
 import { useAsked } from '../ui/useAsked';
 
 export function Logins() {
@@ -26,7 +26,7 @@ export function Logins() {
   return (
     <section class="settings-part" aria-labelledby="logins-title">
       <h2 id="logins-title">Devices that are signed in</h2>
-      <p class="muted">A login ends by itself after seven days without use. Revoke one that you do not know, then change your password.</p>
+      <p class="muted">A login that is not used ends by itself. Revoke one that you do not know, then change your password.</p>
       <Asking of={asked} />
       <ul class="records" aria-label="Logins">
         {logins.map((one) => <LoginRecord key={one.credentialId} one={one} onRevoke={() => setEnding(one)} />)}
@@ -49,7 +49,7 @@ function LoginRecord({ one, onRevoke }: { one: Login; onRevoke: () => void }) {
         <h3>{nameOf(one)}{one.thisOne && <span class="tag good">this one</span>}</h3>
         <p class="hint">
           From {displayText(one.address, 60) || 'an unknown address'}. Last used {moment(Number(one.lastUsedUnixMs))},
-          signed in {moment(Number(one.createdUnixMs))}.
+          signed in {day(Number(one.createdUnixMs))}. Ends {day(Number(one.expiresUnixMs))} unless it is used.
         </p>
       </div>
       {!one.thisOne && <div class="record-actions"><button onClick={onRevoke}>Revoke<span class="off-screen"> {nameOf(one)}</span></button></div>}

@@ -30,7 +30,7 @@ function Ask() {
   if (sent) {
     return (
       <Card lead="Look into your mail.">
-        <p role="status">If an account here has confirmed the address <strong>{address}</strong>, a mail with a link is on its way. The link is good for an hour, once.</p>
+        <p role="status">If an account here has confirmed the address <strong>{address}</strong>, a mail with a link is on its way. The link is good once, and not for long.</p>
         <Back />
       </Card>
     );
