@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { LinkedAccount } from '../gen/leapmux/v1/accounts_pb';
-import { listLinked, listProviders, startPath, unlink } from '../state/providers';
+import { listLinked, listProviders, startPath, takeRefusal, unlink } from '../state/providers';
 import { toast } from '../state/toasts';
 import { Asking } from '../ui/Asking';
 import { Confirm } from '../ui/Confirm';
@@ -12,14 +12,16 @@ export function Linked() {
     const [linked, providers] = await Promise.all([listLinked(), listProviders()]);
     return { linked, providers };
   });
+  const [refused] = useState(takeRefusal);
   const [leaving, setLeaving] = useState<LinkedAccount>();
   const { linked = [], providers = [] } = asked.value ?? {};
   const open = providers.filter((one) => !linked.some((account) => account.providerId === one.providerId));
-  if (asked.value && linked.length === 0 && providers.length === 0) return null;
+  if (asked.value && refused === undefined && linked.length === 0 && providers.length === 0) return null;
   return (
     <section class="settings-part" aria-labelledby="linked-title">
       <h2 id="linked-title">Linked accounts</h2>
       <p class="muted">Accounts elsewhere that you can sign in with.</p>
+      {refused !== undefined && <p class="problem" role="alert">{refused}</p>}
       <Asking of={asked} />
       <ul class="records">
         {linked.map((one) => (
