@@ -83,13 +83,14 @@ test('an API token is made, shown once, used for what its scopes allow, and revo
 
   const me = await ask(hub, 'AccountService/WhoAmI', {}, token);
   expect(me.body).toMatchObject({ signedIn: true, username: ADMIN.username, scopes: ['read'] });
-  expect((await ask(hub, 'WorkerService/ListWorkers', {}, token)).status).toBe(200);
+  expect((await ask(hub, 'OrganisationService/ListOrganisations', {}, token)).status).toBe(200);
+  expect((await ask(hub, 'WorkerService/ListWorkers', {}, token)).body['code']).toBe('permission_denied');
   expect((await ask(hub, 'OrganisationService/CreateOrganisation', { slug: 'engines' }, token)).body['code']).toBe('permission_denied');
 
   await page.getByRole('button', { name: 'Revoke nightly build' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Revoke' }).click();
   await expect(page.getByText('None yet.')).toBeVisible();
-  expect((await ask(hub, 'WorkerService/ListWorkers', {}, token)).status).toBe(401);
+  expect((await ask(hub, 'OrganisationService/ListOrganisations', {}, token)).status).toBe(401);
 });
 
 test('a program with a code is approved, and acts for whoever typed it', async ({ page, hub }) => {

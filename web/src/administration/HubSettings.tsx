@@ -13,7 +13,9 @@ export function HubSettings() {
   const [busy, setBusy] = useState(false);
   const open = asked.value?.signUpOpen ?? false;
   const turn = async (on: boolean) => {
+    if (!asked.value) return;
     setBusy(true);
+    asked.set({ ...asked.value, signUpOpen: on });
     try {
       const settings = await updateSettings(on);
       asked.set(settings);

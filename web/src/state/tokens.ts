@@ -19,11 +19,11 @@ import { rpc } from '../hub/rpc';
 
 /** What a token may be good for, in the Hub's order. */
 export const SCOPES = [
-  { scope: 'read', what: 'Look at workspaces, Workers and organisations' },
+  { scope: 'read', what: 'Look at workspaces, organisations and their members' },
   { scope: 'workspaces', what: 'Make, change and share workspaces' },
   { scope: 'workers', what: 'Register and remove Workers' },
   { scope: 'organisations', what: 'Make organisations and change their members' },
-  { scope: 'channels', what: 'Connect to Workers: run commands, open terminals' },
+  { scope: 'channels', what: 'See Workers and connect to them: run commands, open terminals' },
 ] as const;
 
 export function createToken(label: string, scopes: string[], password: string): Promise<TokenPair> {
