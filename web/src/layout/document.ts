@@ -11,7 +11,8 @@
 
 import * as Y from 'yjs';
 import { byPlace, type Placed, placesFor } from './order';
-import { type Direction, type Leaf, type Tree, leaves } from './tree';
+import { readFloat } from './stored';
+import { type Direction, type Float, type Leaf, type Tree, leaves } from './tree';
 
 /** Where a node hangs: the id of a split, or '' for the top; and on which of its sides. */
 interface Hung {
@@ -25,28 +26,29 @@ interface TabEntry {
   tile: string;
   at: number;
 }
-type Node = { id: string; hung: Hung; direction?: Direction };
+type Node = { id: string; hung: Hung; direction?: Direction; float?: Float };
 
 const FIRST = 'root';
 const MOST_ENTRIES = 512;
 const MOST_ID = 200;
 
-/** The document's maps. Ratios stand apart: to drag a line is no reason to undo somebody's split. */
+/** The document's maps. Ratios and the places of windows stand apart: to drag one is no reason to undo somebody's split. */
 function maps(doc: Y.Doc) {
   return {
     tabs: doc.getMap<unknown>('tabs'),
     tiles: doc.getMap<unknown>('tiles'),
     splits: doc.getMap<unknown>('splits'),
     ratios: doc.getMap<unknown>('ratios'),
+    floats: doc.getMap<unknown>('floats'),
   };
 }
 
 /** The tree of these entries. `active` of each tile is its first tab: the caller knows better. */
 export function readTree(doc: Y.Doc): Tree {
-  const { tabs, tiles, splits, ratios } = maps(doc);
+  const { tabs, tiles, splits, ratios, floats } = maps(doc);
   const nodes = new Map<string, Node>();
   for (const [id, entry] of entries(tiles, hungOf)) nodes.set(id, { id, hung: entry });
-  for (const [id, entry] of entries(splits, splitOf)) nodes.set(id, { id, hung: entry, direction: entry.direction });
+  for (const [id, entry] of entries(splits, splitOf)) nodes.set(id, { id, hung: entry, direction: entry.direction, float: readFloat(floats.get(id)) });
   const content = tabsByTile(entries(tabs, tabOf));
   const homeless = [...content].filter(([tile]) => !nodes.has(tile) || nodes.get(tile)!.direction).flatMap(([, list]) => list);
   const build = new Builder(nodes, content, (split) => ratioOf(ratios.get(split)));
@@ -60,12 +62,13 @@ export function readTree(doc: Y.Doc): Tree {
 export function writeTree(doc: Y.Doc, after: Tree, origin?: unknown): void {
   if (sameLayout(readTree(doc), after)) return;
   doc.transact(() => {
-    const { tabs, tiles, splits, ratios } = maps(doc);
+    const { tabs, tiles, splits, ratios, floats } = maps(doc);
     const flat = flatten(after, new Map(entries(tabs, tabOf).map(([id, { at }]) => [id, at])));
     replace(tabs, flat.tabs);
     replace(tiles, flat.tiles);
     replace(splits, flat.splits);
     replace(ratios, flat.ratios);
+    replace(floats, flat.floats);
   }, origin);
 }
 
@@ -123,7 +126,7 @@ class Builder {
     const first = this.#join(below.filter(({ hung }) => hung.side === 0), node.direction);
     const second = this.#join(below.filter(({ hung }) => hung.side === 1), node.direction);
     if (!first || !second) return first ?? second;
-    return { kind: 'split', id: node.id, direction: node.direction, ratio: this.ratio(node.id), first, second };
+    return { kind: 'split', id: node.id, direction: node.direction, ratio: this.ratio(node.id), first, second, ...(node.float && { float: node.float }) };
   }
 
   /** Side by side; an emptied tile gives its room away. */
@@ -185,14 +188,16 @@ interface Flat {
   tiles: Map<string, Hung>;
   splits: Map<string, SplitEntry>;
   ratios: Map<string, number>;
+  floats: Map<string, Float>;
 }
 
 function flatten(tree: Tree, places: ReadonlyMap<string, number>): Flat {
-  const flat: Flat = { tabs: new Map(), tiles: new Map(), splits: new Map(), ratios: new Map() };
+  const flat: Flat = { tabs: new Map(), tiles: new Map(), splits: new Map(), ratios: new Map(), floats: new Map() };
   const visit = (node: Tree, hung: Hung): void => {
     if (node.kind === 'split') {
       flat.splits.set(node.id, { ...hung, direction: node.direction });
       flat.ratios.set(node.id, node.ratio);
+      if (node.float) flat.floats.set(node.id, node.float);
       visit(node.first, { in: node.id, side: 0 });
       visit(node.second, { in: node.id, side: 1 });
       return;

@@ -53,7 +53,9 @@ export function dragTab(event: PointerEvent, tab: string): void {
 
 function landingAt(at: PointerEvent, tab: string): Landing | undefined {
   const tiles = Array.from(document.querySelectorAll<HTMLElement>('[data-tile]'));
-  const tile = tiles.find((one) => inside(one.getBoundingClientRect(), at));
+  // Windows lie above tiles, the one with the attention above all.
+  const above = (one: HTMLElement) => Number(one.style.zIndex || 0);
+  const tile = tiles.filter((one) => inside(one.getBoundingClientRect(), at)).sort((a, b) => above(b) - above(a))[0];
   const id = tile?.dataset['tile'];
   if (!tile || id === undefined) return undefined;
   const strip = tile.querySelector('.tab-strip');

@@ -14,17 +14,26 @@ export interface Divider {
   direction: Direction;
   ratio: number;
   rect: Rect;
+  floats?: boolean;
   /** The box that the split shares out, to turn a pointer position into a ratio. */
   box: Rect;
 }
 
 export interface Placement {
-  tiles: { id: string; rect: Rect }[];
+  /** `floats`: the split that lifts it. */
+  tiles: { id: string; rect: Rect; floats?: string }[];
   dividers: Divider[];
 }
 
 export function place(tree: Tree, box: Rect, gap: number): Placement {
   if (tree.kind === 'leaf') return { tiles: [{ id: tree.id, rect: box }], dividers: [] };
+  if (tree.float) {
+    const { x, y, width, height } = tree.float;
+    const over = { x: box.x + Math.round(x * box.width), y: box.y + Math.round(y * box.height), width: Math.round(width * box.width), height: Math.round(height * box.height) };
+    const [under, lifted] = [place(tree.first, box, gap), place(tree.second, over, gap)];
+    const floating = lifted.tiles.map((tile) => ({ ...tile, floats: tree.id }));
+    return { tiles: [...under.tiles, ...floating], dividers: [...under.dividers, ...lifted.dividers.map((line) => ({ ...line, floats: true }))] };
+  }
   const row = tree.direction === 'row';
   const length = row ? box.width : box.height;
   const between = Math.min(gap, length);
@@ -38,6 +47,19 @@ export function place(tree: Tree, box: Rect, gap: number): Placement {
     tiles: [...first.tiles, ...second.tiles],
     dividers: [divider, ...first.dividers, ...second.dividers],
   };
+}
+
+/** Each window as a whole, with the last of its tiles. */
+export function windowsOf({ tiles }: Placement): { id: string; rect: Rect; tile: string }[] {
+  const windows = new Map<string, { id: string; rect: Rect; tile: string }>();
+  for (const { id: tile, rect, floats: id } of tiles) {
+    if (id === undefined) continue;
+    const known = windows.get(id)?.rect ?? rect;
+    const [x, y] = [Math.min(known.x, rect.x), Math.min(known.y, rect.y)];
+    const [right, bottom] = [Math.max(known.x + known.width, rect.x + rect.width), Math.max(known.y + known.height, rect.y + rect.height)];
+    windows.set(id, { id, tile, rect: { x, y, width: right - x, height: bottom - y } });
+  }
+  return [...windows.values()];
 }
 
 /** The tile that a person would call the next one on that side, if there is one. */

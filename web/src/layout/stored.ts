@@ -1,6 +1,6 @@
 /** Reads a tree that was written by an earlier page. What does not fit is no tree at all. */
 
-import type { Tree } from './tree';
+import { type Float, type Tree, within } from './tree';
 
 const MAX_DEPTH = 12;
 const MAX_TABS = 64;
@@ -26,7 +26,8 @@ function readTree(value: unknown, depth: number, seen: Set<string>): Tree {
     if (!(ratio >= 0.1 && ratio <= 0.9)) throw new TypeError('no ratio');
     const first = readTree(node['first'], depth + 1, seen);
     const second = readTree(node['second'], depth + 1, seen);
-    return { kind: 'split', id, direction, ratio, first, second };
+    const float = readFloat(node['float']);
+    return { kind: 'split', id, direction, ratio, first, second, ...(float && { float }) };
   }
   const tabs = node['tabs'];
   if (node['kind'] !== 'leaf' || !Array.isArray(tabs)) throw new TypeError('not a tile');
@@ -35,6 +36,14 @@ function readTree(value: unknown, depth: number, seen: Set<string>): Tree {
   const active = node['active'];
   const shown = typeof active === 'string' && names.includes(active) ? active : (names[0] ?? null);
   return { kind: 'leaf', id, tabs: names, active: shown };
+}
+
+/** Undefined for a split that lifts nothing, or says so in no way that can be read. */
+export function readFloat(value: unknown): Float | undefined {
+  if (!value || typeof value !== 'object') return undefined;
+  const { x, y, width, height } = value as Record<string, unknown>;
+  const numbers = [x, y, width, height].every((one) => typeof one === 'number' && one >= 0 && one <= 1);
+  return numbers ? within(value as Float) : undefined;
 }
 
 function once(value: unknown, seen: Set<string>): string {

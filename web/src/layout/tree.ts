@@ -23,6 +23,15 @@ export interface Split {
   ratio: number;
   first: Tree;
   second: Tree;
+  /** The second child is a window that floats over the first; shares of the whole, 0 to 1. */
+  float?: Float;
+}
+
+export interface Float {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
 }
 
 export type Tree = Leaf | Split;
@@ -104,6 +113,39 @@ export function splitLeaf(
     };
   });
   return tab === null ? halved : collapse(halved);
+}
+
+/** Lifts a tab out into a window of its own, over everything; the last tab of all stays where it is. */
+export function floatTab(tree: Tree, tab: string, ids: { leaf: string; split: string }, float: Float): Tree {
+  if (!leafOf(tree, tab) || allTabs(tree).length < 2) return tree;
+  const window: Leaf = { kind: 'leaf', id: ids.leaf, tabs: [tab], active: tab };
+  return collapse({ kind: 'split', id: ids.split, direction: 'row', ratio: 0.5, first: takeOut(tree, tab), second: window, float: within(float) });
+}
+
+/** The split that lets this tile float, if it does. */
+export function floatOf(tree: Tree, leafId: string): Split | undefined {
+  if (tree.kind === 'leaf') return undefined;
+  const inner = floatOf(tree.first, leafId) ?? floatOf(tree.second, leafId);
+  return inner ?? (tree.float && leafById(tree.second, leafId) ? tree : undefined);
+}
+
+/** Moves a window, or gives it another size; without a place it is a tile again. */
+export function setFloat(tree: Tree, splitId: string, float: Float | undefined): Tree {
+  if (tree.kind === 'leaf') return tree;
+  if (tree.id === splitId) {
+    const { float: _, ...split } = tree;
+    return float ? { ...split, float: within(float) } : split;
+  }
+  return { ...tree, first: setFloat(tree.first, splitId, float), second: setFloat(tree.second, splitId, float) };
+}
+
+const LEAST = 0.15;
+
+/** Large enough to be used, and never out of reach. */
+export function within({ x, y, width, height }: Float): Float {
+  const clamp = (value: number, least: number, most: number) => Math.round(Math.min(most, Math.max(least, value)) * 1000) / 1000;
+  const [w, h] = [clamp(width, LEAST, 1), clamp(height, LEAST, 1)];
+  return { x: clamp(x, 0, 1 - w), y: clamp(y, 0, 1 - h), width: w, height: h };
 }
 
 export function setRatio(tree: Tree, splitId: string, ratio: number): Tree {

@@ -45,6 +45,7 @@ const inWorkspace = () => route.value === 'workspace';
 const hasTab = () => inWorkspace() && layout.currentTab.value !== null;
 /** One that may be changed: in another's workspace a viewer only looks. */
 const hasOwnTab = () => hasTab() && mayEdit.value;
+const inOwnWindow = () => hasOwnTab() && layout.floatHere() !== undefined;
 const canOpen = () => inWorkspace() && mayEdit.value && currentWorker() !== undefined;
 const severalTiles = () => inWorkspace() && leaves(layout.tree.value).length > 1;
 const inTerminal = () => document.activeElement?.closest('.terminal-host') !== null && document.activeElement !== null;
@@ -94,6 +95,14 @@ const TILES: Command[] = [
   { id: 'tile.split-down', title: 'Split down', group: 'Tabs and tiles', keys: ['Mod+Shift+O'], enabled: canOpen, run: () => splitHere('down') },
   ...(['left', 'right', 'up', 'down'] as const).map((side): Command => ({
     id: `tile.focus-${side}`, title: `Go to the tile ${wording(side)}`, group: 'Tabs and tiles', keys: [`Alt+Shift+${arrow(side)}`], enabled: severalTiles, run: () => layout.focusTile(side),
+  })),
+  { id: 'window.float', title: 'Float the tab as a window', group: 'Tabs and tiles', enabled: () => hasOwnTab() && !layout.narrow.value && layout.floatHere() === undefined, run: () => layout.floatCurrentTab() },
+  { id: 'window.dock', title: 'Put the window back among the tiles', group: 'Tabs and tiles', enabled: inOwnWindow, run: () => layout.dockWindow() },
+  ...([['left', -0.05, 0], ['right', 0.05, 0], ['up', 0, -0.05], ['down', 0, 0.05]] as const).map(([side, dx, dy]): Command => ({
+    id: `window.${side}`, title: `Move the window ${side}`, group: 'Tabs and tiles', enabled: inOwnWindow, run: () => layout.changeWindow((at) => ({ ...at, x: at.x + dx, y: at.y + dy })),
+  })),
+  ...([['wider', 0.05, 0], ['narrower', -0.05, 0], ['taller', 0, 0.05], ['shorter', 0, -0.05]] as const).map(([how, dw, dh]): Command => ({
+    id: `window.${how}`, title: `Make the window ${how}`, group: 'Tabs and tiles', enabled: inOwnWindow, run: () => layout.changeWindow((at) => ({ ...at, width: at.width + dw, height: at.height + dh })),
   })),
   { id: 'tile.grow', title: 'Make the tile larger', group: 'Tabs and tiles', keys: ['Ctrl+Alt+='], enabled: () => severalTiles() && mayEdit.value, run: () => layout.resizeCurrentTile(0.05) },
   { id: 'tile.shrink', title: 'Make the tile smaller', group: 'Tabs and tiles', keys: ['Ctrl+Alt+-'], enabled: () => severalTiles() && mayEdit.value, run: () => layout.resizeCurrentTile(-0.05) },

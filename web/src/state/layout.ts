@@ -118,11 +118,41 @@ export function focusTile(side: Side): void {
 
 export function resizeCurrentTile(by: number): void {
   const home = parentOf(tree.value, currentTile.value.id);
-  if (home) setRatio(home.split.id, home.split.ratio + (home.leads ? by : -by));
+  if (home && !home.split.float) setRatio(home.split.id, home.split.ratio + (home.leads ? by : -by));
 }
 
 export function setRatio(splitId: string, ratio: number): void {
   tree.value = tiling.setRatio(tree.value, splitId, ratio);
+}
+
+/** Lifts the current tab out into a window over the tiles. */
+export function floatCurrentTab(): void {
+  const tab = currentTab.value;
+  if (tab === null || tiling.floatOf(tree.value, currentTile.value.id)) return;
+  const ids = { leaf: freshId(), split: freshId() };
+  const before = tree.value;
+  tree.value = tiling.floatTab(tree.value, tab, ids, NEW_WINDOW);
+  if (tree.value !== before) focusedTile.value = ids.leaf;
+}
+
+export function floatHere(): tiling.Split | undefined {
+  return tiling.floatOf(tree.value, currentTile.value.id);
+}
+
+/** Moves the window that has the attention, or gives it another size. */
+export function changeWindow(change: (float: tiling.Float) => tiling.Float): void {
+  const lift = floatHere();
+  if (lift?.float) setWindow(lift.id, change(lift.float));
+}
+
+export function setWindow(splitId: string, float: tiling.Float): void {
+  tree.value = tiling.setFloat(tree.value, splitId, float);
+}
+
+/** The window is a tile among the others again. */
+export function dockWindow(): void {
+  const lift = floatHere();
+  if (lift) tree.value = tiling.setFloat(tree.value, lift.id, undefined);
 }
 
 export function closeTile(leafId: string): void {
@@ -139,6 +169,8 @@ export function pruneTabs(keep: (tab: TabId) => boolean): void {
 function neighbourOf(leafId: string, side: Side): string | undefined {
   return neighbour(place(tree.value, { x: 0, y: 0, width: 1000, height: 1000 }, 6), leafId, side);
 }
+
+const NEW_WINDOW: tiling.Float = { x: 0.3, y: 0.2, width: 0.5, height: 0.55 };
 
 function parentOf(node: Tree, leafId: string): { split: tiling.Split; leads: boolean } | undefined {
   if (node.kind === 'leaf') return undefined;

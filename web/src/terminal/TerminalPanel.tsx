@@ -25,9 +25,11 @@ interface Props {
   tile: string;
   visible: boolean;
   rect: Rect;
+  /** Above others, for a window. */
+  layer: number | undefined;
 }
 
-export function TerminalPanel({ tab, tile, visible, rect }: Props) {
+export function TerminalPanel({ tab, tile, visible, rect, layer }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const [session, setSession] = useState<TerminalSession>();
   useEffect(() => {
@@ -50,7 +52,7 @@ export function TerminalPanel({ tab, tile, visible, rect }: Props) {
 
   const drawn = session?.drawn.value ?? false;
   return (
-    <div id={panelId(tab)} class={`panel ${phase === 'held' ? 'held' : ''}`} role="tabpanel" aria-labelledby={tabElementId(tab)} style={css(rect)} hidden={!visible}
+    <div id={panelId(tab)} class={`panel ${phase === 'held' ? 'held' : ''}`} role="tabpanel" aria-labelledby={tabElementId(tab)} style={css(rect, layer)} hidden={!visible}
       onPointerDown={() => (focusedTile.value = tile)} onFocusCapture={() => {
         focusedTile.value = tile;
         session?.takeSize();

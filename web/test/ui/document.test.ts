@@ -8,7 +8,7 @@ import type { Side, Tree } from '../../src/layout/tree';
 
 const SIDES: Side[] = ['left', 'right', 'up', 'down'];
 type Action = [what: number, one: number, two: number];
-const ACTIONS = fc.array(fc.tuple(fc.nat(5), fc.nat(20), fc.nat(20)), { maxLength: 12 });
+const ACTIONS = fc.array(fc.tuple(fc.nat(7), fc.nat(20), fc.nat(20)), { maxLength: 12 });
 const pick = <T>(from: readonly T[], at: number): T | undefined => from[at % Math.max(1, from.length)];
 
 /** Somebody with a copy: acts on what the copy says, and writes it down. */
@@ -32,7 +32,11 @@ class Person {
     } else if (what === 2 && tab) this.tree = tiling.moveTab(this.tree, tab, leaf, two % 4);
     else if (what === 3 && tab) this.tree = tiling.splitLeaf(this.tree, leaf, SIDES[one % 4]!, ids, tab);
     else if (what === 4 && this.tree.kind === 'split') this.tree = tiling.setRatio(this.tree, this.tree.id, (two % 9) / 10);
-    else if (what === 5) this.tree = tiling.addTab(this.tree, leaf, `tab-${step}`);
+    else if (what === 6 && tab) this.tree = tiling.floatTab(this.tree, tab, ids, { x: one / 20, y: two / 20, width: 0.4, height: 0.5 });
+    else if (what === 7) {
+      const split = tiling.floatOf(this.tree, leaf);
+      if (split) this.tree = tiling.setFloat(this.tree, split.id, two % 2 ? undefined : { x: two / 20, y: 0.1, width: 0.3, height: 0.3 });
+    } else if (what === 5) this.tree = tiling.addTab(this.tree, leaf, `tab-${step}`);
     writeTree(this.doc, this.tree);
   }
 

@@ -9,7 +9,7 @@ const BOX: Rect = { x: 0, y: 0, width: 1200, height: 800 };
 const SIDES: Side[] = ['left', 'right', 'up', 'down'];
 
 /** A tree after a row of random actions, with the tabs that ought to be in it. */
-function grown(actions: [number, number, number][]): { tree: Tree; tabs: Set<string> } {
+function grown(actions: [number, number, number][], floats = true): { tree: Tree; tabs: Set<string> } {
   let tree: Tree = tiling.emptyTree('root');
   const tabs = new Set<string>();
   actions.forEach(([what, one, two], step) => {
@@ -26,12 +26,13 @@ function grown(actions: [number, number, number][]): { tree: Tree; tabs: Set<str
     else if (what === 3 && tab) tree = tiling.splitLeaf(tree, leaf, SIDES[one % 4]!, ids, tab);
     else if (what === 4 && tab) tree = tiling.activate(tree, tab);
     else if (what === 5) tree = tiling.setRatio(tree, `split${one}`, two / 10);
+    else if (what === 6 && tab && floats) tree = tiling.floatTab(tree, tab, ids, { x: one / 20, y: two / 20, width: 0.3, height: 0.3 });
   });
   return { tree, tabs };
 }
 
 const pick = <T>(from: T[], at: number): T | undefined => from[at % Math.max(1, from.length)];
-const ACTIONS = fc.array(fc.tuple(fc.nat(5), fc.nat(20), fc.nat(20)), { maxLength: 40 });
+const ACTIONS = fc.array(fc.tuple(fc.nat(6), fc.nat(20), fc.nat(20)), { maxLength: 40 });
 
 describe('the tiling tree', () => {
   it('loses and doubles no tab, whatever is done to it', () => {
@@ -53,7 +54,7 @@ describe('the tiling tree', () => {
 
   it('fills its box: the areas of tiles and dividers add up', () => {
     fc.assert(fc.property(ACTIONS, (actions) => {
-      const { tiles, dividers } = place(grown(actions).tree, { ...BOX, width: 12_000, height: 8_000 }, 6);
+      const { tiles, dividers } = place(grown(actions, false).tree, { ...BOX, width: 12_000, height: 8_000 }, 6);
       const area = [...tiles, ...dividers].reduce((sum, { rect }) => sum + rect.width * rect.height, 0);
       expect(area).toBe(12_000 * 8_000);
     }));
@@ -100,5 +101,23 @@ describe('the tiling tree', () => {
     expect(dropZone(BOX, 20, 400)).toBe('left');
     expect(dropZone(BOX, 600, 790)).toBe('down');
     expect(half(BOX, 'right')).toEqual({ x: 600, y: 0, width: 600, height: 800 });
+  });
+
+  it('lifts a tab into a window that never leaves its box, and puts it back', () => {
+    fc.assert(fc.property(ACTIONS, fc.tuple(fc.double({ noNaN: true }), fc.double({ noNaN: true }), fc.double({ noNaN: true }), fc.double({ noNaN: true })), (actions, [x, y, width, height]) => {
+      const { tree, tabs } = grown(actions, false);
+      const tab = [...tabs].at(-1);
+      if (tab === undefined || tabs.size < 2) return;
+      const lifted = tiling.floatTab(tree, tab, { leaf: 'window', split: 'lift' }, { x, y, width, height });
+      expect(tiling.allTabs(lifted).toSorted()).toEqual([...tabs].toSorted());
+      const { tiles } = place(lifted, BOX, 6);
+      const window = tiles.find(({ floats }) => floats !== undefined);
+      expect(window?.id).toBe('window');
+      const { rect } = window!;
+      expect(rect.x >= 0 && rect.y >= 0 && rect.x + rect.width <= BOX.width + 1 && rect.y + rect.height <= BOX.height + 1 && rect.width > 100).toBe(true);
+      const docked = tiling.setFloat(lifted, tiling.floatOf(lifted, 'window')!.id, undefined);
+      expect(place(docked, BOX, 6).tiles.every(({ floats }) => floats === undefined)).toBe(true);
+      expect(tiling.floatOf(docked, 'window')).toBeUndefined();
+    }));
   });
 });
