@@ -2,13 +2,22 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ADMIN, ask, inside, setUpAdmin, settings, signIn, typeNameAndPassword } from './people';
-import { axeInBothThemes, expect, listen, Solo, test as base } from './rig';
+import { Machines, register } from './registering';
+import { axeInBothThemes, expect, listen, prompt, run, screen, Solo, test as base } from './rig';
 
-const test = base.extend<{ hub: Solo }>({
+/** Sums over all states. */
+const CHANNELS = 'leapmux_hub_channels';
+
+const test = base.extend<{ hub: Solo; machines: Machines }>({
   hub: async ({}, use) => {
     const hub = await Solo.startHub();
     await use(hub);
     await hub.remove();
+  },
+  machines: async ({}, use) => {
+    const machines = new Machines();
+    await use(machines);
+    await machines.remove();
   },
 });
 
@@ -36,6 +45,36 @@ test('the other browser is revoked and stops at once', async ({ page, browser, h
   await axeInBothThemes(other, 'revoked');
   await expect(logins).toHaveCount(1);
   await inside(page);
+  await context.close();
+});
+
+test('a terminal in the other browser stops with its login, and goes on in this one', async ({ page, browser, hub, machines, complaints }) => {
+  test.setTimeout(150_000);
+  await setUpAdmin(page, hub);
+  const dialog = await register(page, machines, 'mill');
+  await dialog.getByRole('button', { name: 'Open terminal' }).click();
+  await prompt(page);
+  await run(page, 'i=0; while :; do echo tick-$((i=i+1)); sleep 0.1; done');
+  await expect(screen(page)).toContainText('tick-5');
+
+  const context = await browser.newContext();
+  await listen(context, complaints);
+  const other = await context.newPage();
+  await signIn(other, hub);
+  await page.getByRole('alertdialog', { name: 'A new device wants to connect' }).getByRole('button', { name: 'Approve' }).click({ timeout: 45_000 });
+  await expect(screen(other)).toContainText('tick-', { timeout: 45_000 });
+  await expect(async () => expect(await hub.metric(CHANNELS)).toBe(2)).toPass({ timeout: 5_000 });
+
+  await settings(page, 'Logins');
+  await page.getByRole('button', { name: 'Revoke all others' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Revoke' }).click();
+  await expect(other.getByRole('alert')).toContainText('You were signed out', { timeout: 2_000 });
+  await expect(other.locator('.xterm')).toHaveCount(0);
+  await expect(async () => expect(await hub.metric(CHANNELS)).toBe(1)).toPass({ timeout: 5_000 });
+
+  await page.getByRole('button', { name: 'Terminals', exact: true }).click();
+  const seen = Number(/tick-(\d+)(?!.*tick-)/s.exec((await screen(page).textContent()) ?? '')?.[1]);
+  await expect(screen(page)).toContainText(`tick-${seen + 10}`);
   await context.close();
 });
 

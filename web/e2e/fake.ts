@@ -18,12 +18,20 @@ export class FakePage {
     return new FakePage(server, outDir, server.resolvedUrls?.local[0] ?? '');
   }
 
-  /** `at`: a path of the page, with what stands behind `#`. */
-  async open(page: Page, scene: string, at = '/'): Promise<void> {
+  /** `at`: a path of the page, with what stands behind `#`; `origin`: another name for the same. */
+  async open(page: Page, scene: string, at = '/', origin = this.origin): Promise<void> {
     const [path = '/', fragment = ''] = at.split('#');
-    await page.goto(`${this.origin}test/ui/fake/index.html?scene=${scene}&at=${encodeURIComponent(path)}${fragment && `#${fragment}`}`);
+    await page.goto(`${origin}test/ui/fake/index.html?scene=${scene}&at=${encodeURIComponent(path)}${fragment && `#${fragment}`}`);
     await expect(page.locator('.entry, .settings')).toBeVisible();
     await expect(page.getByText(/^(Loading…|Asking the Hub…)$/)).toHaveCount(0);
+  }
+
+  /** As if it was at `origin`, which may be anywhere. */
+  async appearAt(page: Page, origin: string): Promise<void> {
+    await page.route(`${origin}**`, async (route) => {
+      const response = await route.fetch({ url: route.request().url().replace(origin, this.origin) });
+      await route.fulfill({ response });
+    });
   }
 
   async stop(): Promise<void> {

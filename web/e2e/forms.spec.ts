@@ -1,7 +1,7 @@
 // How forms and dialogs behave under the hands of a person, without a Hub.
 import { readFile } from 'node:fs/promises';
 import { FakePage } from './fake';
-import { expect, test } from './rig';
+import { axeInBothThemes, expect, test } from './rig';
 
 let fake: FakePage;
 
@@ -121,4 +121,13 @@ test('whoever asks from elsewhere is not answered, and a denial goes back to thi
   await page.getByRole('button', { name: 'Deny' }).click();
   await expect(page.getByText('heard')).toBeVisible();
   expect(page.url()).toBe('http://127.0.0.1:41327/callback?error=access_denied&state=s');
+});
+
+test('over plain http the sign-in page says what is at risk, and on loopback it does not', async ({ page }) => {
+  await fake.open(page, 'outside');
+  await expect(page.getByText('plain http')).toHaveCount(0);
+  await fake.appearAt(page, 'http://hub.example/');
+  await fake.open(page, 'outside', '/', 'http://hub.example/');
+  await expect(page.getByText('This page came over plain http.')).toBeVisible();
+  await axeInBothThemes(page, 'plain-http');
 });
