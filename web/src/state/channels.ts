@@ -46,6 +46,13 @@ function take(status: ChannelStatus): void {
   }
 }
 
+/** A Worker that is no longer the person's to see has no channel either. */
+export function forgetChannel(workerId: string): void {
+  if (!statuses.peek().has(workerId)) return;
+  channels().close(workerId);
+  statuses.value = new Map([...statuses.peek()].filter(([id]) => id !== workerId));
+}
+
 /** Hears each time that a Worker's channel has become usable. */
 export function onReady(listener: (workerId: string) => void): () => void {
   readyListeners.add(listener);

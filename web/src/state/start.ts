@@ -2,10 +2,11 @@
 
 import { computed, effect } from '@preact/signals';
 import { allTabs } from '../layout/tree';
-import { onSignedOut, recheck } from './account';
-import { channels, closeChannels, statuses } from './channels';
+import { Growing } from '../hub/retry';
+import { account, onSignedOut, recheck } from './account';
+import { channels, closeChannels, forgetChannel, statuses } from './channels';
 import { followDevices } from './devices';
-import { followHub } from './events';
+import { followHub, onNews } from './events';
 import { doubtsSignIn } from './status';
 import { bellCount, clearBell, followTerminals, titleOf } from './terminals';
 import { followLayout } from './documents';
@@ -32,7 +33,10 @@ export function startWorkspace(userId: string): void {
   followDevices();
   openChannelsEarly(userId);
   followTitle();
-  followRefusals();
+  followRefusals(userId);
+  onNews((news) => {
+    if (news.case === 'workerGone') forgetChannel(news.value.workerId);
+  });
   onSignedOut(closeChannels);
   void workspaces;
   void followWorkers();
@@ -58,6 +62,8 @@ function openChannelsEarly(userId: string): void {
     const wanted = new Set(allTabs(tree.value).map((tab) => tabParts(tab).workerId));
     const first = known.find((worker) => worker.online) ?? known[0];
     if (wanted.size === 0 && first) wanted.add(first.workerId);
+    const here = new Set(known.map((worker) => worker.workerId));
+    for (const id of asked) if (!here.has(id)) asked.delete(id);
     for (const { workerId } of known) {
       if (!wanted.has(workerId) || asked.has(workerId)) continue;
       asked.add(workerId);
@@ -67,11 +73,21 @@ function openChannelsEarly(userId: string): void {
 }
 
 /** Each time that a channel ends because of the sign-in, the Hub is asked whether it still stands. */
-function followRefusals(): void {
+function followRefusals(userId: string): void {
+  const again = new Growing();
   const doubtful = computed(() => [...statuses.value.values()].some(doubtsSignIn));
   effect(() => {
-    if (doubtful.value) void recheck();
+    if (doubtful.value) void recheck().then(() => setTimeout(() => comeBack(userId), again.next(performance.now(), Math.random())));
   });
+}
+
+/** The login stands, so it was the access that changed: with what is left of it the channel may stand again. */
+function comeBack(userId: string): void {
+  if (account.peek().state !== 'signed-in') return;
+  const usable = new Set(workersHere.peek()?.map((worker) => worker.workerId));
+  for (const { workerId, state, reason } of statuses.peek().values()) {
+    if (state === 'closed' && reason === 'revoked' && usable.has(workerId)) channels().open(workerId, userId);
+  }
 }
 
 function followTitle(): void {

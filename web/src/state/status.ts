@@ -115,7 +115,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   quota: 'Too many connections are open.',
   registration_mismatch: 'The key that the Hub offers is not the one of the Worker that was registered with your command. Do not trust this Hub.',
   rejected: 'The Worker rejected the connection.',
-  revoked: 'Your sign-in was revoked.',
+  revoked: 'Your sign-in, or your access to this Worker, was taken back.',
   storage_failed: 'The browser’s storage could not be read, so the key cannot be compared. Nothing is sent.',
   timeout: 'The Worker did not answer in time.',
   too_slow: 'This browser read too slowly and the connection was closed.',
