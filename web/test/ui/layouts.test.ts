@@ -1,0 +1,93 @@
+import { create, fromJson, toJson } from '@bufbuild/protobuf';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import * as Y from 'yjs';
+import { Role } from '../../src/gen/leapmux/v1/channel_pb';
+import { SyncLayoutRequestSchema, SyncLayoutResponseSchema, WorkspaceSchema } from '../../src/gen/leapmux/v1/workspaces_pb';
+import { readTree, writeTree } from '../../src/layout/document';
+import { addTab, allTabs, emptyTree, leaves, splitLeaf } from '../../src/layout/tree';
+import { followLayout, layoutKnown } from '../../src/state/documents';
+import { tell } from '../../src/state/events';
+import { addTabTo, split, tree } from '../../src/state/layout';
+import { here, workspaces } from '../../src/state/workspaces';
+
+vi.hoisted(() => Object.assign(globalThis, {
+  matchMedia: () => ({ matches: false, addEventListener: () => undefined }),
+  addEventListener: () => undefined,
+}));
+
+/** What the Hub keeps, by workspace. */
+const kept = new Map<string, Y.Doc>();
+const pushed: string[] = [];
+const stored = new Map<string, string>();
+const docOf = (id: string) => kept.get(id) ?? kept.set(id, new Y.Doc()).get(id)!;
+const role = (workspaceId: string, of: Role) => create(WorkspaceSchema, { workspaceId, role: of });
+
+vi.stubGlobal('localStorage', { getItem: (key: string) => stored.get(key) ?? null, setItem: (key: string, text: string) => stored.set(key, text) });
+vi.stubGlobal('fetch', async (_path: string, { body }: { body: string }) => {
+  const { workspaceId, stateVector, update } = fromJson(SyncLayoutRequestSchema, JSON.parse(body) as never);
+  if (update.length > 0) {
+    pushed.push(workspaceId);
+    Y.applyUpdate(docOf(workspaceId), update);
+  }
+  return new Response(JSON.stringify(toJson(SyncLayoutResponseSchema, create(SyncLayoutResponseSchema, { update: Y.encodeStateAsUpdate(docOf(workspaceId), stateVector) }))));
+});
+
+vi.useFakeTimers();
+tree.value = addTab(emptyTree('root'), 'root', 'w/old');
+followLayout('me');
+
+const settle = () => vi.advanceTimersByTimeAsync(2_000);
+beforeEach(() => {
+  workspaces.value = [role('one', Role.OWNER), role('two', Role.OWNER), role('theirs', Role.VIEWER)];
+});
+afterEach(() => { pushed.length = 0; });
+
+describe('the layout', () => {
+  it('of a page that knew no workspaces moves into the first one', async () => {
+    here.value = 'one';
+    await settle();
+    expect(layoutKnown.value).toBe(true);
+    expect(allTabs(tree.value)).toEqual(['w/old']);
+    expect(allTabs(readTree(docOf('one')))).toEqual(['w/old']);
+  });
+
+  it('is pushed when it is edited, and taken over when it was edited elsewhere', async () => {
+    addTabTo('root', 'w/new');
+    await settle();
+    expect(allTabs(readTree(docOf('one')))).toEqual(['w/old', 'w/new']);
+    const elsewhere = new Y.Doc();
+    Y.applyUpdate(elsewhere, Y.encodeStateAsUpdate(docOf('one')));
+    writeTree(elsewhere, splitLeaf(readTree(elsewhere), 'root', 'right', { leaf: 'east', split: 's' }, 'w/old'));
+    Y.applyUpdate(docOf('one'), Y.encodeStateAsUpdate(elsewhere));
+    pushed.length = 0;
+    tell({ case: 'layoutChanged', value: { $typeName: 'leapmux.v1.LayoutChanged', workspaceId: 'one' } });
+    await settle();
+    expect(leaves(tree.value).map(({ tabs }) => tabs)).toEqual([['w/new'], ['w/old']]);
+    expect(pushed).toEqual([]);
+  });
+
+  it('of each workspace is its own, and is there again on the way back', async () => {
+    here.value = 'two';
+    await settle();
+    expect(allTabs(tree.value)).toEqual([]);
+    addTabTo('root', 'w/two');
+    await settle();
+    here.value = 'one';
+    expect(allTabs(tree.value)).toEqual(['w/new', 'w/old']);
+    await settle();
+    expect(allTabs(readTree(docOf('two')))).toEqual(['w/two']);
+    expect(allTabs(tree.value)).not.toContain('w/two');
+  });
+
+  it('of somebody else’s workspace is shown to a viewer and never pushed', async () => {
+    writeTree(docOf('theirs'), addTab(emptyTree('root'), 'root', 'w/theirs'));
+    here.value = 'theirs';
+    await settle();
+    expect(allTabs(tree.value)).toEqual(['w/theirs']);
+    split('root', 'right', null);
+    addTabTo('root', 'w/mine');
+    await settle();
+    expect(pushed).toEqual([]);
+    expect(allTabs(readTree(docOf('theirs')))).toEqual(['w/theirs']);
+  });
+});
