@@ -88,3 +88,40 @@ test('on a phone there is one tile, a key bar, and no sideways scroll', async ({
   await shot(page, 'phone');
   await context.close();
 });
+
+test('a tab floats as a window, is moved and sized by mouse and by command, and goes back; its terminal stays', async ({ page, solo }) => {
+  await openShell(page, solo);
+  await page.keyboard.press('Control+Shift+Enter');
+  await expect(page.getByRole('tab')).toHaveCount(2);
+  await run(page, 'echo lifted-$((5+5))');
+  await expect(screen(page)).toContainText('lifted-10');
+  await page.locator('.panel:not([hidden]) .xterm').evaluate((node) => node.setAttribute('data-kept', 'yes'));
+  const command = async (text: string) => {
+    await page.keyboard.press('Control+Shift+K');
+    await page.keyboard.type(text);
+    await page.keyboard.press('Enter');
+  };
+  await command('float the tab');
+  const window = page.locator('.tile.floating');
+  await expect(window).toHaveCount(1);
+  await expect(page.locator('.tile')).toHaveCount(2);
+  await expect(page.locator('[data-kept]')).toContainText('lifted-10');
+  const before = await window.boundingBox();
+  if (!before) throw new Error('no window');
+  await page.mouse.move(before.x + before.width / 2, before.y + 15);
+  await page.mouse.down();
+  await page.mouse.move(before.x + before.width / 2 - 80, before.y + 75, { steps: 4 });
+  await page.mouse.up();
+  const moved = await window.boundingBox();
+  expect(Math.round((moved?.x ?? 0) - before.x)).toBeLessThan(-60);
+  await command('make the window wider');
+  expect((await window.boundingBox())?.width ?? 0).toBeGreaterThan(before.width);
+  await page.reload();
+  await expect(window).toHaveCount(1);
+  await expect(page.locator('.panel:not([hidden])')).toHaveCount(2);
+  await window.getByRole('tab').click();
+  await command('put the window back');
+  await expect(window).toHaveCount(0);
+  await expect(page.locator('.tile')).toHaveCount(2);
+  await expect(page.locator('.xterm-rows', { hasText: 'lifted-10' })).toHaveCount(1);
+});

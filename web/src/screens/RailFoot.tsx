@@ -3,6 +3,7 @@
 import { CircleHelp, Moon, Server, Settings2, ShieldCheck, Sun, SunMoon, Users } from 'lucide';
 import type { IconNode } from 'lucide';
 import { account, profile } from '../state/account';
+import { invitations } from '../state/organisations';
 import { closeDrawer, show } from '../state/overlays';
 import { nextTheme, prefs, setPref } from '../state/prefs';
 import { go, route, type Route } from '../state/route';
@@ -22,7 +23,7 @@ export function RailFoot() {
         <Icon of={CircleHelp} />
       </button>
       <PlaceButton to="workers" name="Workers" icon={Server} />
-      {!solo && <PlaceButton to="organisations" name="Organisations and members" icon={Users} />}
+      {!solo && <PlaceButton to="organisations" name="Organisations and members" icon={Users} count={invitations.value.length} />}
       <PlaceButton to="settings" name="Settings, keys and devices" icon={Settings2} />
       {profile.value?.admin && !solo && <PlaceButton to="admin" name="Administration of this Hub" icon={ShieldCheck} />}
       {who.state === 'signed-in' && <span class="who" title={who.username}>{who.solo ? 'solo' : who.username}</span>}
@@ -31,15 +32,16 @@ export function RailFoot() {
 }
 
 /** To a place, and from it back to the workspace. */
-export function PlaceButton({ to, name, icon }: { to: Route; name: string; icon: IconNode }) {
+export function PlaceButton({ to, name, icon, count = 0 }: { to: Route; name: string; icon: IconNode; count?: number }) {
   const here = route.value === to;
   return (
-    <button class="ghost small" aria-label={name} title={name} aria-current={here ? 'page' : undefined}
+    <button class="ghost small place-button" aria-label={count > 0 ? `${name}: ${count} invitations` : name} title={name} aria-current={here ? 'page' : undefined}
       onClick={() => {
         go(here ? 'workspace' : to);
         closeDrawer();
       }}>
       <Icon of={icon} />
+      {count > 0 && <span class="badge" aria-hidden="true">{count}</span>}
     </button>
   );
 }

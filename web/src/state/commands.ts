@@ -12,7 +12,7 @@ import { changeFontSize, prefs, setPref, type Theme } from './prefs';
 import { go, route } from './route';
 import { closeTerminal, openBeside, openTerminal, restartTerminal, summaryOf, titleOf } from './terminals';
 import { workerName } from './workers';
-import { mayEdit, workersHere } from './workspaces';
+import { choose, here, mayEdit, titleOfWorkspace, workersHere, workspaces } from './workspaces';
 
 export interface Command {
   id: string;
@@ -30,8 +30,8 @@ export interface Command {
 /** The Worker that a new terminal would open on. */
 export function currentWorker(): string | undefined {
   const tab = layout.currentTab.value;
-  const here = tab === null ? undefined : layout.tabParts(tab).workerId;
-  if (here !== undefined && isReady(here)) return here;
+  const shown = tab === null ? undefined : layout.tabParts(tab).workerId;
+  if (shown !== undefined && isReady(shown)) return shown;
   return workersHere.value?.find((worker) => isReady(worker.workerId))?.workerId;
 }
 
@@ -130,6 +130,8 @@ const isSolo = () => account.value.state !== 'signed-in' || account.value.solo;
 
 const GO: Command[] = [
   { id: 'go.organisations', title: 'Organisations and members', group: 'Go', enabled: () => route.value !== 'organisations' && !isSolo(), run: () => go('organisations') },
+  { id: 'workspace.new', title: 'New workspace…', group: 'Go', enabled: () => here.value !== '', run: () => show({ kind: 'new-workspace', workspaceId: here.value }) },
+  { id: 'workspace.sharing', title: 'Sharing of this workspace…', group: 'Go', enabled: () => here.value !== '' && !isSolo(), run: () => show({ kind: 'sharing', workspaceId: here.value }) },
   { id: 'go.workers', title: 'Workers', group: 'Go', enabled: () => route.value !== 'workers', run: () => go('workers') },
   { id: 'go.settings', title: 'Settings, keys and devices', group: 'Go', enabled: inWorkspace, run: () => go('settings') },
   ...([['account', 'Account'], ['logins', 'Devices that are signed in'], ['tokens', 'API tokens']] as const).map(([part, title]): Command => ({
@@ -158,8 +160,13 @@ export function availableCommands(): Command[] {
     .map((worker): Command => ({
       id: `open.${worker.workerId}`, title: `New terminal on ${workerName(worker.workerId)}`, group: 'Terminal', run: () => void openTerminal(worker.workerId),
     }));
+  const places = (workspaces.value ?? [])
+    .filter((one) => one.archivedUnixMs === 0n && one.workspaceId !== here.value)
+    .map((one): Command => ({
+      id: `workspace.${one.workspaceId}`, title: `Workspace: ${titleOfWorkspace(one)}`, group: 'Go', run: () => (go('workspace'), choose(one.workspaceId)),
+    }));
   const fixed = FIXED.filter((one) => one.id !== 'palette' && one.id !== 'palette.short');
-  return [...fixed.filter((one) => one.enabled?.() ?? true), ...openers, ...tabs];
+  return [...fixed.filter((one) => one.enabled?.() ?? true), ...openers, ...places, ...tabs];
 }
 
 /** For the help page: every command that has keys. */
