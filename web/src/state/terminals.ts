@@ -22,7 +22,7 @@ import {
 import { allTabs, leafById, type Side } from '../layout/tree';
 import { toast } from './toasts';
 import { isMine, workerOf } from './workers';
-import { here, isFirst, mayEdit } from './workspaces';
+import { here, isFirst, mayEdit, workspacesAsked } from './workspaces';
 
 export const terminals = signal<ReadonlyMap<string, TerminalSummary[]>>(new Map());
 /** Tabs whose bell rang while nobody looked. */
@@ -108,7 +108,8 @@ function reconcile(workerId: string, list: TerminalSummary[], since: Since): voi
 function begin(workerId: string, list: TerminalSummary[]): void {
   const workspace = here.peek();
   const stop = effect(() => {
-    if (!layoutKnown.value) return;
+    // A terminal belongs to the workspace in which it was opened.
+    if (!layoutKnown.value || !workspacesAsked.value) return;
     queueMicrotask(() => stop());
     untracked(() => {
       const worker = workerOf(workerId);

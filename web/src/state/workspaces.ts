@@ -22,6 +22,8 @@ import { recall, remember } from './kept';
 import { isMine, workerOf, workers } from './workers';
 
 export const workspaces = signal<Workspace[] | undefined>(undefined);
+/** The Hub has answered, one way or the other. */
+export const workspacesAsked = signal(false);
 /** Empty: a Hub that keeps none, or nobody knows yet. */
 export const here = signal('');
 
@@ -67,6 +69,7 @@ export async function followWorkspaces(userId: string): Promise<void> {
   });
   await readWorkspaces();
   if (workspaces.value && !firstOf(workspaces.value)) await createWorkspace(FIRST_TITLE, '').catch(() => undefined);
+  workspacesAsked.value = true;
 }
 
 export async function readWorkspaces(): Promise<void> {

@@ -23,14 +23,15 @@ export function Switcher() {
   const who = account.value;
   const alone = who.state === 'signed-in' && who.solo;
   if (here.value === '' || !current) return null;
-  const waiting = [...undecided.value.values()].flat().filter((one) => one.workspaceId === here.value).length;
+  const waiting = waitingIn(here.value);
+  const elsewhere = [...undecided.value.values()].flat().length > waiting;
   const close = () => menu.current?.hidePopover();
   const title = titleOfWorkspace(current);
   return (
     <div class="switcher">
       <div class="switcher-row">
         <button class="switcher-button" popovertarget="workspaces" aria-haspopup="dialog" title={title} aria-label={`Workspace: ${title}`}>
-          <Icon of={LayoutGrid} size={15} /><span class="switcher-title">{title}</span><Icon of={ChevronsUpDown} size={14} />
+          <Icon of={LayoutGrid} size={15} /><span class="switcher-title">{title}</span>{elsewhere && <span class="dot" title="Somebody waits for you in another workspace" />}<Icon of={ChevronsUpDown} size={14} />
         </button>
         {!alone && (
           <button class="ghost small share-button" aria-label={waiting > 0 ? `Sharing: ${waiting} waiting for you` : 'Sharing'} title="Sharing" onClick={() => { closeDrawer(); show({ kind: 'sharing', workspaceId: current.workspaceId }); }}>
@@ -45,6 +46,11 @@ export function Switcher() {
       </div>
     </div>
   );
+}
+
+/** People for whom only this person can decide. */
+function waitingIn(workspaceId: string): number {
+  return [...undecided.value.values()].flat().filter((one) => one.workspaceId === workspaceId).length;
 }
 
 const ROLE: Record<Role, string> = { [Role.UNSPECIFIED]: 'Guest', [Role.VIEWER]: 'Viewer', [Role.EDITOR]: 'Editor', [Role.OWNER]: 'Owner' };
@@ -96,6 +102,7 @@ function List({ name, of, pick }: { name: string; of: Workspace[]; pick: (one: W
           <li key={one.workspaceId}>
             <button class="menu-item" aria-current={one.workspaceId === here.value ? 'true' : undefined} onClick={() => pick(one)}>
               <span class="menu-title">{titleOfWorkspace(one)}</span>
+              {waitingIn(one.workspaceId) > 0 && <span class="tag warn">{waitingIn(one.workspaceId)} waiting</span>}
               {one.role !== Role.OWNER && <span class="hint">{displayText(one.ownerUsername, 20)}</span>}
               {one.role !== Role.OWNER && <span class="tag">{ROLE[one.role].toLowerCase()}</span>}
             </button>
