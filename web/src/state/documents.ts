@@ -68,7 +68,7 @@ function port(workspaceId: string, documentKey: string): SyncPort {
       (await rpc('WorkspaceService/SyncLayout', SyncLayoutRequestSchema, { workspaceId, stateVector, update }, SyncLayoutResponseSchema)).update,
     meaning: (error) => {
       const code = error instanceof RpcFailure ? error.code : '';
-      if (code === 'permission_denied') return 'asking';
+      if (code === 'permission_denied' || code === 'failed_precondition') return 'asking';
       return ['not_found', 'unimplemented', 'unauthenticated', 'invalid_argument'].includes(code) ? 'never' : 'again';
     },
     after: (milliseconds, run) => {

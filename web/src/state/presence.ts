@@ -7,13 +7,14 @@ import { lastWord, rpc } from '../hub/rpc';
 import { displayText } from '../ui/text';
 import { onSignedOut } from './account';
 import { onNews } from './events';
-import { currentTab, type TabId } from './layout';
+import { currentTab, tabParts, type TabId } from './layout';
 import { here } from './workspaces';
 
 export interface Presence {
   clientId: string;
   userId: string;
   username: string;
+  /** A terminal's id, which is nobody else's at any Worker; empty = none. */
   focus: string;
   heardAt: number;
 }
@@ -32,7 +33,7 @@ export const others = signal<readonly Presence[]>([]);
 export const people = computed(() => [...new Map(others.value.map((one) => [one.userId, one])).values()]);
 
 export function lookingAt(tab: TabId): Presence[] {
-  return others.value.filter((one) => one.focus === tab);
+  return others.value.filter((one) => one.focus === tabParts(tab).terminalId);
 }
 
 export function followPresence(): void {
@@ -75,7 +76,8 @@ export function followPresence(): void {
 }
 
 function of(workspaceId: string, leaving: boolean) {
-  return { workspaceId, clientId, focus: leaving ? '' : (currentTab.peek() ?? ''), leaving };
+  const tab = leaving ? null : currentTab.peek();
+  return { workspaceId, clientId, focus: tab === null ? '' : tabParts(tab).terminalId, leaving };
 }
 
 export function hear(news: PresenceChanged): void {

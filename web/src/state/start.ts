@@ -36,6 +36,8 @@ export function startWorkspace(userId: string): void {
   followRefusals(userId);
   onNews((news) => {
     if (news.case === 'workerGone') forgetChannel(news.value.workerId);
+    // It may be that somebody has just been let in: there is no need to wait for the next try.
+    if (news.case === 'workerChanged' && waitsAt(news.value.worker?.workerId)) channels().review(news.value.worker!.workerId);
   });
   onSignedOut(closeChannels);
   void workspaces;
@@ -79,6 +81,10 @@ function followRefusals(userId: string): void {
   effect(() => {
     if (doubtful.value) void recheck().then(() => setTimeout(() => comeBack(userId), again.next(performance.now(), Math.random())));
   });
+}
+
+function waitsAt(workerId: string | undefined): boolean {
+  return statuses.peek().get(workerId ?? '')?.reason === 'device_not_trusted';
 }
 
 /** The login stands, so it was the access that changed: with what is left of it the channel may stand again. */

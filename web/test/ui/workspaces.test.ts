@@ -79,12 +79,12 @@ describe('presence', () => {
 
   it('counts a person once, each of their screens where it looks, and forgets who leaves', async () => {
     await followWorkspaces('me');
-    hear(said('c1', 'mary', 'w/t1'));
-    hear(said('c2', 'mary', 'w/t2'));
-    hear(said('c3', 'ann', 'w/t2'));
+    hear(said('c1', 'mary', 't1'));
+    hear(said('c2', 'mary', 't2'));
+    hear(said('c3', 'ann', 't2'));
     expect(people.value.map(({ userId }) => userId)).toEqual(['mary', 'ann']);
     expect(lookingAt('w/t2').map(({ clientId }) => clientId)).toEqual(['c2', 'c3']);
-    hear(said('c2', 'mary', 'w/t1'));
+    hear(said('c2', 'mary', 't1'));
     hear(said('c3', 'ann', '', true));
     expect(lookingAt('w/t2')).toEqual([]);
     expect(others.value).toHaveLength(2);
