@@ -4,7 +4,7 @@
 import { type PublicKey, parsePublicKey } from '../crypto/public-key';
 import type { SignedParts } from '../crypto/signed';
 import type { Signed } from '../gen/leapmux/v1/channel_pb';
-import type { Mode } from '../crypto/mode';
+import { fitting } from './certificates';
 import type { Parameters } from './parameters';
 import type { Ending, SessionEvent } from './session-events';
 import type { Surroundings } from './surroundings';
@@ -31,7 +31,9 @@ export async function prepare(workerId: string, surroundings: Surroundings, trus
   return verdict.go ? { go: true, basis: { offered, workerKey, verdict, certificates } } : { go: false, stopped: verdict.reason };
 }
 
-export async function signClaim(surroundings: Surroundings, mode: Mode, wish: Extract<SessionEvent, { kind: 'sign' }>): Promise<SignedParts> {
+/** The claim, and what speaks for the device that signs it. */
+export async function signClaim(surroundings: Surroundings, { offered: { mode }, certificates }: Basis, wish: Extract<SessionEvent, { kind: 'sign' }>): Promise<{ signed: SignedParts; certificates: Signed[] }> {
   const device = await surroundings.device();
-  return device.sign(mode, 'leapmux user claim v1', wish.context, wish.body, surroundings.random(32));
+  const signed = await device.sign(mode, 'leapmux user claim v1', wish.context, wish.body, surroundings.random(32));
+  return { signed, certificates: fitting(certificates, mode, device.publicKey(mode)) };
 }

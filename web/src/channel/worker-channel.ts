@@ -165,10 +165,10 @@ export class WorkerChannel {
   }
 
   async #prove(session: Session, event: Extract<SessionEvent, { kind: 'sign' }>): Promise<void> {
-    const { offered: { mode }, certificates } = this.#basis!;
-    if (this.#status.state === 'securing') this.#tell('proving', { mode });
+    const basis = this.#basis!;
+    if (this.#status.state === 'securing') this.#tell('proving', { mode: basis.offered.mode });
     try {
-      const signed = await signClaim(this.surroundings, mode, event);
+      const { signed, certificates } = await signClaim(this.surroundings, basis, event);
       session.prove(event.epoch, signed, certificates, this.surroundings.now());
     } catch {
       if (this.#session === session) return this.#stop('blocked', 'storage_failed');

@@ -134,14 +134,26 @@ describe('certificates', () => {
     }
   });
 
+  it('of this device go before grants, and those of other devices stay behind', async () => {
+    const rig = new Rig();
+    const { key } = await worked(rig, 'own-device', { mode: 'classic' });
+    const [one] = await worked(rig, 'sign-grants', { mode: 'classic', grants: [grant], acted: true });
+    const introduce = async (of: Uint8Array) => worked(rig, 'sign-device', { mode: 'classic', userId: USER_ID, key: of, serial: 1n, expiresAt: 1_790_000_000 });
+    const [given, own, other] = [one!, await introduce(key), await introduce(new Uint8Array(32).fill(8))].map((bytes) => fromBinary(SignedSchema, bytes));
+    expect(fitting([given!, other!, own!], 'classic', key as Bytes)).toEqual([own, given]);
+  });
+
   it('go along with the claim, as many as a Worker takes', async () => {
     const rig = new Rig();
     const bytes = await worked(rig, 'sign-grants', { mode: 'post-quantum', grants: Array.from({ length: 12 }, (_, at) => ({ ...grant, workspaceId: `ws${at}` })), acted: true }) as Uint8Array[];
-    const kept = fitting(bytes);
+    const grants = bytes.map((one) => fromBinary(SignedSchema, one));
+    const kept = fitting(grants, 'post-quantum', new Uint8Array(1984));
     expect(kept.length).toBeGreaterThan(4);
     expect(kept.length).toBeLessThanOrEqual(8);
     expect(bytes[0]!.length * kept.length).toBeLessThan(60_000);
-    rig.certificates = kept.slice(0, 2);
+    // Those of another mode no Worker of this one can read.
+    expect(fitting(grants, 'classic', new Uint8Array(32))).toEqual([]);
+    rig.certificates = (await worked(rig, 'sign-grants', { mode: 'classic', grants: [grant, { ...grant, workspaceId: 'ws2' }], acted: true })).map((one) => fromBinary(SignedSchema, one!));
     await rig.open();
     expect(rig.last.state).toBe('ready');
     expect(rig.hub.channels[0]!.claim?.certificates).toHaveLength(2);
