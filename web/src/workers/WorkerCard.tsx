@@ -53,7 +53,7 @@ export function WorkerCard({ worker, pin, changed, ask }: Props) {
         {!mine && <div><dt>Owner</dt><dd>{displayText(worker.ownerUsername, 40)}</dd></div>}
       </dl>
       <div class="worker-card-actions">
-        <button class="primary" disabled={!worker.online} onClick={() => openTerminalOn(workerId)}>Open terminal<Said>{`on ${name}`}</Said></button>
+        <button class="primary" disabled={!worker.online} onClick={() => openTerminalOn(workerId)}>{mine ? 'Open terminal' : 'Open'}<Said>{mine ? `on ${name}` : name}</Said></button>
         {pin && !pin.verified && <button onClick={verify}>Mark verified<Said>{name}</Said></button>}
         {pin && <button class="ghost" onClick={() => ask({ kind: 'key', worker })}>Fingerprint<Said>{`of ${name}`}</Said></button>}
         {pin && <button class="ghost" onClick={forget}>Forget key<Said>{`of ${name}`}</Said></button>}
