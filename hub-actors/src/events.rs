@@ -60,6 +60,11 @@ impl EventLog {
         self.next
     }
 
+    /// The cursor behind all that is noted.
+    pub(crate) const fn newest(&self) -> u64 {
+        self.next
+    }
+
     /// What a user's watcher has missed since its cursor.
     pub(crate) fn since(&self, cursor: Option<u64>, user: &UserId) -> Missed {
         let Some(cursor) = cursor.filter(|at| (self.first..=self.next).contains(at)) else {

@@ -85,6 +85,7 @@ mod telemetry;
 mod token;
 mod tokens;
 mod topic;
+mod whereabouts;
 mod workers;
 mod workspaces;
 

@@ -27,6 +27,7 @@ use crate::{
     revocation::Own,
     store::ledger::Entry,
     telemetry::{LinkEnd, SessionEnd, SessionKind},
+    whereabouts::Whereabout,
 };
 
 /// A session's number within this Hub.
@@ -277,6 +278,14 @@ pub(crate) struct CountChannels {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Announce(pub(crate) News);
+
+/// Event: a page says where it is; to be told to these, who are something there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Speak {
+    pub(crate) said: Whereabout,
+    pub(crate) people: Vec<UserId>,
+}
 
 /// Registry -> events session: something changed.
 #[derive(Message, Debug, Clone)]

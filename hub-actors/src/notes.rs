@@ -14,6 +14,7 @@ use crate::{
         ledger::{self, Reason},
     },
     topic::Topic,
+    whereabouts::Whereabout,
 };
 
 /// Who gives an order.
@@ -48,6 +49,8 @@ pub(crate) enum About {
     Grants(WorkerId),
     /// The watcher's organisations, members or invitations.
     Organisations,
+    /// Where somebody's page is. Live only: never noted, never replayed from a cursor.
+    Presence(Box<Whereabout>),
     /// More than is remembered.
     Everything,
 }

@@ -1,33 +1,10 @@
 //! Device keys that grants can name, and the certificates between them.
 
-use schema::wire;
+mod certifying;
+mod registering;
+pub(crate) mod signed;
+#[cfg(test)]
+mod tests;
 
-use crate::{asked::Asked, error::Refusal};
-
-pub(crate) async fn register_device(
-    _asked: &Asked,
-    _request: wire::RegisterDeviceRequest,
-) -> Result<wire::RegisterDeviceResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn list_devices(
-    _asked: &Asked,
-    _request: wire::ListDevicesRequest,
-) -> Result<wire::ListDevicesResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn forget_device(
-    _asked: &Asked,
-    _request: wire::ForgetDeviceRequest,
-) -> Result<wire::ForgetDeviceResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn publish_device_certificate(
-    _asked: &Asked,
-    _request: wire::PublishDeviceCertificateRequest,
-) -> Result<wire::PublishDeviceCertificateResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
+pub(crate) use certifying::publish_device_certificate;
+pub(crate) use registering::{forget_device, list_devices, register_device};

@@ -13,8 +13,10 @@ use crate::{
     clock,
     config::{OrganisationQuotas, Quotas},
     error::{Fault, Field, Quota, Refusal, Unmet},
+    messages::CountChannels,
     names,
     notes::{About, Notes},
+    state::ask,
     stop::{Stop, quota, sorted},
     store::{
         Connection,
@@ -39,11 +41,24 @@ pub(crate) async fn list_organisations(
     let listed = asked.state.store.run(move |conn| {
         let all = organisations::of_user(conn, &me)?;
         let shown = |(one, role): &(Organisation, _)| shown(conn, one, *role, &defaults);
-        all.iter().map(shown).collect()
+        all.iter().map(shown).collect::<Result<Vec<_>, Fault>>()
     });
-    Ok(wire::ListOrganisationsResponse {
-        organisations: listed.await?,
-    })
+    let mut organisations = listed.await?;
+    count_channels(asked, &mut organisations).await?;
+    Ok(wire::ListOrganisationsResponse { organisations })
+}
+
+/// Channels are counted where they are open.
+async fn count_channels(asked: &Asked, all: &mut [wire::Organisation]) -> Result<(), Refusal> {
+    let id = |one: &wire::Organisation| OrganisationId::parse(&one.organisation_id);
+    let organisations = all.iter().flat_map(id).collect();
+    let counts = ask(&asked.state.registry, CountChannels { organisations }).await?;
+    for (one, count) in all.iter_mut().zip(counts) {
+        if let Some(usage) = &mut one.usage {
+            usage.channels = count;
+        }
+    }
+    Ok(())
 }
 
 /// An organisation as a member sees it.

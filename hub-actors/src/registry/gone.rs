@@ -16,7 +16,6 @@ use crate::{
     clock,
     directory::Offender,
     messages::{ChannelGone, ChannelOverrun, DepartLink, LinkGone, SessionGone, SessionId},
-    notes::About,
     store::workers,
     telemetry::{self, LinkEnd, SessionEnd},
 };
@@ -56,8 +55,8 @@ impl Handler<LinkGone> for Registry {
         self.links.remove(&gone.worker);
         self.parts.presence.went(&gone.worker, gone.id);
         let (owner, worker) = (gone.owner, gone.worker.clone());
-        ctx.run_later(FLAP, move |registry, _| {
-            registry.announce_absence(owner, &worker)
+        ctx.run_later(FLAP, move |registry, ctx| {
+            registry.announce_absence(owner, worker, ctx)
         });
         self.note_seen(gone.worker, ctx);
     }
@@ -106,9 +105,9 @@ impl Registry {
     }
 
     /// A Worker that comes back at once was never away.
-    fn announce_absence(&mut self, owner: UserId, worker: &WorkerId) {
-        if !self.links.contains_key(worker) {
-            self.announce(owner, &About::Worker(worker.clone()));
+    fn announce_absence(&mut self, owner: UserId, worker: WorkerId, ctx: &mut Context<Self>) {
+        if !self.links.contains_key(&worker) {
+            self.announce_worker(owner, worker, ctx);
         }
     }
 

@@ -18,25 +18,25 @@ use channel_actors::{
     },
     post::{Kept, tell, tell_addr},
 };
-use schema::ids::{ChannelId, UserId, WorkerId};
+use schema::ids::{ChannelId, WorkerId};
 use tokio::sync::watch;
 
 use crate::{
     config::{OrganisationQuotas, Quotas},
     directory::{Directory, NoSession},
     edge::Stall,
-    events::{EventLog, Missed},
+    events::EventLog,
     grant::Grant,
     messages::{
         AdmitSession, Announce, Census, ChannelStanding, Depart, DepartLink, LinkGuard, LinkId,
         MeetLink, MeetSession, Notice, RefuseNew, SendAway, SessionGuard, SessionId, SessionWays,
         Standing, TakeCensus,
     },
-    notes::About,
     pace::Paces,
     presence::{Live, Presence},
     store::Store,
     telemetry::{self, LinkEnd, SessionEnd},
+    whereabouts::Whereabouts,
 };
 
 mod access;
@@ -48,6 +48,7 @@ mod open;
 mod races;
 mod renew;
 mod revoking;
+mod telling;
 
 pub(crate) use self::fences::Fences;
 
@@ -77,6 +78,7 @@ pub(crate) struct Registry {
     /// Wakes at the end of a session's credential.
     expiries: BTreeMap<SessionId, SpawnHandle>,
     events: EventLog,
+    whereabouts: Whereabouts,
     parts: Kit,
 }
 
@@ -131,6 +133,7 @@ impl Registry {
             fences: Fences::new(),
             expiries: BTreeMap::new(),
             events: EventLog::new(parts.first_cursor),
+            whereabouts: Whereabouts::default(),
             parts: Kit {
                 organisations: parts.organisations,
                 store: parts.store,
@@ -180,48 +183,6 @@ impl Registry {
             tell(&known.depart, goodbye);
         }
     }
-
-    /// Tells everybody who watches as this user.
-    fn announce(&mut self, user: UserId, about: &About) {
-        let watchers = self.directory.watchers(&user);
-        let cursor = self.events.note(user, about.clone());
-        for session in watchers {
-            let about = about.clone();
-            self.notify(session, Notice { cursor, about });
-        }
-    }
-
-    fn notify(&self, session: SessionId, notice: Notice) {
-        let Some(KnownSession {
-            ways: Ways::Events(notices),
-            ..
-        }) = self.sessions.get(&session)
-        else {
-            return;
-        };
-        if notices.offer(notice).is_err() {
-            self.depart(session, SessionEnd::Slow, Duration::ZERO);
-        }
-    }
-
-    fn replay(&self, session: SessionId, user: &UserId, cursor: Option<u64>) {
-        match self.events.since(cursor, user) {
-            Missed::Everything(cursor) => {
-                self.notify(
-                    session,
-                    Notice {
-                        cursor,
-                        about: About::Everything,
-                    },
-                );
-            }
-            Missed::Changes(changes) => {
-                for (cursor, about) in changes {
-                    self.notify(session, Notice { cursor, about });
-                }
-            }
-        }
-    }
 }
 
 impl Actor for Registry {
@@ -230,6 +191,9 @@ impl Actor for Registry {
     fn started(&mut self, ctx: &mut Context<Self>) {
         // Orders wait for their answers, so their number is bounded by those who ask.
         ctx.set_mailbox_capacity(65_536);
+        ctx.run_interval(telling::LOOK_EVERY, |registry, _| {
+            registry.look_for_the_silent();
+        });
     }
 }
 
@@ -298,7 +262,7 @@ impl Handler<MeetLink> for Registry {
         };
         self.parts.presence.came(meet.worker.clone(), live);
         telemetry::link_began();
-        self.announce(meet.owner.clone(), &About::Worker(meet.worker.clone()));
+        self.announce_worker(meet.owner.clone(), meet.worker.clone(), ctx);
         Ok(LinkGuard {
             worker: meet.worker,
             owner: meet.owner,
@@ -335,16 +299,6 @@ impl Handler<AdmitSession> for Registry {
             stall: Stall::default(),
             registry: ctx.address(),
         })
-    }
-}
-
-impl Handler<Announce> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, Announce(news): Announce, _: &mut Context<Self>) {
-        for user in news.users {
-            self.announce(user, &news.about);
-        }
     }
 }
 

@@ -45,6 +45,7 @@ use crate::{
 };
 
 mod gauge;
+mod news;
 mod opening;
 mod outgoing;
 mod reading;

@@ -8,26 +8,23 @@ use actix::{
 };
 use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
 use channel_actors::post::Kept;
-use schema::wire::{self, hub_event};
+use schema::wire;
 
-use super::{code, not_met, tick};
+use super::{code, news, not_met, tick};
 use crate::{
     caller::Caller,
     clock,
     config::ms,
     departure,
-    error::Fault,
     liveness::{Liveness, Silence},
     messages::{Depart, MeetSession, Notice, SessionGuard, SessionWays},
-    notes::About,
     state::{State, ask},
-    store::workers as rows,
     telemetry::SessionEnd,
-    workers,
 };
 
-/// Notices that may wait for a watcher that does not read: all that are remembered, and some.
-const NOTICES: usize = 1_024 + 64;
+/// Notices that may wait for a watcher that does not read: all that are remembered, everybody's
+/// pages, and some.
+const NOTICES: usize = 1_024 + 256 + 64;
 
 /// Somebody who wants to know what changes.
 pub(crate) struct Watcher {
@@ -105,24 +102,12 @@ impl Handler<Notice> for Watcher {
 
     fn handle(&mut self, notice: Notice, ctx: &mut WebsocketContext<Self>) {
         let Notice { cursor, about } = notice;
-        let worker = match about {
-            About::Worker(worker) => worker,
-            About::Workspace(_) | About::Layout(_) | About::Grants(_) | About::Organisations => {
-                return;
-            }
-            About::Everything => {
-                let body = Some(hub_event::Body::Resync(wire::Resync {}));
-                return show(&wire::HubEvent { cursor, body }, ctx);
-            }
-        };
-        let (state, owner) = (Arc::clone(&self.state), self.caller.user.clone());
+        let (state, caller) = (Arc::clone(&self.state), self.caller.clone());
         let found = async move {
-            let found = state
-                .store
-                .run(move |conn| rows::find(conn, &worker))
-                .await?;
-            let own = found.filter(|worker| worker.owner == owner);
-            Ok::<_, Fault>(own.map(|worker| workers::describe(&state, &worker)))
+            let store = state.store.clone();
+            store
+                .run(move |conn| news::body(conn, &state, &caller, about))
+                .await
         };
         // Waiting keeps the events in order.
         ctx.wait(
@@ -130,12 +115,7 @@ impl Handler<Notice> for Watcher {
                 .into_actor(self)
                 .map(move |found, watcher, ctx| match found {
                     Ok(None) => {}
-                    Ok(worker) => {
-                        let body = Some(hub_event::Body::WorkerChanged(wire::WorkerChanged {
-                            worker,
-                        }));
-                        show(&wire::HubEvent { cursor, body }, ctx);
-                    }
+                    Ok(body) => show(&wire::HubEvent { cursor, body }, ctx),
                     Err(fault) => {
                         tracing::error!(
                             error = &fault as &dyn std::error::Error,

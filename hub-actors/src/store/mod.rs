@@ -12,6 +12,7 @@
 //! | [`organisations`], [`memberships`], [`invitations`] | who belongs together |
 //! | [`workspaces`], [`shares`], [`access`] | what stands where, and who may do what there |
 //! | [`api_tokens`], [`command_line`], [`delegations`] | credentials for programs |
+//! | [`layouts`], [`devices`], [`grants`] | layouts; device keys, and the certificates about them |
 //! | [`ledger`], [`audit`] | revocations in order; who did what |
 
 use std::{sync::Arc, time::Duration};
@@ -35,9 +36,12 @@ mod conformance;
 pub(crate) mod connection;
 pub(crate) mod credentials;
 pub(crate) mod delegations;
+pub(crate) mod devices;
 pub(crate) mod expiry;
+pub(crate) mod grants;
 pub(crate) mod hashes;
 pub(crate) mod invitations;
+pub(crate) mod layouts;
 pub(crate) mod ledger;
 pub(crate) mod memberships;
 pub(crate) mod migrate;

@@ -1,5 +1,7 @@
 //! Users, their organisation and their workspaces.
 
+use std::collections::BTreeMap;
+
 use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _};
 use schema::ids::{OrganisationId, UserId, WorkspaceId};
 
@@ -423,4 +425,21 @@ pub(crate) fn find_by_name(conn: &mut Connection, name: &str) -> Result<Option<U
         .optional()?;
     id.map(|id| UserId::parse(&id).map_err(|_| Fault::Row("users.id")))
         .transpose()
+}
+
+/// The names of users.
+pub(crate) fn names_of<'a>(
+    conn: &mut Connection,
+    ids: impl IntoIterator<Item = &'a UserId>,
+) -> Result<BTreeMap<UserId, String>, Fault> {
+    let ids: Vec<&str> = ids.into_iter().map(UserId::as_str).collect();
+    let rows = users::table
+        .filter(users::id.eq_any(&ids))
+        .select((users::id, users::username))
+        .load::<(String, String)>(conn)?;
+    let named = |(id, name): (String, String)| {
+        let id = UserId::parse(&id).map_err(|_| Fault::Row("users.id"))?;
+        Ok((id, name))
+    };
+    rows.into_iter().map(named).collect()
 }
