@@ -101,7 +101,7 @@ async fn owners_of_workers_hear_of_a_device_that_needs_a_grant(sandbox: &Sandbox
     .await;
     let notes = register(sandbox, &bob, device(1, 1)).await.unwrap();
     assert_eq!(notes.news.len(), 1);
-    assert_eq!(notes.news[0].users, [ann.user.clone()]);
+    assert_eq!(notes.news[0].users, std::slice::from_ref(&ann.user));
     assert_eq!(notes.news[0].about, About::Grants(w1));
     assert!(
         register(sandbox, &bob, device(1, 2))

@@ -29,7 +29,7 @@ use crate::{
 /// * invitations that the member gave out are void.
 ///
 /// Whether the member may go is the caller's business.
-pub(crate) fn depart(
+pub(super) fn depart(
     conn: &mut Connection,
     notes: &mut Notes,
     organisation: &OrganisationId,

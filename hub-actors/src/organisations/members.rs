@@ -148,7 +148,7 @@ fn keeps_an_owner(conn: &mut Connection, id: &OrganisationId) -> Result<(), Stop
 fn longest_owner(conn: &mut Connection, id: &OrganisationId, but: &UserId) -> Result<UserId, Stop> {
     let owners = memberships::at_least(conn, id, OrganisationRole::Owner)?;
     let other = owners.into_iter().find(|owner| owner != but);
-    other.ok_or(Refusal::Unmet(Unmet::LastOwner).into())
+    other.ok_or_else(|| Refusal::Unmet(Unmet::LastOwner).into())
 }
 
 fn member_id(text: &str) -> Result<UserId, Refusal> {

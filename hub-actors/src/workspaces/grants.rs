@@ -86,7 +86,7 @@ pub(super) fn grantees(
     }
     let one = |((workspace, user), role): ((WorkspaceId, UserId), Role)| {
         let certified = known.get(&(workspace.clone(), user.clone()));
-        let shown = wire::GranteeDevices {
+        let mut shown = wire::GranteeDevices {
             workspace_id: workspace.as_str().to_owned(),
             user_id: user.as_str().to_owned(),
             username: names.get(&user).cloned().unwrap_or_default(),
@@ -94,13 +94,13 @@ pub(super) fn grantees(
             devices: keys.get(&user).cloned().unwrap_or_default(),
             ..wire::GranteeDevices::default()
         };
-        certified.map_or(shown.clone(), |(_, says)| wire::GranteeDevices {
-            newest_serial: u64::try_from(says.serial).unwrap_or_default(),
-            certified_role: says.role.into(),
-            certified_device_key: says.device.clone().into(),
-            certified_until_unix_ms: says.expires_ms,
-            ..shown
-        })
+        if let Some((_, says)) = certified {
+            shown.newest_serial = u64::try_from(says.serial).unwrap_or_default();
+            shown.certified_role = says.role.into();
+            shown.certified_device_key = says.device.clone().into();
+            shown.certified_until_unix_ms = says.expires_ms;
+        }
+        shown
     };
     Ok(roles.into_iter().map(one).collect())
 }

@@ -83,7 +83,7 @@ impl Standing {
         let member = memberships::role_of(conn, &self.workspace.organisation, user)?;
         member
             .map(|_| ())
-            .ok_or(Refusal::Unmet(Unmet::NotMember).into())
+            .ok_or_else(|| Refusal::Unmet(Unmet::NotMember).into())
     }
 }
 

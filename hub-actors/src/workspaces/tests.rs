@@ -120,7 +120,7 @@ fn user(who: &Caller) -> Whom {
 const ALL: Whom = Whom::Organisation(true);
 
 fn refused(done: Result<Notes, Refusal>) -> Refusal {
-    done.err().expect("it is refused")
+    done.expect_err("it is refused")
 }
 
 /// Ann's team with Bob and Cy, and Ann's desk in it. Eve is somebody else.

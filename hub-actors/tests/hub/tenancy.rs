@@ -125,9 +125,10 @@ pub(crate) async fn worker(hub: &TestHub, whose: &Person, key: &str) -> (String,
     ask(hub, whose, "WorkerService/CreateRegistrationKey", made).await;
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", hub.addr()));
     let channel = endpoint.unwrap().connect().await.unwrap();
-    let registered = WorkerRegistrationClient::new(channel).register(RegisterRequest {
+    let mut client = WorkerRegistrationClient::new(channel);
+    let registered = client.register(RegisterRequest {
         registration_id: key.to_owned(),
-        public_key: public_key(9),
+        public_key: public_key(7),
         encryption_mode: 2,
         tag: vec![5; 64].into(),
         version: "1.0".to_owned(),
