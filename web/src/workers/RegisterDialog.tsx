@@ -118,7 +118,7 @@ function Running({ registration, onLeave, onAnew, onClose }: RunningProps) {
         {workerId === undefined ? <button onClick={onLeave}>Close</button> : (
           <>
             <button onClick={onClose}>Done</button>
-            {proof === 'verified' && <button class="primary" data-first onClick={() => { onClose(); openTerminalOn(workerId); }}>Open terminal</button>}
+            {proof === 'verified' && <button class="primary" data-first onClick={() => { onClose(); openTerminalOn(workerId, true); }}>Open terminal</button>}
           </>
         )}
       </div>

@@ -5,11 +5,19 @@ import { Role } from '../gen/leapmux/v1/channel_pb';
 import type { Workspace } from '../gen/leapmux/v1/workspaces_pb';
 import { account } from '../state/account';
 import { channels, isReady, statuses } from '../state/channels';
+import { allTabs } from '../layout/tree';
+import { showTab, tabParts, tree } from '../state/layout';
 import { go } from '../state/route';
 import { openTerminal } from '../state/terminals';
 import { toast } from '../state/toasts';
 import { isMine, workerOf } from '../state/workers';
 import { choose, isHere, mayEdit, workspaces } from '../state/workspaces';
+
+function show(workerId: string, orShow: boolean): void {
+  const placed = orShow ? allTabs(tree.peek()).find((tab) => tabParts(tab).workerId === workerId) : undefined;
+  if (placed !== undefined) showTab(placed);
+  else void openTerminal(workerId);
+}
 
 /** Shows a workspace in which the Worker can be used, if this one is none. */
 function findPlace(workerId: string): boolean {
@@ -26,7 +34,8 @@ function findPlace(workerId: string): boolean {
 /** Whoever does not get one in this time has gone on to something else. */
 const PATIENCE_MS = 30_000;
 
-export function openTerminalOn(workerId: string): void {
+/** `orShow`: one that opened by itself when the Worker came will do. */
+export function openTerminalOn(workerId: string, orShow = false): void {
   const who = account.peek();
   if (who.state !== 'signed-in') return;
   if (!findPlace(workerId)) return;
@@ -39,6 +48,6 @@ export function openTerminalOn(workerId: string): void {
     const over = state === 'blocked' || state === 'closed' || performance.now() > until;
     if (!ready && !over) return;
     queueMicrotask(() => stop());
-    if (ready && mayEdit.peek()) queueMicrotask(() => void openTerminal(workerId));
+    if (ready && mayEdit.peek()) queueMicrotask(() => show(workerId, orShow));
   });
 }
