@@ -106,3 +106,9 @@ pub use private_file::PrivateFileError;
 pub use start::StartError;
 pub use store::{open::DatabaseError, postgres::ConnectError};
 pub use token::SecretText;
+
+/// Every unary method that a Hub answers, as `Service/Method`, in the order of `docs/access.md`.
+pub fn methods() -> impl Iterator<Item = &'static str> {
+    let names = rpc::Method::ALL.iter().map(|method| method.name());
+    names.filter_map(|name| name.strip_prefix("leapmux.v1."))
+}

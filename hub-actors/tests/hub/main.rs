@@ -25,5 +25,6 @@ mod start;
 mod support;
 mod tenancy;
 mod tokens;
+mod tenants;
 mod workers;
 mod workspaces;

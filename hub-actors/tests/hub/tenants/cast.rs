@@ -4,14 +4,7 @@
 use hub_actors::{HubConfig, Mode, StorageKind};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestHub};
-
-/// Somebody who is signed in.
-pub(super) struct Person {
-    pub(super) name: &'static str,
-    pub(super) user_id: String,
-    pub(super) cookie: String,
-}
+use crate::support::{Answer, Person, TestHub};
 
 /// Everybody.
 pub(super) struct Cast {
@@ -34,9 +27,6 @@ pub(super) struct Cast {
     pub(super) revoked: String,
 }
 
-/// What everybody here types.
-pub(super) const PASSWORD: &str = "correct horse battery staple";
-
 impl Cast {
     /// A new Hub on a new database of the tests' PostgreSQL.
     pub(super) async fn on_postgres(database: &test_postgres::Database) -> Self {
@@ -50,24 +40,23 @@ impl Cast {
 
     pub(super) async fn with(change: impl FnOnce(&mut HubConfig)) -> Self {
         let hub = TestHub::with(Mode::Hub, |config| {
-            config.sign_up = true;
             generous(config);
             change(config);
         })
         .await;
-        let root = set_up(&hub).await;
-        let leaver = sign_up(&hub, "leaver").await;
-        let out = call(&hub, Some(&leaver.cookie), "AccountService/SignOut", &json!({})).await;
+        let root = hub.set_up().await;
+        let leaver = hub.sign_up("leaver").await;
+        let out = leaver.call(&hub, "AccountService/SignOut", "{}").await;
         assert_eq!(out.status, 200);
         Self {
             root,
-            owner: sign_up(&hub, "olga").await,
-            admin: sign_up(&hub, "abel").await,
-            editor: sign_up(&hub, "edda").await,
-            viewer: sign_up(&hub, "vera").await,
-            member: sign_up(&hub, "mina").await,
-            stranger: sign_up(&hub, "sven").await,
-            neighbours: [sign_up(&hub, "nina").await, sign_up(&hub, "nora").await],
+            owner: hub.sign_up("olga").await,
+            admin: hub.sign_up("abel").await,
+            editor: hub.sign_up("edda").await,
+            viewer: hub.sign_up("vera").await,
+            member: hub.sign_up("mina").await,
+            stranger: hub.sign_up("sven").await,
+            neighbours: [hub.sign_up("nina").await, hub.sign_up("nora").await],
             revoked: leaver.cookie,
             hub,
         }
@@ -76,7 +65,7 @@ impl Cast {
     /// Asks, and is answered well.
     pub(super) async fn good(&self, who: &Person, method: &str, request: &Value) -> Value {
         let answer = call(&self.hub, Some(&who.cookie), method, request).await;
-        assert_eq!(answer.status, 200, "{method} by {}: {}", who.name, answer.text());
+        assert_eq!(answer.status, 200, "{method} by {}: {}", who.username, answer.text());
         answer.json()
     }
 }
@@ -96,32 +85,4 @@ pub(super) async fn call(
 ) -> Answer {
     let headers: Vec<_> = cookie.iter().map(|cookie| ("Cookie", *cookie)).collect();
     hub.call_with(method, &request.to_string(), &headers).await
-}
-
-async fn set_up(hub: &TestHub) -> Person {
-    let request = json!({
-        "accessToken": hub.token(), "username": "root", "password": PASSWORD,
-    });
-    let answer = call(hub, None, "AccountService/SetUp", &request).await;
-    person(hub, "root", answer).await
-}
-
-/// Makes an account.
-pub(super) async fn sign_up(hub: &TestHub, name: &'static str) -> Person {
-    let request = json!({ "username": name, "password": PASSWORD });
-    let answer = call(hub, None, "AccountService/SignUp", &request).await;
-    person(hub, name, answer).await
-}
-
-async fn person(hub: &TestHub, name: &'static str, answer: Answer) -> Person {
-    assert_eq!(answer.status, 200, "{name}: {}", answer.text());
-    let cookie = answer.header("set-cookie").unwrap();
-    let cookie = cookie.split(';').next().unwrap().to_owned();
-    let who = call(hub, Some(&cookie), "AccountService/WhoAmI", &json!({})).await;
-    let user_id = who.json()["userId"].as_str().unwrap().to_owned();
-    Person {
-        name,
-        user_id,
-        cookie,
-    }
 }

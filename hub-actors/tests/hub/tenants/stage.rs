@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::cast::{Cast, Person};
-use crate::support::base64;
+use super::cast::Cast;
+use crate::support::{Person, base64};
 
 /// Everything that a request can name. New for each order that is carried out, since it may be the
 /// last that the thing sees.
@@ -102,7 +102,7 @@ pub(super) fn register(id: &str) -> Value {
 
 async fn join(cast: &Cast, organisation: &str, who: &Person, role: &str) {
     let invite = json!({
-        "organisationId": organisation, "username": who.name, "role": role,
+        "organisationId": organisation, "username": who.username, "role": role,
     });
     cast.good(&cast.owner, "OrganisationService/InviteMember", &invite).await;
     let accept = json!({ "invitationId": to(cast, organisation, who).await });
@@ -111,7 +111,7 @@ async fn join(cast: &Cast, organisation: &str, who: &Person, role: &str) {
 
 async fn invite(cast: &Cast, organisation: &str, who: &Person) -> String {
     let invite = json!({
-        "organisationId": organisation, "username": who.name, "role": "ORGANISATION_ROLE_MEMBER",
+        "organisationId": organisation, "username": who.username, "role": "ORGANISATION_ROLE_MEMBER",
     });
     cast.good(&cast.owner, "OrganisationService/InviteMember", &invite).await;
     to(cast, organisation, who).await

@@ -1,0 +1,233 @@
+//! A request for each method, such that whoever may ask it of this stage is answered.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use prost::Message as _;
+use schema::wire;
+use serde_json::{Value, json};
+
+use super::{
+    cast::Cast,
+    stage::{Stage, register, registration},
+};
+use crate::support::{PASSWORD, Person, base64};
+
+/// Methods that are about the caller alone and end or change the account: each caller that they let
+/// in is somebody new.
+pub(super) const ABOUT_ONESELF: [&str; 12] = [
+    "AccountService/SetUp",
+    "AccountService/SignUp",
+    "AccountService/SignIn",
+    "AccountService/SignOut",
+    "AccountService/ChangePassword",
+    "AccountService/DeleteAccount",
+    "AccountService/RevokeLogin",
+    "AccountService/RevokeOtherLogins",
+    "AccountService/ForgetDevice",
+    "AccountService/RequestEmailChange",
+    "AccountService/UnlinkAccount",
+    "TokenService/CreateApiToken",
+];
+
+/// What `who` says to a method.
+pub(super) fn request(method: &str, cast: &Cast, stage: &Stage, who: Option<&Person>) -> Value {
+    let (service, name) = method.split_once('/').unwrap();
+    match service {
+        "AccountService" => account(name, stage, who),
+        "OrganisationService" => organisation(name, cast, stage),
+        "WorkspaceService" => workspace(name, cast, stage),
+        "WorkerService" | "WorkerRegistration" => worker(name, cast, stage),
+        "TokenService" | "DelegationService" => token(name, stage),
+        "AdministrationService" => administration(name, cast, stage),
+        _ => panic!("no request for {method}"),
+    }
+}
+
+fn account(name: &str, stage: &Stage, who: Option<&Person>) -> Value {
+    let number = stage.number;
+    let username = who.map_or("", |who| who.username.as_str());
+    match name {
+        "SetUp" => json!({ "accessToken": "wrong", "username": "late", "password": PASSWORD }),
+        "SignUp" => json!({ "username": format!("new-{number}"), "password": PASSWORD }),
+        "SignIn" => json!({ "username": "olga", "password": PASSWORD }),
+        "ChangePassword" => json!({ "oldPassword": PASSWORD, "newPassword": "another password" }),
+        "UpdateProfile" => json!({ "displayName": "Somebody" }),
+        "RequestEmailChange" => json!({ "email": "a@example.org", "password": PASSWORD }),
+        "RequestPasswordReset" => json!({ "email": "a@example.org" }),
+        "ConfirmEmail" => json!({ "code": "nonsense" }),
+        "ResetPassword" => json!({ "code": "nonsense", "newPassword": PASSWORD }),
+        "DeleteAccount" => json!({ "password": PASSWORD, "username": username }),
+        "RevokeLogin" => json!({ "credentialId": "c_nobodys" }),
+        "RegisterDevice" => json!({ "algorithm": 1, "key": key(who), "label": "a test" }),
+        "ForgetDevice" => json!({ "key": base64(&[9; 32]) }),
+        "PublishDeviceCertificate" => json!({
+            "signed": device_certificate(who), "serial": 1, "expiresUnixMs": "4102444800000",
+        }),
+        "UnlinkAccount" => json!({ "providerId": "p_none", "subject": "none" }),
+        _ => json!({}),
+    }
+}
+
+fn organisation(name: &str, cast: &Cast, stage: &Stage) -> Value {
+    let organisation = &stage.organisation;
+    match name {
+        "ListOrganisations" => json!({}),
+        "CreateOrganisation" => json!({ "slug": format!("new-team-{}", stage.number) }),
+        "UpdateOrganisation" => json!({ "organisationId": organisation, "name": "Renamed" }),
+        "DeleteOrganisation" => json!({ "organisationId": organisation, "slug": stage.slug }),
+        "InviteMember" => json!({
+            "organisationId": organisation,
+            "username": cast.neighbours[1].username,
+            "role": "ORGANISATION_ROLE_MEMBER",
+        }),
+        "CreateInviteLink" => json!({
+            "organisationId": organisation, "role": "ORGANISATION_ROLE_MEMBER", "uses": 1,
+        }),
+        "RevokeInvitation" | "DeclineInvitation" => json!({ "invitationId": stage.invitation }),
+        "AcceptInvitation" => json!({ "secret": stage.link }),
+        "ChangeRole" => json!({
+            "organisationId": organisation,
+            "userId": cast.member.user_id,
+            "role": "ORGANISATION_ROLE_ADMIN",
+        }),
+        "RemoveMember" => json!({
+            "organisationId": organisation, "userId": cast.member.user_id,
+        }),
+        "SetQuotas" => json!({
+            "organisationId": organisation, "quotas": { "members": 50, "workers": 50, "channels": 50 },
+        }),
+        _ => json!({ "organisationId": organisation }),
+    }
+}
+
+fn workspace(name: &str, cast: &Cast, stage: &Stage) -> Value {
+    let (workspace, worker) = (&stage.workspace, &stage.worker);
+    let grantee = json!({ "userId": cast.viewer.user_id });
+    match name {
+        "ListWorkspaces" => json!({}),
+        "CreateWorkspace" => json!({ "organisationId": stage.organisation, "title": "Another" }),
+        "RenameWorkspace" => json!({ "workspaceId": workspace, "title": "Renamed" }),
+        "RestoreWorkspace" => json!({ "workspaceId": stage.archived }),
+        "TransferWorkspace" => json!({
+            "workspaceId": workspace, "userId": cast.editor.user_id,
+        }),
+        "ShareWorkspace" => json!({
+            "workspaceId": workspace, "grantee": grantee, "role": "ROLE_EDITOR",
+        }),
+        "UnshareWorkspace" => json!({ "workspaceId": workspace, "grantee": grantee }),
+        "AttachWorker" => json!({ "workspaceId": workspace, "workerId": stage.spare }),
+        "DetachWorker" => json!({ "workspaceId": workspace, "workerId": worker }),
+        "ListGrantees" | "ListCertificates" => json!({ "workerId": worker }),
+        "PublishGrants" => json!({
+            "workerId": worker, "signed": [grant(cast, stage)],
+        }),
+        "SyncLayout" => json!({ "workspaceId": workspace, "update": "AAA=" }),
+        "AnnouncePresence" => json!({ "workspaceId": workspace, "clientId": "a-page" }),
+        _ => json!({ "workspaceId": workspace }),
+    }
+}
+
+fn worker(name: &str, cast: &Cast, stage: &Stage) -> Value {
+    match name {
+        "ListWorkers" => json!({}),
+        "CreateRegistrationKey" => {
+            registration(&format!("asked-registration-{}", stage.number), &stage.organisation)
+        }
+        "ExtendRegistrationKey" | "RevokeRegistrationKey" => {
+            json!({ "registrationId": stage.registration_id })
+        }
+        "RenameWorker" => json!({ "workerId": stage.worker, "name": "Renamed" }),
+        "TransferWorker" => json!({
+            "workerId": stage.worker, "userId": cast.editor.user_id,
+        }),
+        "Register" => register("a-key-that-is-nobodys"),
+        _ => json!({ "workerId": stage.worker }),
+    }
+}
+
+fn token(name: &str, stage: &Stage) -> Value {
+    match name {
+        "CreateApiToken" => json!({ "label": "a test", "scopes": ["read"], "password": PASSWORD }),
+        "RevokeApiToken" => json!({ "tokenId": "t_nobodys" }),
+        "RefreshToken" => json!({ "refreshToken": "lmr_nonsense" }),
+        "AuthoriseCommandLine" => json!({
+            "challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            "redirectUri": "http://127.0.0.1:9999/callback",
+            "state": "a-state",
+            "client": "a test",
+        }),
+        "ExchangeAuthorisation" => json!({
+            "code": "nonsense",
+            "verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+            "redirectUri": "http://127.0.0.1:9999/callback",
+        }),
+        "StartDeviceLogin" => json!({ "client": format!("test {}", stage.number) }),
+        "DescribeDeviceLogin" => json!({ "userCode": "BCDF-GHJK" }),
+        "DecideDeviceLogin" => json!({ "userCode": "BCDF-GHJK", "approve": false }),
+        "PollDeviceLogin" => json!({ "deviceCode": "nonsense" }),
+        "RevokeDelegation" => json!({ "credentialId": "c_nobodys" }),
+        "MintDelegation" => json!({
+            "channelId": base64(&[1; 16]), "workspaceId": stage.workspace, "tabId": "t_1",
+        }),
+        _ => json!({}),
+    }
+}
+
+fn administration(name: &str, cast: &Cast, stage: &Stage) -> Value {
+    let user = &cast.neighbours[0].user_id;
+    match name {
+        "CreateUser" => json!({
+            "username": format!("made-{}", stage.number), "password": PASSWORD,
+        }),
+        "SetUserDisabled" => json!({ "userId": user, "disabled": false }),
+        "SetUserAdmin" => json!({ "userId": user, "admin": false }),
+        "SetUserPassword" => json!({ "userId": cast.neighbours[1].user_id, "password": PASSWORD }),
+        "DeleteUser" => json!({ "userId": "u_nobody", "username": "nobody" }),
+        "ForceLogout" => json!({ "userId": cast.neighbours[1].user_id }),
+        "ForceDeregisterWorker" => json!({ "workerId": stage.worker }),
+        "RevokeRegistrationKeyById" => json!({ "keyId": "0123456789abcdef" }),
+        "UpdateSettings" => json!({ "signUpOpen": true }),
+        _ => json!({}),
+    }
+}
+
+/// A device key of somebody's own.
+fn key(who: Option<&Person>) -> String {
+    let byte = who.map_or(0, |who| who.user_id.bytes().fold(0, u8::wrapping_add));
+    base64(&[byte; 32])
+}
+
+fn device_certificate(who: Option<&Person>) -> String {
+    let body = wire::DeviceCertificate {
+        user_id: who.map_or_else(String::new, |who| who.user_id.clone()),
+        device_algorithm: 1,
+        device_key: vec![9; 32].into(),
+        serial: 1,
+        expires_at: 4_102_444_800,
+    };
+    signed(&body)
+}
+
+fn grant(cast: &Cast, stage: &Stage) -> String {
+    let body = wire::GrantCertificate {
+        worker_id: stage.worker.clone(),
+        workspace_id: stage.workspace.clone(),
+        grantee_user_id: cast.viewer.user_id.clone(),
+        grantee_device_algorithm: 1,
+        grantee_device_key: vec![9; 32].into(),
+        role: wire::Role::Viewer.into(),
+        serial: 1,
+        expires_at: 4_102_444_800,
+    };
+    signed(&body)
+}
+
+/// The Hub cannot check a signature; this one is none.
+fn signed(body: &impl prost::Message) -> String {
+    let signed = wire::Signed {
+        algorithm: 1,
+        key: vec![3; 32].into(),
+        body: body.encode_to_vec().into(),
+        signature: vec![4; 64].into(),
+    };
+    STANDARD.encode(signed.encode_to_vec())
+}
