@@ -24,7 +24,7 @@ mod stage;
 mod start;
 mod support;
 mod tenancy;
-mod tokens;
 mod tenants;
+mod tokens;
 mod workers;
 mod workspaces;

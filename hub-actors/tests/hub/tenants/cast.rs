@@ -65,7 +65,13 @@ impl Cast {
     /// Asks, and is answered well.
     pub(super) async fn good(&self, who: &Person, method: &str, request: &Value) -> Value {
         let answer = call(&self.hub, Some(&who.cookie), method, request).await;
-        assert_eq!(answer.status, 200, "{method} by {}: {}", who.username, answer.text());
+        assert_eq!(
+            answer.status,
+            200,
+            "{method} by {}: {}",
+            who.username,
+            answer.text()
+        );
         answer.json()
     }
 }

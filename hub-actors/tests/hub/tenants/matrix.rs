@@ -72,7 +72,10 @@ async fn every_method_answers_everybody_as_the_document_says() {
     let table = table::read();
     let all: Vec<String> = hub_actors::methods().map(str::to_owned).collect();
     let missing: Vec<_> = all.iter().filter(|one| !table.contains_key(*one)).collect();
-    assert!(missing.is_empty(), "docs/access.md says nothing of {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "docs/access.md says nothing of {missing:?}"
+    );
     let unknown: Vec<_> = table.keys().filter(|one| !all.contains(one)).collect();
     assert!(unknown.is_empty(), "docs/access.md speaks of {unknown:?}");
 
@@ -86,7 +89,9 @@ async fn every_method_answers_everybody_as_the_document_says() {
         // Whoever is refused changes nothing, so the refused share a stage.
         let refused = matrix.stage().await;
         for caller in CALLERS {
-            let expected = row.get(caller).unwrap_or_else(|| panic!("{method} has no {caller}"));
+            let expected = row
+                .get(caller)
+                .unwrap_or_else(|| panic!("{method} has no {caller}"));
             let own;
             let stage = if expected == "ok" {
                 own = matrix.stage().await;
@@ -103,7 +108,10 @@ async fn every_method_answers_everybody_as_the_document_says() {
             asked += 1;
             let got = word(&answer);
             if got != *expected {
-                wrong.push(format!("{method} by {caller}: {got}, not {expected}: {}", answer.text()));
+                wrong.push(format!(
+                    "{method} by {caller}: {got}, not {expected}: {}",
+                    answer.text()
+                ));
             }
         }
     }
@@ -121,7 +129,12 @@ async fn a_revoked_login_is_nobody() {
     for (method, row) in &table {
         let request = request(method, &cast, &stage, None);
         let answer = call(&cast.hub, Some(&cast.revoked), method, &request).await;
-        assert_eq!(word(&answer), row["anonymous"], "{method}: {}", answer.text());
+        assert_eq!(
+            word(&answer),
+            row["anonymous"],
+            "{method}: {}",
+            answer.text()
+        );
     }
 }
 
@@ -145,7 +158,11 @@ async fn a_stranger_learns_nothing_of_what_there_is() {
         assert_eq!(of_real.status, of_nonsense.status, "{method}");
         compared.insert(method, ());
     }
-    assert!(compared.len() > 20, "only {} methods hide anything", compared.len());
+    assert!(
+        compared.len() > 20,
+        "only {} methods hide anything",
+        compared.len()
+    );
 }
 
 /// The same request with other ids.
@@ -155,7 +172,10 @@ fn nonsense(request: &Value) -> Value {
             .iter()
             .map(|(name, value)| match value {
                 Value::String(text) if name.ends_with("Id") => {
-                    let other: String = text.chars().map(|c| if c == 'a' { 'b' } else { c }).collect();
+                    let other: String = text
+                        .chars()
+                        .map(|c| if c == 'a' { 'b' } else { c })
+                        .collect();
                     let other = other.replace(|c: char| c.is_ascii_digit(), "7");
                     (name.clone(), other.into())
                 }

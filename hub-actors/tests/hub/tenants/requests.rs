@@ -129,9 +129,10 @@ fn workspace(name: &str, cast: &Cast, stage: &Stage) -> Value {
 fn worker(name: &str, cast: &Cast, stage: &Stage) -> Value {
     match name {
         "ListWorkers" => json!({}),
-        "CreateRegistrationKey" => {
-            registration(&format!("asked-registration-{}", stage.number), &stage.organisation)
-        }
+        "CreateRegistrationKey" => registration(
+            &format!("asked-registration-{}", stage.number),
+            &stage.organisation,
+        ),
         "ExtendRegistrationKey" | "RevokeRegistrationKey" => {
             json!({ "registrationId": stage.registration_id })
         }

@@ -30,7 +30,9 @@ impl Stage {
     pub(super) async fn set(cast: &Cast, number: usize) -> Self {
         let slug = format!("team-{number}");
         let made = json!({ "slug": slug });
-        let made = cast.good(&cast.owner, "OrganisationService/CreateOrganisation", &made).await;
+        let made = cast
+            .good(&cast.owner, "OrganisationService/CreateOrganisation", &made)
+            .await;
         let organisation = text(&made["organisation"]["organisationId"]);
         for (who, role) in [
             (&cast.admin, "ORGANISATION_ROLE_ADMIN"),
@@ -43,25 +45,31 @@ impl Stage {
         let workspace = workspace(cast, &organisation, "Garden").await;
         let archived = self::workspace(cast, &organisation, "Attic").await;
         let old = json!({ "workspaceId": archived });
-        cast.good(&cast.owner, "WorkspaceService/ArchiveWorkspace", &old).await;
+        cast.good(&cast.owner, "WorkspaceService/ArchiveWorkspace", &old)
+            .await;
         for (who, role) in [(&cast.editor, "ROLE_EDITOR"), (&cast.viewer, "ROLE_VIEWER")] {
             let share = json!({
                 "workspaceId": workspace, "grantee": { "userId": who.user_id }, "role": role,
             });
-            cast.good(&cast.owner, "WorkspaceService/ShareWorkspace", &share).await;
+            cast.good(&cast.owner, "WorkspaceService/ShareWorkspace", &share)
+                .await;
         }
         let (worker, worker_token) = worker(cast, &organisation, number, "host").await;
         let (spare, _) = self::worker(cast, &organisation, number, "spare").await;
         let attach = json!({ "workspaceId": workspace, "workerId": worker });
-        cast.good(&cast.owner, "WorkspaceService/AttachWorker", &attach).await;
+        cast.good(&cast.owner, "WorkspaceService/AttachWorker", &attach)
+            .await;
         let invitation = invite(cast, &organisation, &cast.neighbours[0]).await;
         let link = json!({
             "organisationId": organisation, "role": "ORGANISATION_ROLE_MEMBER", "uses": 100,
         });
-        let link = cast.good(&cast.owner, "OrganisationService/CreateInviteLink", &link).await;
+        let link = cast
+            .good(&cast.owner, "OrganisationService/CreateInviteLink", &link)
+            .await;
         let registration_id = format!("open-registration-{number}");
         let key = registration(&registration_id, &organisation);
-        cast.good(&cast.owner, "WorkerService/CreateRegistrationKey", &key).await;
+        cast.good(&cast.owner, "WorkerService/CreateRegistrationKey", &key)
+            .await;
         Self {
             number,
             organisation,
@@ -104,22 +112,27 @@ async fn join(cast: &Cast, organisation: &str, who: &Person, role: &str) {
     let invite = json!({
         "organisationId": organisation, "username": who.username, "role": role,
     });
-    cast.good(&cast.owner, "OrganisationService/InviteMember", &invite).await;
+    cast.good(&cast.owner, "OrganisationService/InviteMember", &invite)
+        .await;
     let accept = json!({ "invitationId": to(cast, organisation, who).await });
-    cast.good(who, "OrganisationService/AcceptInvitation", &accept).await;
+    cast.good(who, "OrganisationService/AcceptInvitation", &accept)
+        .await;
 }
 
 async fn invite(cast: &Cast, organisation: &str, who: &Person) -> String {
     let invite = json!({
         "organisationId": organisation, "username": who.username, "role": "ORGANISATION_ROLE_MEMBER",
     });
-    cast.good(&cast.owner, "OrganisationService/InviteMember", &invite).await;
+    cast.good(&cast.owner, "OrganisationService/InviteMember", &invite)
+        .await;
     to(cast, organisation, who).await
 }
 
 /// The invitation of this organisation to somebody.
 async fn to(cast: &Cast, organisation: &str, who: &Person) -> String {
-    let all = cast.good(who, "OrganisationService/ListInvitations", &json!({})).await;
+    let all = cast
+        .good(who, "OrganisationService/ListInvitations", &json!({}))
+        .await;
     let all = all["invitations"].as_array().unwrap();
     let one = all.iter().find(|one| one["organisationId"] == organisation);
     text(&one.unwrap()["invitationId"])
@@ -127,19 +140,25 @@ async fn to(cast: &Cast, organisation: &str, who: &Person) -> String {
 
 async fn workspace(cast: &Cast, organisation: &str, title: &str) -> String {
     let create = json!({ "organisationId": organisation, "title": title });
-    let made = cast.good(&cast.owner, "WorkspaceService/CreateWorkspace", &create).await;
+    let made = cast
+        .good(&cast.owner, "WorkspaceService/CreateWorkspace", &create)
+        .await;
     text(&made["workspace"]["workspaceId"])
 }
 
 async fn worker(cast: &Cast, organisation: &str, number: usize, name: &str) -> (String, String) {
     let id = format!("registration-{number}-{name}");
     let key = registration(&id, organisation);
-    cast.good(&cast.owner, "WorkerService/CreateRegistrationKey", &key).await;
+    cast.good(&cast.owner, "WorkerService/CreateRegistrationKey", &key)
+        .await;
     let method = "WorkerRegistration/Register";
     let made = cast.good(&cast.owner, method, &register(&id)).await;
     (text(&made["workerId"]), text(&made["workerToken"]))
 }
 
 pub(super) fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("no text: {value}"))
+        .to_owned()
 }

@@ -40,9 +40,13 @@ fn values(copy: &Path) -> BTreeSet<String> {
     for table in ask(&mut conn, tables) {
         let columns = format!("SELECT name AS value FROM pragma_table_info('{table}')");
         for column in ask(&mut conn, &columns) {
-            let texts = format!("SELECT CAST(\"{column}\" AS TEXT) AS value FROM \"{table}\" WHERE typeof(\"{column}\") <> 'blob'");
+            let texts = format!(
+                "SELECT CAST(\"{column}\" AS TEXT) AS value FROM \"{table}\" WHERE typeof(\"{column}\") <> 'blob'"
+            );
             values.extend(ask(&mut conn, &texts));
-            let blobs = format!("SELECT hex(\"{column}\") AS value FROM \"{table}\" WHERE typeof(\"{column}\") = 'blob'");
+            let blobs = format!(
+                "SELECT hex(\"{column}\") AS value FROM \"{table}\" WHERE typeof(\"{column}\") = 'blob'"
+            );
             for hex in ask(&mut conn, &blobs) {
                 let bytes = bytes(&hex);
                 // Longer than any secret: public keys, documents, certificates.
@@ -60,7 +64,10 @@ fn values(copy: &Path) -> BTreeSet<String> {
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.chars().map(|c| c.to_digit(16).unwrap() as u8).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    digits
+        .chunks(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect()
 }
 
 /// What secrets begin with.
@@ -72,20 +79,27 @@ async fn fill(cast: &Cast) -> Stage {
     let token = json!({
         "label": "t", "scopes": ["read", "channels"], "password": crate::support::PASSWORD,
     });
-    let pair = cast.good(&cast.owner, "TokenService/CreateApiToken", &token).await;
+    let pair = cast
+        .good(&cast.owner, "TokenService/CreateApiToken", &token)
+        .await;
     let bearer = format!("Bearer {}", text(&pair["accessToken"]));
     let headers = [("Authorization", bearer.as_str())];
-    let listed = cast.hub.call_with("WorkerService/ListWorkers", "{}", &headers).await;
+    let listed = cast
+        .hub
+        .call_with("WorkerService/ListWorkers", "{}", &headers)
+        .await;
     assert_eq!(listed.status, 200, "{}", listed.text());
     let device = json!({ "client": "t" });
-    cast.good(&cast.owner, "TokenService/StartDeviceLogin", &device).await;
+    cast.good(&cast.owner, "TokenService/StartDeviceLogin", &device)
+        .await;
     let authorise = super::requests::request(
         "TokenService/AuthoriseCommandLine",
         cast,
         &stage,
         Some(&cast.owner),
     );
-    cast.good(&cast.owner, "TokenService/AuthoriseCommandLine", &authorise).await;
+    cast.good(&cast.owner, "TokenService/AuthoriseCommandLine", &authorise)
+        .await;
     stage
 }
 
@@ -95,20 +109,30 @@ async fn opens(cast: &Cast, secret: &str) -> Option<&'static str> {
     for prefix in PREFIXES {
         let secret = format!("{prefix}{secret}");
         let bearer = format!("Bearer {secret}");
-        let who = hub.call_with("AccountService/WhoAmI", "{}", &[("Authorization", &bearer)]).await;
+        let who = hub
+            .call_with("AccountService/WhoAmI", "{}", &[("Authorization", &bearer)])
+            .await;
         if who.status == 200 && who.json()["signedIn"] == true {
             return Some("bearer");
         }
         let cookie = format!("leapmux={secret}");
-        let who = hub.call_with("AccountService/WhoAmI", "{}", &[("Cookie", &cookie)]).await;
+        let who = hub
+            .call_with("AccountService/WhoAmI", "{}", &[("Cookie", &cookie)])
+            .await;
         if who.status == 200 && who.json()["signedIn"] == true {
             return Some("cookie");
         }
         for (door, request) in [
             ("AccountService/SignIn", json!({ "accessToken": secret })),
             ("AccountService/ConfirmEmail", json!({ "code": secret })),
-            ("TokenService/RefreshToken", json!({ "refreshToken": secret })),
-            ("TokenService/PollDeviceLogin", json!({ "deviceCode": secret })),
+            (
+                "TokenService/RefreshToken",
+                json!({ "refreshToken": secret }),
+            ),
+            (
+                "TokenService/PollDeviceLogin",
+                json!({ "deviceCode": secret }),
+            ),
             ("WorkerRegistration/Register", register(&secret)),
         ] {
             if call(hub, None, door, &request).await.status == 200 {
@@ -117,7 +141,13 @@ async fn opens(cast: &Cast, secret: &str) -> Option<&'static str> {
         }
         let accept = json!({ "secret": secret });
         let stranger = Some(cast.stranger.cookie.as_str());
-        let joined = call(hub, stranger, "OrganisationService/AcceptInvitation", &accept).await;
+        let joined = call(
+            hub,
+            stranger,
+            "OrganisationService/AcceptInvitation",
+            &accept,
+        )
+        .await;
         if joined.status == 200 {
             return Some("OrganisationService/AcceptInvitation");
         }
@@ -130,11 +160,16 @@ async fn a_stolen_database_opens_nothing() {
     let cast = Cast::with(|_| {}).await;
     let stage = fill(&cast).await;
     // The doors are open to who has the secrets themselves.
-    assert!(TestWorker::connect(&cast.hub, &stage.worker_token).await.is_ok());
+    assert!(
+        TestWorker::connect(&cast.hub, &stage.worker_token)
+            .await
+            .is_ok()
+    );
     let data = cast.hub.folder.path().join("data");
     let copy = cast.hub.folder.path().join("stolen.db");
     let mut conn = SqliteConnection::establish(&data.join("hub.db").to_string_lossy()).unwrap();
-    conn.batch_execute(&format!("VACUUM INTO '{}'", copy.display())).unwrap();
+    conn.batch_execute(&format!("VACUUM INTO '{}'", copy.display()))
+        .unwrap();
     let values = values(&copy);
     assert!(values.len() > 100, "{} values", values.len());
     for value in &values {
@@ -146,7 +181,11 @@ async fn a_stolen_database_opens_nothing() {
         let linked = TestWorker::connect(&cast.hub, value).await;
         assert!(linked.is_err(), "a stored value linked a Worker: {value}");
     }
-    println!("{} values, {} tries each", values.len(), PREFIXES.len() * 8 + 1);
+    println!(
+        "{} values, {} tries each",
+        values.len(),
+        PREFIXES.len() * 8 + 1
+    );
 }
 
 /// Without its keys a copy does not even start, and no new keys are made for it.
@@ -163,7 +202,8 @@ async fn a_stolen_database_does_not_start_without_its_keys() {
     let data = cast.hub.folder.path().join("data");
     let copy = stolen.data_dir.join("hub.db");
     let mut conn = SqliteConnection::establish(&data.join("hub.db").to_string_lossy()).unwrap();
-    conn.batch_execute(&format!("VACUUM INTO '{}'", copy.display())).unwrap();
+    conn.batch_execute(&format!("VACUUM INTO '{}'", copy.display()))
+        .unwrap();
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).unwrap();
     let folder = stolen.data_dir.clone();
     let refused = Hub::start(stolen).await.err().unwrap().to_string();
