@@ -6,6 +6,7 @@
 //! | [`cast`] | the people, the same for all tests of a Hub |
 //! | [`stage`] | one organisation with a workspace, its shares and a Worker: new for each order |
 //! | [`requests`] | a request for each method, such that whoever may is answered |
+//! | [`things`] | what only some requests name |
 //! | [`table`] | `docs/access.md`, read |
 //! | [`matrix`] | every method, asked by everybody |
 //! | [`stolen`] | every stored value, tried as a credential |
@@ -16,3 +17,4 @@ mod requests;
 mod stage;
 mod stolen;
 mod table;
+mod things;

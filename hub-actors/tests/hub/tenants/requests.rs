@@ -11,38 +11,36 @@ use super::{
 };
 use crate::support::{PASSWORD, Person, base64};
 
-/// Methods that are about the caller alone and end or change the account: each caller that they let
-/// in is somebody new.
-pub(super) const ABOUT_ONESELF: [&str; 12] = [
-    "AccountService/SetUp",
-    "AccountService/SignUp",
-    "AccountService/SignIn",
+/// Methods after which an account is not what it was: each caller that they let in is somebody new.
+pub(super) const ABOUT_ONESELF: [&str; 5] = [
     "AccountService/SignOut",
     "AccountService/ChangePassword",
     "AccountService/DeleteAccount",
-    "AccountService/RevokeLogin",
     "AccountService/RevokeOtherLogins",
-    "AccountService/ForgetDevice",
     "AccountService/RequestEmailChange",
-    "AccountService/UnlinkAccount",
-    "TokenService/CreateApiToken",
 ];
 
 /// What `who` says to a method.
-pub(super) fn request(method: &str, cast: &Cast, stage: &Stage, who: Option<&Person>) -> Value {
+pub(super) fn request(
+    method: &str,
+    cast: &Cast,
+    stage: &Stage,
+    thing: &str,
+    who: Option<&Person>,
+) -> Value {
     let (service, name) = method.split_once('/').unwrap();
     match service {
-        "AccountService" => account(name, stage, who),
+        "AccountService" => account(name, stage, thing, who),
         "OrganisationService" => organisation(name, cast, stage),
-        "WorkspaceService" => workspace(name, cast, stage),
+        "WorkspaceService" => workspace(name, cast, stage, who),
         "WorkerService" | "WorkerRegistration" => worker(name, cast, stage),
-        "TokenService" | "DelegationService" => token(name, stage),
-        "AdministrationService" => administration(name, cast, stage),
+        "TokenService" | "DelegationService" => token(name, stage, thing),
+        "AdministrationService" => administration(name, cast, stage, thing),
         _ => panic!("no request for {method}"),
     }
 }
 
-fn account(name: &str, stage: &Stage, who: Option<&Person>) -> Value {
+fn account(name: &str, stage: &Stage, thing: &str, who: Option<&Person>) -> Value {
     let number = stage.number;
     let username = who.map_or("", |who| who.username.as_str());
     match name {
@@ -56,9 +54,9 @@ fn account(name: &str, stage: &Stage, who: Option<&Person>) -> Value {
         "ConfirmEmail" => json!({ "code": "nonsense" }),
         "ResetPassword" => json!({ "code": "nonsense", "newPassword": PASSWORD }),
         "DeleteAccount" => json!({ "password": PASSWORD, "username": username }),
-        "RevokeLogin" => json!({ "credentialId": "c_nobodys" }),
+        "RevokeLogin" => json!({ "credentialId": thing }),
         "RegisterDevice" => json!({ "algorithm": 1, "key": key(who), "label": "a test" }),
-        "ForgetDevice" => json!({ "key": base64(&[9; 32]) }),
+        "ForgetDevice" => json!({ "key": thing }),
         "PublishDeviceCertificate" => json!({
             "signed": device_certificate(who), "serial": 1, "expiresUnixMs": "4102444800000",
         }),
@@ -82,8 +80,9 @@ fn organisation(name: &str, cast: &Cast, stage: &Stage) -> Value {
         "CreateInviteLink" => json!({
             "organisationId": organisation, "role": "ORGANISATION_ROLE_MEMBER", "uses": 1,
         }),
-        "RevokeInvitation" | "DeclineInvitation" => json!({ "invitationId": stage.invitation }),
-        "AcceptInvitation" => json!({ "secret": stage.link }),
+        "RevokeInvitation" | "AcceptInvitation" | "DeclineInvitation" => {
+            json!({ "invitationId": stage.invitation })
+        }
         "ChangeRole" => json!({
             "organisationId": organisation,
             "userId": cast.member.user_id,
@@ -99,9 +98,16 @@ fn organisation(name: &str, cast: &Cast, stage: &Stage) -> Value {
     }
 }
 
-fn workspace(name: &str, cast: &Cast, stage: &Stage) -> Value {
+fn workspace(name: &str, cast: &Cast, stage: &Stage, who: Option<&Person>) -> Value {
     let (workspace, worker) = (&stage.workspace, &stage.worker);
-    let grantee = json!({ "userId": cast.viewer.user_id });
+    // Whoever has a share may drop it: what is asked about is somebody else's.
+    let is_viewer = who.is_some_and(|who| who.user_id == cast.viewer.user_id);
+    let grantee = if is_viewer {
+        &cast.editor
+    } else {
+        &cast.viewer
+    };
+    let grantee = json!({ "userId": grantee.user_id });
     match name {
         "ListWorkspaces" => json!({}),
         "CreateWorkspace" => json!({ "organisationId": stage.organisation, "title": "Another" }),
@@ -140,16 +146,16 @@ fn worker(name: &str, cast: &Cast, stage: &Stage) -> Value {
         "TransferWorker" => json!({
             "workerId": stage.worker, "userId": cast.editor.user_id,
         }),
-        "Register" => register("a-key-that-is-nobodys"),
+        "Register" => register(&stage.registration_id),
         _ => json!({ "workerId": stage.worker }),
     }
 }
 
-fn token(name: &str, stage: &Stage) -> Value {
+fn token(name: &str, stage: &Stage, thing: &str) -> Value {
     match name {
         "CreateApiToken" => json!({ "label": "a test", "scopes": ["read"], "password": PASSWORD }),
-        "RevokeApiToken" => json!({ "tokenId": "t_nobodys" }),
-        "RefreshToken" => json!({ "refreshToken": "lmr_nonsense" }),
+        "RevokeApiToken" => json!({ "tokenId": thing }),
+        "RefreshToken" => json!({ "refreshToken": thing }),
         "AuthoriseCommandLine" => json!({
             "challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
             "redirectUri": "http://127.0.0.1:9999/callback",
@@ -162,10 +168,10 @@ fn token(name: &str, stage: &Stage) -> Value {
             "redirectUri": "http://127.0.0.1:9999/callback",
         }),
         "StartDeviceLogin" => json!({ "client": format!("test {}", stage.number) }),
-        "DescribeDeviceLogin" => json!({ "userCode": "BCDF-GHJK" }),
-        "DecideDeviceLogin" => json!({ "userCode": "BCDF-GHJK", "approve": false }),
-        "PollDeviceLogin" => json!({ "deviceCode": "nonsense" }),
-        "RevokeDelegation" => json!({ "credentialId": "c_nobodys" }),
+        "DescribeDeviceLogin" => json!({ "userCode": thing }),
+        "DecideDeviceLogin" => json!({ "userCode": thing, "approve": false }),
+        "PollDeviceLogin" => json!({ "deviceCode": thing }),
+        "RevokeDelegation" => json!({ "credentialId": thing }),
         "MintDelegation" => json!({
             "channelId": base64(&[1; 16]), "workspaceId": stage.workspace, "tabId": "t_1",
         }),
@@ -173,7 +179,7 @@ fn token(name: &str, stage: &Stage) -> Value {
     }
 }
 
-fn administration(name: &str, cast: &Cast, stage: &Stage) -> Value {
+fn administration(name: &str, cast: &Cast, stage: &Stage, thing: &str) -> Value {
     let user = &cast.neighbours[0].user_id;
     match name {
         "CreateUser" => json!({
@@ -182,13 +188,18 @@ fn administration(name: &str, cast: &Cast, stage: &Stage) -> Value {
         "SetUserDisabled" => json!({ "userId": user, "disabled": false }),
         "SetUserAdmin" => json!({ "userId": user, "admin": false }),
         "SetUserPassword" => json!({ "userId": cast.neighbours[1].user_id, "password": PASSWORD }),
-        "DeleteUser" => json!({ "userId": "u_nobody", "username": "nobody" }),
+        "DeleteUser" => json!({ "userId": thing, "username": victim(stage) }),
         "ForceLogout" => json!({ "userId": cast.neighbours[1].user_id }),
         "ForceDeregisterWorker" => json!({ "workerId": stage.worker }),
-        "RevokeRegistrationKeyById" => json!({ "keyId": "0123456789abcdef" }),
+        "RevokeRegistrationKeyById" => json!({ "keyId": thing }),
         "UpdateSettings" => json!({ "signUpOpen": true }),
         _ => json!({}),
     }
+}
+
+/// Somebody whose account is only there to be deleted.
+pub(super) fn victim(stage: &Stage) -> String {
+    format!("victim-{}", stage.number)
 }
 
 /// A device key of somebody's own.

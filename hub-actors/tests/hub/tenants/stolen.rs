@@ -96,11 +96,31 @@ async fn fill(cast: &Cast) -> Stage {
         "TokenService/AuthoriseCommandLine",
         cast,
         &stage,
+        "",
         Some(&cast.owner),
     );
     cast.good(&cast.owner, "TokenService/AuthoriseCommandLine", &authorise)
         .await;
     stage
+}
+
+/// Secrets as they were handed out.
+async fn controls(cast: &Cast, stage: &Stage) -> Vec<String> {
+    let token = json!({
+        "label": "t", "scopes": ["read", "channels"], "password": crate::support::PASSWORD,
+    });
+    let pair = cast
+        .good(&cast.owner, "TokenService/CreateApiToken", &token)
+        .await;
+    let cookie = cast.owner.cookie.strip_prefix("leapmux=").unwrap();
+    vec![
+        cookie.to_owned(),
+        cast.hub.token(),
+        text(&pair["accessToken"]),
+        text(&pair["refreshToken"]),
+        stage.registration_id.clone(),
+        stage.link.clone(),
+    ]
 }
 
 /// Whether a value, with whatever in front, lets anybody in anywhere.
