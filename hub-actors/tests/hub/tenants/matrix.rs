@@ -33,9 +33,12 @@ struct Matrix {
 }
 
 impl Matrix {
-    async fn stage(&self) -> Stage {
+    /// A new stage, with what this method is asked about.
+    async fn stage(&self, method: &str) -> (Stage, String) {
         let number = self.stages.fetch_add(1, Ordering::Relaxed);
-        Stage::set(&self.cast, number).await
+        let stage = Stage::set(&self.cast, number).await;
+        let thing = thing(method, &self.cast, &stage).await;
+        (stage, thing)
     }
 
     fn person(&self, caller: &str) -> Option<&Person> {
@@ -53,9 +56,13 @@ impl Matrix {
         }
     }
 
-    async fn ask(&self, method: &str, stage: &Stage, who: Option<&Person>) -> Answer {
-        let thing = thing(method, &self.cast, stage).await;
-        let request = request(method, &self.cast, stage, &thing, who);
+    async fn ask(
+        &self,
+        method: &str,
+        (stage, thing): &(Stage, String),
+        who: Option<&Person>,
+    ) -> Answer {
+        let request = request(method, &self.cast, stage, thing, who);
         let cookie = who.map(|who| who.cookie.as_str());
         call(&self.cast.hub, cookie, method, &request).await
     }
@@ -91,21 +98,21 @@ async fn every_method_answers_everybody_as_the_document_says() {
     let mut asked = 0;
     for (method, row) in &table {
         // Whoever is refused changes nothing, so the refused share a stage.
-        let refused = matrix.stage().await;
+        let refused = matrix.stage(method).await;
         for caller in CALLERS {
             let expected = row
                 .get(caller)
                 .unwrap_or_else(|| panic!("{method} has no {caller}"));
             let own;
             let stage = if expected == "ok" {
-                own = matrix.stage().await;
+                own = matrix.stage(method).await;
                 &own
             } else {
                 &refused
             };
             let who = matrix.person(caller);
             let stand_in = match who {
-                Some(who) => matrix.stand_in(method, stage, who).await,
+                Some(who) => matrix.stand_in(method, &stage.0, who).await,
                 None => None,
             };
             let answer = matrix.ask(method, stage, stand_in.as_ref().or(who)).await;
