@@ -65,7 +65,7 @@ pub fn remote_files(folder: PathBuf, key: &str) -> Option<(usize, Option<[u8; 32
     let usable = pins.values().filter(|entry| entry.pin().is_ok()).count();
     let secret = registrations::secret(&folder, key).ok().flatten();
     if let Ok(hub) = Address::parse(key) {
-        drop(login::token(&folder, &hub));
+        drop(login::find(&folder, &hub));
     }
     Some((usable, secret.map(|secret| *secret)))
 }

@@ -127,6 +127,25 @@ pub fn store(data_dir: &Path, credentials: &Credentials) -> Result<(), StateErro
     write(&data_dir.join(STATE), &content)
 }
 
+/// Forgets name and token. Blocks.
+///
+/// # Errors
+///
+/// The name may be gone and the token not, which nobody asks for then.
+pub fn forget(data_dir: &Path) -> Result<(), StateError> {
+    // The name goes first: a name without a token is called damaged.
+    for file in [STATE, TOKEN] {
+        let path = data_dir.join(file);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StateError::Write { path, error });
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
 fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StateError> {
     private_file::read(path, FILE_MAX).map_err(|unfit| StateError::Unfit {
         path: path.to_owned(),
@@ -188,6 +207,18 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o7777, 0o600);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_there_and_can_be_stored_again() {
+        let folder = tempdir().expect("a folder");
+        store(folder.path(), &credentials()).expect("stored");
+        forget(folder.path()).expect("forgotten");
+        assert!(load(folder.path()).expect("nothing").is_none());
+        assert!(!folder.path().join(TOKEN).exists());
+        forget(folder.path()).expect("nothing to forget");
+        store(folder.path(), &credentials()).expect("stored");
+        assert!(load(folder.path()).expect("loaded").is_some());
     }
 
     #[test]

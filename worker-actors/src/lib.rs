@@ -16,6 +16,7 @@ mod device_book;
 pub mod devices;
 mod dial;
 mod entropy;
+pub mod farewell;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod hub_link;

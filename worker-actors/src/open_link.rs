@@ -31,6 +31,8 @@ pub(crate) struct Open {
     pub(crate) frames: mpsc::Sender<wire::FromWorker>,
     /// Heartbeats and answers to opens, which go before frames.
     pub(crate) control: mpsc::Sender<wire::FromWorker>,
+    /// Whose the Hub says the Worker is.
+    pub(crate) owner: String,
 }
 
 /// What the Hub says.
@@ -120,7 +122,12 @@ pub(crate) async fn open(caller: Arc<Caller>) -> Result<(Open, Heard), Lost> {
     if welcome.worker_id != caller.worker {
         return Err(Lost::Nonsense);
     }
-    Ok((Open { frames, control }, heard))
+    let open = Open {
+        frames,
+        control,
+        owner: welcome.owner_user_id,
+    };
+    Ok((open, heard))
 }
 
 /// The stream with its end as its last item.
@@ -159,7 +166,8 @@ fn refused(goodbye: &wire::LinkGoodbye) -> Lost {
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 fn code(status: Status) -> Lost {
     let code = status.code();
-    if code == Code::Unauthenticated && status.message() == wire::UNKNOWN_WORKER_TOKEN {
+    let is_final = [wire::UNKNOWN_WORKER_TOKEN, wire::DEREGISTERED_WORKER];
+    if code == Code::Unauthenticated && is_final.contains(&status.message()) {
         return Lost::Deregistered;
     }
     Lost::Status(code)

@@ -275,6 +275,7 @@ fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartError> {
         identity: Arc::clone(&identity),
         mode,
         worker,
+        owner: credentials.owner,
         services: Services(Arc::new(desks)),
         timings: config.timings,
         detached_max: Duration::from_millis(config.detached_max_ms),

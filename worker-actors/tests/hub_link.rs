@@ -15,7 +15,8 @@ use support::{
 use tempfile::tempdir;
 use tonic::{Status, transport::Identity};
 use worker_actors::{
-    Credentials, EndReason, LinkState, StartError, Worker, WorkerConfig, devices, registration,
+    Credentials, EndReason, LinkState, StartError, Worker, WorkerConfig, devices, farewell,
+    registration,
 };
 use zeroize::Zeroizing;
 
@@ -112,6 +113,69 @@ async fn a_worker_that_was_deregistered_ends_and_says_why() {
     let ended = tokio::time::timeout(PATIENCE, worker.ended()).await;
     assert_eq!(ended, Ok(EndReason::Deregistered));
     worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_forgets_its_registration_once_the_hub_has_taken_its_word() {
+    let folder = tempdir().expect("a folder");
+    let mut hub = TestHub::start().await;
+    let config = hub.config(folder.path());
+    let (worker, link) = hub.worker(config.clone()).await;
+    link.goodbye(wire::LinkGoodbyeReason::Deregistered, Duration::ZERO)
+        .await;
+    let ended = tokio::time::timeout(PATIENCE, worker.ended()).await;
+    assert_eq!(ended, Ok(EndReason::Deregistered));
+    worker.stop().await;
+    // A goodbye alone makes nobody forget anything.
+    let kept = registration::stored(folder.path()).expect("kept");
+    assert!(kept.is_some());
+    farewell::leave(&config).await.expect("the Hub takes it");
+    hub.farewell().await;
+    let kept = registration::stored(folder.path()).expect("forgotten");
+    assert!(kept.is_none() && folder.path().join("identity.key").exists());
+    let again = farewell::leave(&config).await;
+    assert!(matches!(again, Err(farewell::FarewellError::Nowhere)));
+}
+
+#[tokio::test]
+async fn a_hub_that_knows_no_such_worker_makes_it_forget_nothing() {
+    let folder = tempdir().expect("a folder");
+    let hub = TestHub::start().await;
+    let strange = Credentials {
+        token: Zeroizing::new("another token".to_owned()),
+        ..credentials()
+    };
+    worker_actors::hub_state::store(folder.path(), &strange).expect("stored");
+    let refused = farewell::leave(&hub.config(folder.path())).await;
+    assert!(matches!(refused, Err(farewell::FarewellError::Unknown)));
+    assert!(registration::stored(folder.path()).expect("kept").is_some());
+}
+
+#[tokio::test]
+async fn a_hub_that_names_another_owner_changes_nothing_before_the_machines_own_word() {
+    let folder = tempdir().expect("a folder");
+    let mut hub = TestHub::start().await;
+    let config = hub.config(folder.path());
+    let worker = Worker::start(config, credentials()).await.expect("a start");
+    let link = hub.link().await;
+    link.say(to_worker::Body::Welcome(wire::WorkerWelcome {
+        worker_id: WORKER.to_owned(),
+        owner_user_id: "eve".to_owned(),
+        ..wire::WorkerWelcome::default()
+    }))
+    .await;
+    until(&worker, |state| state == LinkState::Connected).await;
+    worker.stop().await;
+    let owner = || {
+        registration::stored(folder.path())
+            .expect("kept")
+            .expect("some")
+            .owner
+    };
+    assert_eq!(owner().as_str(), OWNER);
+    let eve = schema::ids::UserId::parse("eve").expect("an id");
+    farewell::accept_owner(folder.path(), eve).expect("accepted");
+    assert_eq!(owner().as_str(), "eve");
 }
 
 #[tokio::test]

@@ -445,6 +445,27 @@ async fn a_worker_that_is_away_learns_of_its_end_when_it_dials_and_goes_then() {
 }
 
 #[tokio::test]
+async fn a_linked_worker_is_told_and_its_word_is_waited_for() {
+    let hub = TestHub::hub().await;
+    let ann = hub.sign_up("ann").await;
+    let (id, token) = register_as(&hub, &ann, KEY, 7).await;
+    let mut worker = TestWorker::link(&hub, &token).await;
+    let (method, body) = ("WorkerService/DeregisterWorker", asked(&id));
+    let leaving = async {
+        let goodbye = worker.end().await.expect("a goodbye");
+        assert_eq!(
+            goodbye.reason(),
+            schema::wire::LinkGoodbyeReason::Deregistered
+        );
+        say_goodbye(&hub, &token).await
+    };
+    let (done, left) = tokio::join!(ann.call(&hub, method, &body), leaving);
+    assert_eq!(left, Ok(()));
+    assert_eq!(done.json()["confirmed"], true);
+    assert_eq!(is_listed(&hub, &ann).await, None);
+}
+
+#[tokio::test]
 async fn a_worker_may_go_by_itself_and_the_bundled_one_may_not() {
     let hub = TestHub::hub().await;
     let ann = hub.sign_up("ann").await;

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use figment::value::Dict;
-use worker_actors::{LinkState, Worker, WorkerConfig, registration};
+use worker_actors::{EndReason, LinkState, Worker, WorkerConfig, farewell, registration};
 use zeroize::Zeroizing;
 
 use super::serve::{self, Daemon};
@@ -20,8 +20,10 @@ use crate::{
     logging, paths,
 };
 
+mod deregister;
 mod devices;
 mod fingerprint;
+mod owner;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -49,6 +51,10 @@ enum Command {
     Devices(devices::Options),
     /// The four words of this Worker's key, to compare with what a browser shows
     Fingerprint(fingerprint::Options),
+    /// Leave the Hub: it forgets this Worker, and this Worker its registration; key and data stay
+    Deregister(deregister::Options),
+    /// Whose Worker this is, when the Hub says that it was transferred
+    Owner(owner::Options),
 }
 
 /// Flags of what runs a Worker.
@@ -115,6 +121,8 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
     match options.command {
         Some(Command::Devices(command)) => return devices::run(command),
         Some(Command::Fingerprint(command)) => return fingerprint::run(command),
+        Some(Command::Deregister(command)) => return deregister::run(command),
+        Some(Command::Owner(command)) => return owner::run(command),
         None => {}
     }
     let mut flags = options.daemon.flags()?;
@@ -133,9 +141,11 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
         options.registration_key,
         options.registration_key_file.as_deref(),
     )?;
-    serve::runtime()?.block_on(serve_worker(config, key))?;
-    Ok(ExitCode::SUCCESS)
+    serve::runtime()?.block_on(serve_worker(config, key))
 }
+
+/// The Hub sent this Worker away: whoever starts it again has to register it first.
+const DEREGISTERED: u8 = 3;
 
 fn registration_key(
     given: Option<String>,
@@ -166,7 +176,10 @@ fn read_key(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     Ok(text)
 }
 
-async fn serve_worker(config: WorkerConfig, key: Option<Zeroizing<String>>) -> anyhow::Result<()> {
+async fn serve_worker(
+    config: WorkerConfig,
+    key: Option<Zeroizing<String>>,
+) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::register()?;
     if let Some(key) = key {
         let registered = registration::register(&config, &key).await?;
@@ -179,7 +192,7 @@ async fn serve_worker(config: WorkerConfig, key: Option<Zeroizing<String>>) -> a
         );
     };
     let id = credentials.worker_id.clone();
-    let worker = Worker::start(config, credentials).await?;
+    let worker = Worker::start(config.clone(), credentials).await?;
     let asked = tokio::select! {
         name = signals.next() => Ok(name),
         end = worker.ended() => Err(end),
@@ -195,7 +208,26 @@ async fn serve_worker(config: WorkerConfig, key: Option<Zeroizing<String>>) -> a
     }
     // One that ended by itself has screens to store and programs to end all the same.
     signals.hurry(worker.stop()).await;
-    Ok(asked.map(drop)?)
+    match asked {
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        Err(EndReason::Deregistered) => sent_away(&config).await,
+        Err(reason) => Err(reason.into()),
+    }
+}
+
+/// Tells the Hub that its goodbye was heard. Only once the Hub has taken that, is the registration
+/// forgotten: whoever stands in for the Hub for a moment cannot make a Worker forget where it
+/// belongs.
+async fn sent_away(config: &WorkerConfig) -> anyhow::Result<ExitCode> {
+    farewell::leave(config)
+        .await
+        .context(EndReason::Deregistered)?;
+    eprintln!(
+        "leapmux: this Worker was deregistered. Its key and data are kept in {}; to bring it back, \
+         start it with a new --registration-key",
+        config.data_dir.display()
+    );
+    Ok(ExitCode::from(DEREGISTERED))
 }
 
 /// Comes back once the Worker's link to its Hub stands.

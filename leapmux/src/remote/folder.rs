@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use zeroize::Zeroizing;
 
 /// A folder whose files only their owner can read.
+#[derive(Clone)]
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
+use prost::Message as _;
+use schema::wire::{RefreshTokenRequest, TokenPair};
 use tokio::time::timeout;
 use tokio_tungstenite::{
     WebSocketStream,
@@ -17,13 +19,22 @@ use zeroize::Zeroizing;
 use super::{
     address::Address,
     dial::{Pipe, dial},
+    login::{Kept, Login, Pair},
 };
 
-/// One Hub and the credential that is shown to it, of which there is one copy.
+/// One Hub and what is shown to it.
 #[derive(Clone)]
 pub(crate) struct Hub {
     address: Address,
-    access_token: Option<Arc<Zeroizing<String>>>,
+    shown: Shown,
+}
+
+/// What is shown to a Hub; there is one copy of it.
+#[derive(Clone)]
+enum Shown {
+    Nothing,
+    Token(Arc<Zeroizing<String>>),
+    Kept(Arc<Kept>),
 }
 
 /// Why the Hub did not do what was asked.
@@ -45,12 +56,22 @@ const SOCKET_MESSAGE_MAX: usize = 128 * 1024 + 1;
 const SOCKET_WRITE_MAX: usize = 1024 * 1024;
 
 impl Hub {
-    /// No connection is made yet.
-    pub(crate) fn new(address: Address, access_token: Option<Zeroizing<String>>) -> Self {
-        Self {
-            address,
-            access_token: access_token.map(Arc::new),
-        }
+    /// Shows the login that is kept, and keeps it fresh. No connection is made yet.
+    pub(crate) const fn new(address: Address, kept: Arc<Kept>) -> Self {
+        let shown = Shown::Kept(kept);
+        Self { address, shown }
+    }
+
+    /// Shows this and nothing else.
+    pub(crate) fn with_token(address: Address, token: Zeroizing<String>) -> Self {
+        let shown = Shown::Token(Arc::new(token));
+        Self { address, shown }
+    }
+
+    /// Shows nothing: for whoever is about to log in.
+    pub(crate) const fn anonymous(address: Address) -> Self {
+        let shown = Shown::Nothing;
+        Self { address, shown }
     }
 
     /// The Hub's address.
@@ -68,15 +89,7 @@ impl Hub {
         Q: prost::Message,
         A: prost::Message + Default,
     {
-        let answered = timeout(
-            CALL_TIMEOUT,
-            self.exchange(method, question.encode_to_vec()),
-        )
-        .await;
-        let (status, body) = answered
-            .with_context(|| format!("{} did not answer {method} in time", self.address.key()))
-            .flatten()
-            .map_err(NotServed::Absent)?;
+        let (status, body) = self.ask(method, question.encode_to_vec()).await?;
         if status == StatusCode::OK {
             let answer = A::decode(body).with_context(|| {
                 format!("{method}: the answer is no protobuf; is this a LeapMux Hub?")
@@ -86,7 +99,82 @@ impl Hub {
         Err(self.not_served(method, status, &body))
     }
 
-    async fn exchange(&self, method: &str, body: Vec<u8>) -> anyhow::Result<(StatusCode, Bytes)> {
+    /// The same, as the status and the body of the answer.
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), NotServed> {
+        let bearer = self.bearer().await?;
+        let answer = self.once(method, body.clone(), bearer.as_deref()).await?;
+        let refused = bearer.filter(|_| answer.0 == StatusCode::UNAUTHORIZED);
+        match refused {
+            Some(refused) => match self.fresher(&refused).await? {
+                Some(bearer) => self.once(method, body, Some(&bearer)).await,
+                None => Ok(answer),
+            },
+            None => Ok(answer),
+        }
+    }
+
+    async fn once(
+        &self,
+        method: &str,
+        body: Vec<u8>,
+        bearer: Option<&String>,
+    ) -> Result<(StatusCode, Bytes), NotServed> {
+        let answered = timeout(CALL_TIMEOUT, self.exchange(method, body, bearer)).await;
+        answered
+            .with_context(|| format!("{} did not answer {method} in time", self.address.key()))
+            .flatten()
+            .map_err(NotServed::Absent)
+    }
+
+    /// What is shown now; a pair is refreshed before it expires.
+    async fn bearer(&self) -> Result<Option<Zeroizing<String>>, NotServed> {
+        let login = match &self.shown {
+            Shown::Nothing => None,
+            Shown::Token(token) => return Ok(Some(Zeroizing::clone(token))),
+            Shown::Kept(kept) => kept.login().await,
+        };
+        let Some(login) = login else { return Ok(None) };
+        let bearer = login.bearer();
+        if login.pair().is_some_and(is_about_to_expire)
+            && let Some(fresh) = self.fresher(&bearer).await?
+        {
+            return Ok(Some(fresh));
+        }
+        Ok(Some(bearer))
+    }
+
+    /// What may be shown in place of a bearer that the Hub takes no more, or soon will not.
+    async fn fresher(&self, stale: &str) -> Result<Option<Zeroizing<String>>, NotServed> {
+        let Shown::Kept(kept) = &self.shown else {
+            return Ok(None);
+        };
+        let refresh = async |refresh_token: Zeroizing<String>| {
+            let question = RefreshTokenRequest {
+                refresh_token: refresh_token.to_string(),
+            };
+            let asked = self.once("TokenService/RefreshToken", question.encode_to_vec(), None);
+            let (status, body) = asked.await?;
+            match status {
+                StatusCode::OK => Ok(Some(TokenPair::decode(body)?)),
+                // The login is over, and the Hub says so to whatever was asked.
+                _ => Ok(None),
+            }
+        };
+        let fresh = kept.freshen(stale, refresh).await;
+        let fresh = fresh.map_err(NotServed::Absent)?;
+        Ok(fresh.as_ref().map(Login::bearer))
+    }
+
+    async fn exchange(
+        &self,
+        method: &str,
+        body: Vec<u8>,
+        bearer: Option<&String>,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
         let stream = dial(&self.address).await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -94,8 +182,8 @@ impl Hub {
             .header(header::HOST, self.address.authority())
             .header(header::CONTENT_TYPE, "application/proto")
             .header("connect-protocol-version", "1");
-        if let Some(token) = &self.access_token {
-            request = request.header(header::AUTHORIZATION, bearer(token)?);
+        if let Some(token) = bearer {
+            request = request.header(header::AUTHORIZATION, authorization(token)?);
         }
         let answer = sender.send_request(request.body(Full::new(Bytes::from(body)))?);
         let answer = async { read(answer.await?).await };
@@ -131,7 +219,8 @@ impl Hub {
     ///
     /// Tells a Hub that refuses from one that is not there.
     pub(crate) async fn relay(&self) -> Result<RelaySocket, NotServed> {
-        let request = self.upgrade().map_err(NotServed::Absent)?;
+        let bearer = self.bearer().await?;
+        let request = self.upgrade(bearer.as_deref()).map_err(NotServed::Absent)?;
         let stream = dial(&self.address).await.map_err(NotServed::Absent)?;
         let mut config = WebSocketConfig::default();
         config.max_message_size = Some(SOCKET_MESSAGE_MAX);
@@ -145,6 +234,12 @@ impl Hub {
             Ok(Ok((socket, _))) => Ok(socket),
             Ok(Err(tungstenite::Error::Http(answer))) => {
                 let body = answer.body().as_deref().unwrap_or_default();
+                if let Some(bearer) = bearer.filter(|_| answer.status() == StatusCode::UNAUTHORIZED)
+                    && self.fresher(&bearer).await?.is_some()
+                {
+                    let again = "the login was refreshed: try again";
+                    return Err(NotServed::Absent(anyhow::anyhow!(again)));
+                }
                 Err(self.not_served("relay", answer.status(), body))
             }
             Ok(Err(error)) => Err(NotServed::Absent(anyhow::anyhow!(
@@ -156,7 +251,7 @@ impl Hub {
         }
     }
 
-    fn upgrade(&self) -> anyhow::Result<Request<()>> {
+    fn upgrade(&self, bearer: Option<&String>) -> anyhow::Result<Request<()>> {
         let mut request =
             format!("ws://{}/ws/relay", self.address.authority()).into_client_request()?;
         let headers = request.headers_mut();
@@ -164,13 +259,14 @@ impl Hub {
             header::SEC_WEBSOCKET_PROTOCOL,
             http::HeaderValue::from_static("leapmux.relay.v1"),
         );
-        if let Some(token) = &self.access_token {
-            headers.insert(header::AUTHORIZATION, bearer(token)?);
+        if let Some(token) = bearer {
+            headers.insert(header::AUTHORIZATION, authorization(token)?);
         }
         Ok(request)
     }
 
-    fn not_served(&self, method: &str, status: StatusCode, body: &[u8]) -> NotServed {
+    /// Why the Hub did not do it, from its answer.
+    pub(crate) fn not_served(&self, method: &str, status: StatusCode, body: &[u8]) -> NotServed {
         let said: Option<ConnectError> = serde_json::from_slice(body).ok();
         // A status alone may be that of a proxy whose Hub is about to come back.
         let is_unknown = said.as_ref().is_some_and(|said| said.code == "not_found");
@@ -207,7 +303,15 @@ async fn read(
     Ok((status, body.to_bytes()))
 }
 
-fn bearer(token: &str) -> anyhow::Result<http::HeaderValue> {
+/// A minute before it does.
+fn is_about_to_expire(pair: &Pair) -> bool {
+    let now_ms = time::OffsetDateTime::now_utc()
+        .unix_timestamp()
+        .saturating_mul(1_000);
+    pair.access_expires_unix_ms.saturating_sub(60_000) < now_ms
+}
+
+fn authorization(token: &str) -> anyhow::Result<http::HeaderValue> {
     let text = Zeroizing::new(format!("Bearer {token}"));
     let mut value =
         http::HeaderValue::from_str(&text).context("the access token has odd characters")?;

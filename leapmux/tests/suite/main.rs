@@ -2,6 +2,7 @@
 
 mod canary;
 mod lasting;
+mod logins;
 mod remote;
 mod solo;
 mod starts;

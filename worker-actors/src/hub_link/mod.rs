@@ -25,7 +25,7 @@ use channel_actors::{
 use crypto::{Identity, Mode};
 use schema::{
     frame::Outer,
-    ids::{ChannelId, WorkerId},
+    ids::{ChannelId, UserId, WorkerId},
     wire::{self, control, from_worker, to_worker},
 };
 use tokio::sync::{mpsc, watch};
@@ -52,6 +52,7 @@ pub(crate) struct LinkParts {
     pub(crate) identity: Arc<Identity>,
     pub(crate) mode: Mode,
     pub(crate) worker: WorkerId,
+    pub(crate) owner: UserId,
     pub(crate) services: Services,
     pub(crate) timings: Timings,
     /// How long a channel waits for its client to come back.
@@ -135,6 +136,7 @@ impl HubLink {
     fn up(&mut self, open: Open, stream: open_link::Heard, ctx: &mut Ctx) {
         let now = clock::now();
         self.redial.up(now);
+        self.compare_owner(&open.owner);
         let hearing = ctx.add_stream(open_link::to_the_end(stream, self.generation));
         self.live = Some(Live {
             open,
@@ -144,6 +146,19 @@ impl HubLink {
         });
         tracing::info!("connected to the Hub");
         self.report(LinkState::Connected);
+    }
+
+    /// The owner is whom the person at the machine knows, whatever a Hub says.
+    fn compare_owner(&self, said: &str) {
+        if UserId::parse(said).is_ok_and(|said| said != self.parts.owner) {
+            tracing::warn!(
+                owner = self.parts.owner.as_str(),
+                said,
+                "the Hub says that this Worker belongs to somebody else now, who is refused here; if \
+                 that is right, run `leapmux worker owner accept --user ID` on this machine and \
+                 start the Worker again"
+            );
+        }
     }
 
     fn down(&mut self, lost: &Lost, ctx: &mut Ctx) {

@@ -25,7 +25,7 @@ pub enum EndReason {
     #[error("stopped")]
     Stopped,
     /// The Hub does not know it any more.
-    #[error("the Hub does not know this Worker any more; register it again")]
+    #[error("this Worker was deregistered, or its Hub does not know it; register it again")]
     Deregistered,
     /// Another process runs as the same Worker.
     #[error("another process has connected as this Worker; stop one of the two")]

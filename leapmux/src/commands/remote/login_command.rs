@@ -6,35 +6,92 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use schema::wire::{WhoAmIRequest, WhoAmIResponse};
+use clap::Args;
+use schema::wire::{
+    RevokeApiTokenRequest, RevokeApiTokenResponse, TokenPair, WhoAmIRequest, WhoAmIResponse,
+};
 use zeroize::Zeroizing;
 
-use super::Context;
-use crate::remote::{hub::Hub, login as credentials};
+use super::{Context, browser_login, device_login};
+use crate::remote::{
+    channel::plain,
+    hub::Hub,
+    login::{self as credentials, Login},
+};
 use crate::say::say;
+
+#[derive(Args)]
+pub(super) struct Options {
+    /// By a browser on this machine; the default at a terminal
+    #[arg(long)]
+    browser: bool,
+    /// By a browser anywhere: shows a code to be typed there
+    #[arg(long, conflicts_with = "browser")]
+    device_code: bool,
+    /// With the Hub's access token from standard input; the default where that is no terminal
+    #[arg(long, conflicts_with_all = ["browser", "device_code"])]
+    token_stdin: bool,
+}
 
 /// Longer than any token.
 const TOKEN_MAX: u64 = 4096;
 
+pub(super) async fn login(context: Context, options: Options) -> anyhow::Result<ExitCode> {
+    if options.device_code {
+        let tokens = device_login::run(context.hub.address()).await?;
+        return keep(&context, tokens);
+    }
+    if options.browser || (!options.token_stdin && std::io::stdin().is_terminal()) {
+        let tokens = browser_login::run(context.hub.address()).await?;
+        return keep(&context, tokens);
+    }
+    with_token(&context).await
+}
+
+fn keep(context: &Context, tokens: TokenPair) -> anyhow::Result<ExitCode> {
+    let address = context.hub.address();
+    let username = plain(&tokens.username);
+    let login = Login::Pair(tokens.into());
+    credentials::keep(&context.folder, address, &login)?;
+    say!("Logged in to {} as {username}.", address.key());
+    Ok(ExitCode::SUCCESS)
+}
+
 /// The token comes over standard input, so that it is no argument that others can see.
-pub(super) async fn login(context: Context) -> anyhow::Result<ExitCode> {
+async fn with_token(context: &Context) -> anyhow::Result<ExitCode> {
     let token = read_token()?;
     let address = context.hub.address().clone();
-    let hub = Hub::new(address.clone(), Some(token.clone()));
+    let hub = Hub::with_token(address.clone(), token.clone());
     let me: WhoAmIResponse = hub.call("AccountService/WhoAmI", &WhoAmIRequest {}).await?;
     if !me.signed_in {
         bail!("{} does not accept this access token", address.key());
     }
-    credentials::keep(&context.folder, &address, &token)?;
+    let login = Login::Token(token.to_string());
+    credentials::keep(&context.folder, &address, &login)?;
     say!("Logged in to {}.", address.key());
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn logout(context: &Context) -> anyhow::Result<ExitCode> {
-    if !credentials::forget(&context.folder, context.hub.address())? {
-        bail!("there is no login for {}", context.hub.address().key());
+/// Ends what was made for this device. An access token is the Hub's own, and only forgotten.
+pub(super) async fn logout(context: &Context) -> anyhow::Result<ExitCode> {
+    let address = context.hub.address();
+    let Some(login) = credentials::find(&context.folder, address)? else {
+        bail!("there is no login for {}", address.key());
+    };
+    if let Some(pair) = login.pair() {
+        let request = RevokeApiTokenRequest {
+            token_id: pair.token_id.clone(),
+        };
+        let method = "TokenService/RevokeApiToken";
+        let ended: Result<RevokeApiTokenResponse, _> = context.hub.call(method, &request).await;
+        if let Err(error) = ended.map_err(anyhow::Error::from) {
+            eprintln!(
+                "leapmux: the Hub was not told, and may take this login for good for some days: {error}"
+            );
+        }
     }
-    say!("Logged out of {}.", context.hub.address().key());
+    credentials::forget(&context.folder, address)?;
+    say!("Logged out of {}.", address.key());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -53,4 +110,16 @@ fn read_token() -> anyhow::Result<Zeroizing<String>> {
         bail!("no access token came over standard input: leapmux remote login < access-token");
     }
     Ok(Zeroizing::new(token.to_owned()))
+}
+
+/// What the person who is asked, and the list of tokens, call this command line.
+pub(super) fn client() -> String {
+    let host = nix::unistd::gethostname().ok();
+    let host = host.and_then(|name| name.into_string().ok());
+    let host = host.unwrap_or_else(|| "an unnamed machine".to_owned());
+    let name = format!("leapmux on {host}");
+    name.chars()
+        .filter(|one| !one.is_control())
+        .take(64)
+        .collect()
 }

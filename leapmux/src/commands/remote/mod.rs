@@ -10,6 +10,8 @@ use crate::{
     remote::{address::Address, folder::Folder, hub::Hub, login},
 };
 
+mod browser_login;
+mod device_login;
 mod exec;
 mod login_command;
 mod pins;
@@ -51,9 +53,9 @@ enum Command {
     Exec(exec::Options),
     /// Open a terminal here, or come back to one; ~. at the start of a line leaves it running
     Terminal(terminal::Options),
-    /// Keep the Hub's access token, read from standard input, for later commands
-    Login,
-    /// Forget the Hub's access token
+    /// Log in by a browser, or with the Hub's access token from standard input
+    Login(login_command::Options),
+    /// End the login at the Hub, and forget it
     Logout,
 }
 
@@ -91,9 +93,9 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     })?;
     let folder = Folder::open(options.remote_dir.map_or_else(paths::remote_dir, Ok)?)?;
     let address = Address::parse(&options.hub)?;
-    let token = login::token(&folder, &address)?;
+    let kept = login::Kept::open(&folder, &address)?;
     let context = Context {
-        hub: Hub::new(address, token),
+        hub: Hub::new(address, kept),
         folder,
         json: options.json,
     };
@@ -113,8 +115,8 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
             } => pins::run(&context, command),
             Command::Exec(options) => exec::run(&context, options).await,
             Command::Terminal(options) => terminal::run(&context, options).await,
-            Command::Login => login_command::login(context).await,
-            Command::Logout => login_command::logout(&context),
+            Command::Login(options) => login_command::login(context, options).await,
+            Command::Logout => login_command::logout(&context).await,
         }
     });
     // A read of standard input may still block its thread; nobody waits for it.
