@@ -13,8 +13,10 @@ use crate::{
     clock,
     config::{OrganisationQuotas, Quotas},
     error::{Fault, Field, Quota, Refusal, Unmet},
+    messages::CountChannels,
     names,
     notes::{About, Notes},
+    state::{State, ask},
     stop::{Stop, quota, sorted},
     store::{
         Connection,
@@ -41,9 +43,26 @@ pub(crate) async fn list_organisations(
         let shown = |(one, role): &(Organisation, _)| shown(conn, one, *role, &defaults);
         all.iter().map(shown).collect()
     });
-    Ok(wire::ListOrganisationsResponse {
-        organisations: listed.await?,
-    })
+    let mut organisations: Vec<wire::Organisation> = listed.await?;
+    count_channels(&asked.state, &mut organisations).await?;
+    Ok(wire::ListOrganisationsResponse { organisations })
+}
+
+/// How many channels there are to their Workers by way of this Hub: no row knows.
+async fn count_channels(state: &State, shown: &mut [wire::Organisation]) -> Result<(), Refusal> {
+    let ids = shown
+        .iter()
+        .map(|one| organisation_id(&one.organisation_id));
+    let question = CountChannels {
+        organisations: ids.collect::<Result<_, _>>()?,
+    };
+    let counts = ask(&state.registry, question).await?;
+    for (one, channels) in shown.iter_mut().zip(counts) {
+        if let Some(usage) = &mut one.usage {
+            usage.channels = channels;
+        }
+    }
+    Ok(())
 }
 
 /// An organisation as a member sees it.
