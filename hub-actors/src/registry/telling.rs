@@ -1,6 +1,6 @@
 //! Who hears what: changes, from a cursor on, and where people are, live only.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use actix::{ActorFutureExt as _, AsyncContext as _, Context, Handler, WrapFuture as _};
 use schema::ids::{UserId, WorkerId};
@@ -11,7 +11,7 @@ use crate::{
     events::Missed,
     messages::{Announce, Notice, SessionId, Speak},
     notes::About,
-    store::access,
+    store::{Connection, workers},
     telemetry::SessionEnd,
     whereabouts::Told,
 };
@@ -39,7 +39,11 @@ impl Registry {
     ) {
         self.announce(owner.clone(), &About::Worker(worker.clone()));
         let (store, id) = (self.parts.store.clone(), worker.clone());
-        let question = async move { store.run(move |conn| access::users_of(conn, &id)).await };
+        let viewers = move |conn: &mut Connection| match workers::find(conn, &id)? {
+            Some(found) => workers::viewers(conn, &found),
+            None => Ok(BTreeSet::new()),
+        };
+        let question = async move { store.run(viewers).await };
         let told = question
             .into_actor(self)
             .map(move |users, registry, _| match users {

@@ -10,7 +10,7 @@ use crate::{
     error::Fault,
     notes::About,
     state::State,
-    store::{Connection, access, users, workers as rows},
+    store::{Connection, access, workers as rows},
     whereabouts::Whereabout,
     workers, workspaces,
 };
@@ -56,44 +56,13 @@ fn worker(
     caller: &Caller,
     id: &WorkerId,
 ) -> Result<Body, Fault> {
-    let Some(worker) = seen_worker(conn, state, caller, id)? else {
+    let Some(worker) = workers::seen(conn, state, caller, id)? else {
         return Ok(Body::WorkerGone(wire::WorkerGone {
             worker_id: id.as_str().to_owned(),
         }));
     };
     let worker = Some(worker);
     Ok(Body::WorkerChanged(wire::WorkerChanged { worker }))
-}
-
-/// A Worker for its owner, who sees it until it is gone, and for who may route to it.
-fn seen_worker(
-    conn: &mut Connection,
-    state: &State,
-    caller: &Caller,
-    id: &WorkerId,
-) -> Result<Option<wire::Worker>, Fault> {
-    let bound = caller.binding.as_ref();
-    let Some(found) = rows::find(conn, id)?.filter(|_| bound.is_none_or(|of| of.worker == *id))
-    else {
-        return Ok(None);
-    };
-    let owned = found.owner == caller.user;
-    if !owned && access::reach(conn, &caller.user, id)?.is_none() {
-        return Ok(None);
-    }
-    let mut roles = access::roles_of(conn, &caller.user)?;
-    roles.retain(|workspace, _| bound.is_none_or(|of| of.workspace == *workspace));
-    let hosted = access::hosted_by(conn, id)?.into_iter();
-    let workspace_ids = hosted
-        .filter(|workspace| roles.contains_key(workspace))
-        .map(|workspace| workspace.as_str().to_owned());
-    let names = users::names_of(conn, [&found.owner])?;
-    Ok(Some(wire::Worker {
-        owned,
-        owner_username: names.get(&found.owner).cloned().unwrap_or_default(),
-        workspace_ids: workspace_ids.collect(),
-        ..workers::describe(state, &found)
-    }))
 }
 
 fn workspace(conn: &mut Connection, caller: &Caller, id: &WorkspaceId) -> Result<Body, Fault> {

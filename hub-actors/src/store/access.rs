@@ -6,7 +6,7 @@
 //!   anything, whatever a share says. In an archived workspace only its owner is something.
 //! * A Worker is routed to by its owner, and by whoever is something in a workspace that it hosts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
@@ -171,24 +171,6 @@ pub(crate) fn reach(
         organisation,
         roles,
     }))
-}
-
-/// Everybody who may route to a Worker.
-pub(crate) fn users_of(
-    conn: &mut Connection,
-    worker: &WorkerId,
-) -> Result<BTreeSet<UserId>, Fault> {
-    let mut users = BTreeSet::new();
-    for workspace in hosted_by(conn, worker)? {
-        users.extend(people_of(conn, &workspace)?.into_keys());
-    }
-    let owner = workers::table
-        .find(worker.as_str())
-        .select(workers::owner_user_id)
-        .first::<String>(conn)
-        .optional()?;
-    users.extend(owner.map(|owner| user_id(&owner)).transpose()?);
-    Ok(users)
 }
 
 /// The workspaces that a Worker hosts.

@@ -9,10 +9,10 @@ use diesel::{
 use schema::ids::{OrganisationId, UserId, WorkerId};
 
 use super::{
-    Connection, access,
-    tables::{grant_certificates, memberships, organisations, users, worker_workspaces, workers},
+    Connection, access, organisations,
+    tables::{grant_certificates, memberships, users, worker_workspaces, workers},
 };
-use crate::{error::Fault, token::SecretHash};
+use crate::{config::OrganisationQuotas, error::Fault, token::SecretHash};
 
 /// A Worker as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,16 +157,13 @@ pub(crate) fn membership(
 pub(crate) fn has_room(
     conn: &mut Connection,
     organisation: &OrganisationId,
+    defaults: &OrganisationQuotas,
 ) -> Result<bool, Fault> {
-    let quota = organisations::table
-        .find(organisation.as_str())
-        .select(organisations::max_workers)
-        .first::<Option<i32>>(conn)
-        .optional()?
-        .flatten();
-    let Some(quota) = quota else { return Ok(true) };
-    let held = workers::table.filter(workers::organisation_id.eq(organisation.as_str()));
-    Ok(held.count().get_result::<i64>(conn)? < i64::from(quota))
+    let Some(found) = organisations::find(conn, organisation)? else {
+        return Ok(false);
+    };
+    let most = i64::from(found.quotas(defaults).workers);
+    Ok(organisations::count_workers(conn, organisation)? < most)
 }
 
 /// Gives it another name.

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     asked::Asked,
     clock,
+    config::OrganisationQuotas,
     error::{Fault, Quota, Refusal, Unmet},
     state::State,
     store::{
@@ -53,12 +54,13 @@ pub(crate) async fn create_key(
     let expires_unix_ms = key.expires_ms;
     let hash = state.pepper.hash(Purpose::RegistrationId, id);
     let quota = i64::from(state.config.quotas.registration_keys_per_user);
+    let defaults = state.config.organisations;
     let order = state.order(asked.author(), move |conn, notes| {
         if registration_keys::count(conn, &key.user, now_ms)? >= quota {
             return Ok(Err(spent(Quota::RegistrationKeys)));
         }
         if let Some(organisation) = &key.organisation
-            && let Err(refusal) = may_register(conn, &key.user, organisation)?
+            && let Err(refusal) = may_register(conn, &key.user, organisation, &defaults)?
         {
             return Ok(Err(refusal));
         }
@@ -89,11 +91,12 @@ pub(super) fn may_register(
     conn: &mut Connection,
     user: &UserId,
     organisation: &OrganisationId,
+    defaults: &OrganisationQuotas,
 ) -> Result<Result<(), Refusal>, Fault> {
     if workers::membership(conn, organisation, user)?.is_none() {
         return Ok(Err(Refusal::NotFound));
     }
-    if !workers::has_room(conn, organisation)? {
+    if !workers::has_room(conn, organisation, defaults)? {
         return Ok(Err(spent(Quota::Workers)));
     }
     Ok(Ok(()))

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use schema::{
-    ids::WorkerId,
+    ids::{UserId, WorkerId},
     wire::{
         self, GetHandshakeParametersRequest, GetHandshakeParametersResponse, ListWorkersRequest,
         ListWorkersResponse,
@@ -31,18 +31,31 @@ pub(crate) async fn list(
         .store
         .run(move |conn| seen_by(conn, &caller, None))
         .await?;
-    let workers = seen.into_iter().map(|seen| {
-        let owned = seen.worker.owner == user;
-        wire::Worker {
-            owned,
-            owner_username: seen.owner_username,
-            workspace_ids: seen.workspaces,
-            ..describe(state, &seen.worker)
-        }
-    });
+    let workers = seen.into_iter().map(|seen| shown(state, &user, seen));
     Ok(ListWorkersResponse {
         workers: workers.collect(),
     })
+}
+
+fn shown(state: &State, user: &UserId, seen: Seen) -> wire::Worker {
+    wire::Worker {
+        owned: seen.worker.owner == *user,
+        owner_username: seen.owner_username,
+        workspace_ids: seen.workspaces,
+        ..describe(state, &seen.worker)
+    }
+}
+
+/// What a caller sees of one Worker now, if anything.
+pub(crate) fn seen(
+    conn: &mut Connection,
+    state: &State,
+    caller: &Caller,
+    id: &WorkerId,
+) -> Result<Option<wire::Worker>, Fault> {
+    let mut found = seen_by(conn, caller, Some(id))?.into_iter();
+    let found = found.find(|seen| seen.worker.id == *id);
+    Ok(found.map(|seen| shown(state, &caller.user, seen)))
 }
 
 /// What a caller sees: a delegation its own Worker only, and of what that hosts its own workspace.

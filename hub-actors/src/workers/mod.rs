@@ -26,7 +26,7 @@ pub(crate) use self::{
     departing::{deregister, deregister_worker, take_away},
     fields::{is_mode, is_version},
     keys::{create_key, extend_key, revoke_key},
-    listing::{describe, handshake_parameters, list},
+    listing::{describe, handshake_parameters, list, seen},
     registration::{register, register_bundled},
 };
 use crate::{

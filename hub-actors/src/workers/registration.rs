@@ -43,6 +43,7 @@ pub(crate) async fn register(
     let worker_id = worker_id()?;
     let now_ms = clock::unix_ms();
     let quota = i64::from(state.config.quotas.workers_per_user);
+    let defaults = state.config.organisations;
     // Whoever guesses does not get as far as the writer's lock.
     let is_known = state
         .store
@@ -62,7 +63,7 @@ pub(crate) async fn register(
         let owner = users::find(conn, &key.user)?.ok_or(Fault::Row("registration_keys.user_id"))?;
         let organisation = key.organisation.clone().unwrap_or(owner.organisation);
         // Whoever made the key may have left meanwhile.
-        if let Err(refusal) = may_register(conn, &owner.id, &organisation)? {
+        if let Err(refusal) = may_register(conn, &owner.id, &organisation, &defaults)? {
             return Ok(Err(refusal));
         }
         let worker = Worker {

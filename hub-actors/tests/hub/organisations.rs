@@ -1,8 +1,12 @@
 //! Organisations and invitations, as people at browsers see them.
 
+use hub_actors::Mode;
 use serde_json::json;
 
-use crate::tenancy::{ask, code, heard, team, text, try_to, watch};
+use crate::{
+    support::{TestHub, base64},
+    tenancy::{ask, code, heard, team, text, try_to, watch, worker},
+};
 
 #[tokio::test]
 async fn a_link_lets_in_once_and_everybody_hears_of_it() {
@@ -128,4 +132,25 @@ async fn who_is_removed_sees_the_workspaces_no_more() {
     )
     .await;
     assert_eq!(code(&members), "not_found");
+}
+
+#[tokio::test]
+async fn an_organisation_has_so_many_workers_by_default_and_no_more() {
+    let hub = TestHub::with(Mode::Hub, |config| config.organisations.workers = 1).await;
+    let root = hub.set_up().await;
+    let ann = hub.sign_up("ann").await;
+    worker(&hub, &ann, "abcdefghijklmnop").await;
+    let crew = json!({ "slug": "crew" });
+    let crew = ask(&hub, &ann, "OrganisationService/CreateOrganisation", crew).await;
+    let crew = text(&crew["organisation"]["organisationId"]);
+    let none = json!({ "organisationId": crew, "quotas": { "members": 5 } });
+    let by_a_member = try_to(&hub, &ann, "OrganisationService/SetQuotas", none.clone()).await;
+    assert_eq!(code(&by_a_member), "permission_denied");
+    ask(&hub, &root, "OrganisationService/SetQuotas", none).await;
+    let key = json!({
+        "registrationId": "bcdefghijklmnopq", "deviceAlgorithm": 1, "deviceKey": base64(&[3; 32]),
+        "deviceTag": base64(&[4; 64]), "workerName": "desk", "organisationId": crew,
+    });
+    let full = try_to(&hub, &ann, "WorkerService/CreateRegistrationKey", key).await;
+    assert_eq!(code(&full), "resource_exhausted");
 }
