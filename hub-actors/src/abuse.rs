@@ -35,6 +35,7 @@ impl From<Option<IpAddr>> for Network {
 pub(crate) struct Abuse {
     sign_ins: Mutex<Limiter<Network>>,
     sign_ups: Mutex<Limiter<Network>>,
+    departures: Mutex<Limiter<Network>>,
 }
 
 impl Abuse {
@@ -47,6 +48,7 @@ impl Abuse {
         Self {
             sign_ins: within(60, quotas.failed_sign_ins_per_minute),
             sign_ups: within(3_600, quotas.sign_ups_per_hour),
+            departures: within(60, quotas.oauth_starts_per_minute),
         }
     }
 
@@ -58,6 +60,11 @@ impl Abuse {
     /// The sign-in did not fail.
     pub(crate) fn forgive(&self, from: Network) {
         lock(&self.sign_ins).give_back(&from);
+    }
+
+    /// Counts a way to a provider of sign-in, which costs a row and requests there.
+    pub(crate) fn oauth(&self, from: Network) -> Result<(), Refusal> {
+        take(&self.departures, &from, Quota::SignIns)
     }
 
     /// Counts a new account.

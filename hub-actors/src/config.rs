@@ -220,6 +220,8 @@ pub struct Quotas {
     pub api_tokens_per_user: u32,
     /// Failed sign-ins from one address within a minute. Default 10.
     pub failed_sign_ins_per_minute: u32,
+    /// Ways to a provider of sign-in that are begun from one address within a minute. Default 30.
+    pub oauth_starts_per_minute: u32,
     /// Accounts made from one address within an hour. Default 20.
     pub sign_ups_per_hour: u32,
     /// Logins of one user; beyond it the one that was not used for longest ends. Default 64.
@@ -241,6 +243,7 @@ impl Default for Quotas {
             organisations_per_user: 32,
             api_tokens_per_user: 64,
             failed_sign_ins_per_minute: 10,
+            oauth_starts_per_minute: 30,
             sign_ups_per_hour: 20,
             logins_per_user: 64,
         }
@@ -337,6 +340,9 @@ pub struct Timeouts {
     pub farewell_ms: u64,
     /// Life of a login since it was last used. Default 604,800,000 (7 days).
     pub login_ms: u64,
+    /// How often the tokens of accounts at providers of sign-in are looked at, and refreshed where
+    /// they end soon; up to half as much is added at random. Default 300,000 (5 minutes).
+    pub oauth_refresh_ms: u64,
 }
 
 impl Default for Timeouts {
@@ -363,6 +369,7 @@ impl Default for Timeouts {
             device_poll_ms: 5_000,
             farewell_ms: 3_000,
             login_ms: 604_800_000,
+            oauth_refresh_ms: 300_000,
         }
     }
 }

@@ -144,6 +144,15 @@ pub enum Field {
     /// `version`
     #[error("version is longer than 64 bytes or has control characters")]
     Version,
+    /// A provider's address.
+    #[error("the issuer is not https://HOST[/PATH]")]
+    Issuer,
+    /// The rest of a provider.
+    #[error(
+        "name, client id, client secret and scopes of a provider may not be empty, nor longer than \
+         64, 512, 8192 and 512 bytes"
+    )]
+    Provider,
     /// `access_token`
     #[error("access_token is longer than 256 bytes")]
     AccessToken,

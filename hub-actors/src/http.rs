@@ -24,6 +24,7 @@ use crate::{
     clock,
     config::ms,
     error::{Fault, Field, Refusal},
+    oauth,
     origin::{Access, Provenance, Stranger},
     page,
     rpc::{self, Call, Codec, Method},
@@ -35,6 +36,9 @@ use crate::{
 
 /// The largest body of a call: some 200 times the largest honest one.
 const BODY_MAX: usize = 256 * 1024;
+
+/// Where providers of sign-in send browsers back to.
+const RETURN: &str = "/oauth/callback";
 
 /// The application that each of the server's threads runs.
 pub(crate) fn app(
@@ -56,6 +60,9 @@ pub(crate) fn app(
             "/{service:leapmux\\.v1\\.[A-Za-z]+}/{method}",
             web::to(call),
         )
+        .route("/oauth/start/{provider}", web::get().to(oauth::start))
+        .route(RETURN, web::get().to(oauth::callback))
+        .route(RETURN, web::post().to(oauth::form))
         .default_service(web::to(serve_page))
         .wrap(middleware::from_fn(guard))
 }
@@ -91,6 +98,7 @@ fn door(path: &str) -> Route {
         "/ws/relay" => Route::Relay,
         "/ws/events" => Route::Events,
         _ if path.starts_with("/leapmux.v1.") => Route::Rpc,
+        _ if path.starts_with("/oauth/") => Route::Oauth,
         _ => Route::Page,
     }
 }
@@ -100,8 +108,11 @@ fn door(path: &str) -> Route {
 fn access(request: &ServiceRequest, route: Route) -> Access {
     let reads = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD);
     let upgrades = request.headers().contains_key(header::UPGRADE);
+    let returns = request.match_info().as_str() == RETURN;
     if route == Route::Page && reads && !upgrades {
         Access::Page
+    } else if returns && (reads || *request.method() == HttpMethod::POST) && !upgrades {
+        Access::Return
     } else {
         Access::Action
     }
@@ -284,15 +295,37 @@ async fn asked(
         (_, presented) => (state.caller(presented).await?, None),
     };
     let is_longer = caller.as_ref().is_some_and(|caller| caller.slid);
-    let from = asked::From {
-        address: request.peer_addr().map(|peer| peer.ip()),
-        user_agent: user_agent(request.headers()),
-    };
+    let from = from(request);
     let asked = Asked::new(Arc::clone(state), caller, from, bearer);
     if let Some(cookie) = cookie.filter(|_| is_longer) {
         asked.set_cookie(cookie);
     }
     Ok(asked)
+}
+
+/// Where a request comes from.
+pub(crate) fn from(request: &HttpRequest) -> asked::From {
+    asked::From {
+        address: request.peer_addr().map(|peer| peer.ip()),
+        user_agent: user_agent(request.headers()),
+    }
+}
+
+/// The `Host` by which somebody came; it was judged.
+pub(crate) fn host(request: &HttpRequest) -> String {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    host.to_ascii_lowercase()
+}
+
+/// A body that is small and comes soon.
+pub(crate) async fn small_body(payload: web::Payload) -> Option<Bytes> {
+    const WITHIN: Duration = Duration::from_secs(5);
+    let body = tokio::time::timeout(WITHIN, read(payload))
+        .await
+        .ok()?
+        .ok()?;
+    (body.len() <= 16 * 1024).then_some(body)
 }
 
 fn user_agent(headers: &HeaderMap) -> String {
@@ -357,17 +390,22 @@ fn succeed(state: &State, codec: Codec, reply: rpc::Reply) -> HttpResponse {
     answer
         .content_type(codec.content_type())
         .insert_header((header::CACHE_CONTROL, "no-store"));
-    let lifetime = i64::try_from(state.config.timeouts.login_ms / 1_000).unwrap_or(i64::MAX);
     match reply.cookie {
         Cookie::Kept => {}
         Cookie::Set(secret) => {
-            answer.cookie(cookie(state, secret.expose().to_owned(), lifetime));
+            answer.cookie(login_cookie(state, secret.expose().to_owned()));
         }
         Cookie::Cleared => {
             answer.cookie(cookie(state, String::new(), 0));
         }
     }
     answer.body(reply.body)
+}
+
+/// The cookie of a login.
+pub(crate) fn login_cookie(state: &State, secret: String) -> HttpCookie<'static> {
+    let lifetime = i64::try_from(state.config.timeouts.login_ms / 1_000).unwrap_or(i64::MAX);
+    cookie(state, secret, lifetime)
 }
 
 fn cookie(state: &State, value: String, seconds: i64) -> HttpCookie<'static> {

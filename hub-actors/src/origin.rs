@@ -40,6 +40,9 @@ pub(crate) enum Access {
     Page,
     /// An RPC or a WebSocket upgrade.
     Action,
+    /// A browser that comes back from a provider of sign-in, by link or by form: another site's
+    /// navigation, and what it says is good for one journey of one browser.
+    Return,
 }
 
 /// The names under which a Hub is known.
@@ -76,6 +79,14 @@ impl Names {
             .is_some_and(|(scheme, _)| scheme == "https")
     }
 
+    /// Scheme and authority for whoever came by this `Host`, which was judged.
+    pub(crate) fn base(&self, host: &str) -> String {
+        match &self.public {
+            Some((scheme, authority)) => format!("{scheme}://{authority}"),
+            None => format!("http://{host}"),
+        }
+    }
+
     /// Lets a request in, or names what is strange about it.
     pub(crate) fn judge(&self, from: Provenance<'_>, access: Access) -> Result<(), Stranger> {
         let host = from
@@ -87,7 +98,7 @@ impl Names {
         }
         self.judge_site(from, access)?;
         match (access, from.origin) {
-            (Access::Page, _) | (Access::Action, None) => Ok(()),
+            (Access::Page | Access::Return, _) | (Access::Action, None) => Ok(()),
             (Access::Action, Some(origin)) if self.is_own(origin, &host) => Ok(()),
             (Access::Action, Some(_)) => Err(Stranger::Origin),
         }
@@ -95,7 +106,7 @@ impl Names {
 
     /// A link on another site may lead to the page; nothing else of another site may come in.
     fn judge_site(&self, from: Provenance<'_>, access: Access) -> Result<(), Stranger> {
-        let follows_link = access == Access::Page && from.fetch_mode == Some("navigate");
+        let follows_link = access != Access::Action && from.fetch_mode == Some("navigate");
         match from.fetch_site {
             None | Some("same-origin" | "none") => Ok(()),
             Some(_) if follows_link => Ok(()),
@@ -308,6 +319,29 @@ mod tests {
             solo().judge(neighbour, Access::Action),
             Err(Stranger::CrossSite)
         );
+    }
+
+    #[test]
+    fn another_site_may_send_a_browser_back_and_nothing_else() {
+        let sent = Provenance {
+            fetch_site: Some("cross-site"),
+            fetch_mode: Some("navigate"),
+            ..from("localhost:4327", "https://id.example")
+        };
+        assert_eq!(solo().judge(sent, Access::Return), Ok(()));
+        let fetched = Provenance {
+            fetch_mode: Some("cors"),
+            ..sent
+        };
+        assert_eq!(
+            solo().judge(fetched, Access::Return),
+            Err(Stranger::CrossSite)
+        );
+        let rebound = Provenance {
+            host: Some("evil.example:4327"),
+            ..sent
+        };
+        assert_eq!(solo().judge(rebound, Access::Return), Err(Stranger::Host));
     }
 
     #[test]

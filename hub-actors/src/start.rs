@@ -26,6 +26,7 @@ use crate::{
     keyring::{Keyring, KeyringError, file},
     limiter::{Limiter, Rate},
     listen::{self, Bound, ListenError, Listener},
+    oauth,
     origin::{self, Names},
     pace::Paces,
     presence::Presence,
@@ -104,6 +105,9 @@ pub enum StartError {
         /// Why.
         source: ListenError,
     },
+    /// There is no way to speak to providers of sign-in.
+    #[error("TLS cannot be set up; check the limits of memory")]
+    Tls,
     /// Threads cannot be started.
     #[error("threads cannot be started ({0}); check the limits of processes and memory")]
     Threads(#[from] std::io::Error),
@@ -174,12 +178,14 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
         tail,
         kit,
         passwords,
+        oauth::Client::new().map_err(|_| StartError::Tls)?,
         admin_user,
         solo_credential,
         failures,
         &bound,
     ));
     failures::keep(&state, kept);
+    oauth::keep_fresh(&state);
     Ok(Foundation {
         folder,
         state,
@@ -284,6 +290,7 @@ fn state(
     tail: Tail,
     kit: Kit,
     passwords: Passwords,
+    oauth: oauth::Client,
     admin: User,
     solo_credential: CredentialId,
     failures: Failures,
@@ -314,6 +321,7 @@ fn state(
         solo_credential,
         abuse,
         passwords,
+        oauth,
         lockout: Mutex::new(Lockout::default()),
         failures,
         tries: Tries::default(),

@@ -22,6 +22,7 @@ use crate::{
     limiter::Limiter,
     messages::{Announce, RefreshAccess},
     notes::{self, Author, Notes},
+    oauth,
     origin::Names,
     pace::Paces,
     presence::Presence,
@@ -51,6 +52,8 @@ pub(crate) struct State {
     pub(crate) solo_credential: CredentialId,
     pub(crate) abuse: Abuse,
     pub(crate) passwords: Passwords,
+    /// Speaks to providers of sign-in.
+    pub(crate) oauth: oauth::Client,
     pub(crate) lockout: Mutex<Lockout>,
     pub(crate) failures: Failures,
     pub(crate) tries: Tries,

@@ -93,7 +93,7 @@ labels! {
     #[doc = "How a call came in."]
     Protocol { ConnectJson = "connect_json", ConnectProto = "connect_proto", Grpc = "grpc" }
     #[doc = "Which door of HTTP/1.1 was used."]
-    Route { Rpc = "rpc", Relay = "ws_relay", Events = "ws_events", Page = "page" }
+    Route { Rpc = "rpc", Relay = "ws_relay", Events = "ws_events", Oauth = "oauth", Page = "page" }
     #[doc = "Why a frame found no channel: it came too late, or its channel is not this connection's."]
     Stray { Late = "late", Foreign = "foreign" }
     #[doc = "What was strange about a request."]

@@ -26,6 +26,10 @@ pub(crate) enum Purpose {
     WorkerToken,
     /// The id half of a registration key.
     RegistrationId,
+    /// What comes back from a provider of sign-in.
+    OauthState,
+    /// The cookie of a browser that went to one.
+    OauthBrowser,
     /// A name that somebody typed to sign in, whether or not there is such a user: no secret, but
     /// nothing to be kept as it is.
     TypedName,
@@ -52,6 +56,8 @@ impl Purpose {
             Self::Login => b"leapmux login v1",
             Self::WorkerToken => b"leapmux worker token v1",
             Self::RegistrationId => b"leapmux registration id v1",
+            Self::OauthState => b"leapmux oauth state v1",
+            Self::OauthBrowser => b"leapmux oauth browser v1",
             Self::TypedName => b"leapmux typed name v1",
             Self::Invitation => b"leapmux invitation v1",
             Self::ApiAccess => b"leapmux api access v1",
@@ -74,7 +80,11 @@ impl Purpose {
             Self::Delegation => "lmd_",
             Self::Authorisation => "lmc_",
             Self::DeviceCode => "lmv_",
-            Self::RegistrationId | Self::TypedName | Self::UserCode => "",
+            Self::RegistrationId
+            | Self::TypedName
+            | Self::UserCode
+            | Self::OauthState
+            | Self::OauthBrowser => "",
         }
     }
 }

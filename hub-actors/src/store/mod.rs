@@ -45,6 +45,7 @@ pub(crate) mod layouts;
 pub(crate) mod ledger;
 pub(crate) mod memberships;
 pub(crate) mod migrate;
+pub(crate) mod oauth;
 pub(crate) mod open;
 pub(crate) mod organisations;
 mod pool;

@@ -241,6 +241,7 @@ diesel::table! {
         email -> Nullable<Text>,
         sealed_tokens -> Nullable<Binary>,
         created_ms -> BigInt,
+        tokens_expire_ms -> Nullable<BigInt>,
     }
 }
 
@@ -254,6 +255,7 @@ diesel::table! {
         redirect_to -> Text,
         user_id -> Nullable<Text>,
         expires_ms -> BigInt,
+        credential_id -> Nullable<Text>,
     }
 }
 

@@ -122,6 +122,15 @@ pub(crate) fn create(conn: &mut Connection, new: &NewUser, now_ms: i64) -> Resul
     Ok(made && insert_home(conn, new, now_ms)?)
 }
 
+/// Whether a name is a user's or an organisation's: they share one space of names.
+pub(crate) fn is_taken(conn: &mut Connection, name: &str) -> Result<bool, Fault> {
+    let user = users::table.filter(users::username.eq(name));
+    let user = user.select(users::id).first::<String>(conn).optional()?;
+    let other = organisations::table.filter(organisations::slug.eq(name));
+    let other = other.select(organisations::id).first::<String>(conn);
+    Ok(user.is_some() || other.optional()?.is_some())
+}
+
 /// The personal organisation and the first workspace in it.
 fn insert_home(conn: &mut Connection, new: &NewUser, now_ms: i64) -> Result<bool, Fault> {
     let ids = &new.ids;
