@@ -137,12 +137,12 @@ async fn who_is_removed_sees_the_workspaces_no_more() {
 #[tokio::test]
 async fn an_organisation_has_so_many_workers_by_default_and_no_more() {
     let hub = TestHub::with(Mode::Hub, |config| config.organisations.workers = 1).await;
+    let root = hub.set_up().await;
     let ann = hub.sign_up("ann").await;
     worker(&hub, &ann, "abcdefghijklmnop").await;
     let crew = json!({ "slug": "crew" });
     let crew = ask(&hub, &ann, "OrganisationService/CreateOrganisation", crew).await;
     let crew = text(&crew["organisation"]["organisationId"]);
-    let root = hub.set_up().await;
     let none = json!({ "organisationId": crew, "quotas": { "members": 5 } });
     let by_a_member = try_to(&hub, &ann, "OrganisationService/SetQuotas", none.clone()).await;
     assert_eq!(code(&by_a_member), "permission_denied");
