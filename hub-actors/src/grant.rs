@@ -205,3 +205,228 @@ fn announced(roles: &Roles) -> Vec<WorkspaceAccess> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
+    use prost::Message as _;
+    use schema::{ids::WorkspaceId, wire::OrganisationRole};
+
+    use super::*;
+    use crate::store::{
+        both::{Sandbox, on_both},
+        cast,
+        credentials::{self, Kind, NewCredential},
+        ledger::Reason,
+        tables::{grant_certificates, users, worker_workspaces, workspace_shares},
+    };
+
+    on_both! {
+        the_owner_stands_with_credential_and_worker_and_others_with_what_let_them_in,
+        a_delegation_is_for_one_worker_and_one_workspace,
+        whoever_may_not_sign_in_is_granted_nothing,
+        a_grant_knows_what_was_revoked_before_it_and_stands_until_the_next,
+        certificates_of_the_grantee_go_along,
+    }
+
+    struct Cast {
+        ann: Caller,
+        bob: Caller,
+        worker: WorkerId,
+    }
+
+    /// Ann's Worker hosts `s1`, which is shared with bob, and not `s2`, which is too.
+    async fn set(sandbox: &Sandbox) -> Cast {
+        let ann = cast::person(sandbox, "ann").await;
+        let bob = cast::person(sandbox, "bob").await;
+        let role = OrganisationRole::Member;
+        let team = cast::team(sandbox, "team", &[(&ann, role), (&bob, role)]).await;
+        for id in ["s1", "s2"] {
+            cast::workspace(sandbox, id, &team, &ann).await;
+        }
+        let worker = cast::worker(sandbox, "w", &team, &ann).await;
+        let people = [ann.clone(), bob.clone()];
+        cast::ask(sandbox, move |conn| {
+            for person in &people {
+                let login = NewCredential {
+                    id: &person.credential,
+                    user: &person.user,
+                    kind: Kind::Login,
+                    parent: None,
+                    hash: None,
+                    expires_ms: None,
+                };
+                credentials::insert(conn, &login, 1)?;
+            }
+            for id in ["s1", "s2"] {
+                diesel::insert_into(workspace_shares::table)
+                    .values((
+                        workspace_shares::workspace_id.eq(id),
+                        workspace_shares::grantee_kind.eq(1_i16),
+                        workspace_shares::grantee_id.eq("bob"),
+                        workspace_shares::role.eq(2_i16),
+                        workspace_shares::granted_by.eq("ann"),
+                        workspace_shares::granted_ms.eq(1_i64),
+                    ))
+                    .execute(conn)?;
+            }
+            let hosts = diesel::insert_into(worker_workspaces::table);
+            hosts
+                .values((
+                    worker_workspaces::worker_id.eq("w"),
+                    worker_workspaces::workspace_id.eq("s1"),
+                ))
+                .execute(conn)?;
+            Ok(())
+        })
+        .await;
+        Cast { ann, bob, worker }
+    }
+
+    async fn asks(
+        sandbox: &Sandbox,
+        caller: &Caller,
+        worker: &WorkerId,
+    ) -> Result<Grant, RefusalReason> {
+        let plea = Plea::new(caller.clone(), worker.clone(), Vec::new());
+        let defaults = OrganisationQuotas::default();
+        authorise(&sandbox.store, defaults, plea).await.unwrap()
+    }
+
+    fn texts(grant: &Grant) -> Vec<String> {
+        let text = |topic: &Topic| format!("{} {topic}", topic.kind().label());
+        grant.topics().iter().map(text).collect()
+    }
+
+    fn announced_to(grant: &Grant) -> Vec<&str> {
+        let workspaces = grant.workspaces().iter();
+        workspaces.map(|one| one.workspace_id.as_str()).collect()
+    }
+
+    async fn the_owner_stands_with_credential_and_worker_and_others_with_what_let_them_in(
+        sandbox: &Sandbox,
+    ) {
+        let Cast { ann, bob, worker } = set(sandbox).await;
+        let owner = asks(sandbox, &ann, &worker).await.unwrap();
+        assert_eq!(texts(&owner), ["credential c_ann", "worker w"]);
+        assert_eq!(announced_to(&owner), ["s1", "s2"]);
+        let other = asks(sandbox, &bob, &worker).await.unwrap();
+        assert_eq!(announced_to(&other), ["s1"]);
+        assert_eq!(
+            texts(&other),
+            [
+                "credential c_bob",
+                "worker w",
+                "access s1 bob",
+                "hosting w s1"
+            ]
+        );
+        assert_eq!(other.payer().as_str(), "team");
+        let stranger = cast::person(sandbox, "eve").await;
+        let eve = Caller {
+            credential: bob.credential.clone(),
+            ..stranger
+        };
+        assert_eq!(
+            asks(sandbox, &eve, &worker).await.unwrap_err(),
+            RefusalReason::NotFound
+        );
+    }
+
+    async fn a_delegation_is_for_one_worker_and_one_workspace(sandbox: &Sandbox) {
+        let Cast { ann, bob, worker } = set(sandbox).await;
+        let bound = |to: &Caller, worker: &str, workspace: &str| Caller {
+            binding: Some(Binding {
+                worker: WorkerId::parse(worker).unwrap(),
+                workspace: WorkspaceId::parse(workspace).unwrap(),
+            }),
+            ..to.clone()
+        };
+        let its = asks(sandbox, &bound(&ann, "w", "s2"), &worker)
+            .await
+            .unwrap();
+        assert_eq!(announced_to(&its), ["s2"]);
+        assert_eq!(
+            texts(&its),
+            ["credential c_ann", "worker w", "access s2 ann"]
+        );
+        for elsewhere in [
+            bound(&ann, "v", "s2"),
+            bound(&bob, "w", "s2"),
+            bound(&bob, "w", "s9"),
+        ] {
+            let refused = asks(sandbox, &elsewhere, &worker).await.unwrap_err();
+            assert_eq!(refused, RefusalReason::NotFound);
+        }
+    }
+
+    async fn whoever_may_not_sign_in_is_granted_nothing(sandbox: &Sandbox) {
+        let Cast { bob, worker, .. } = set(sandbox).await;
+        let grant = asks(sandbox, &bob, &worker).await.unwrap();
+        cast::ask(sandbox, |conn| {
+            let disabled = diesel::update(users::table.find("bob"));
+            Ok(disabled.set(users::disabled_ms.eq(1)).execute(conn)?)
+        })
+        .await;
+        let refused = asks(sandbox, &bob, &worker).await.unwrap_err();
+        assert_eq!(refused, RefusalReason::Credential);
+        assert!(!stands(&sandbox.store, &grant).await.unwrap());
+    }
+
+    async fn a_grant_knows_what_was_revoked_before_it_and_stands_until_the_next(sandbox: &Sandbox) {
+        let Cast { bob, worker, .. } = set(sandbox).await;
+        let revoke = |topic: Topic| {
+            sandbox.store.write(move |conn| {
+                ledger::append(conn, &topic, Reason::Revoked, 1).map(Ok::<_, ()>)
+            })
+        };
+        let of_bob = Topic::Access(WorkspaceId::parse("s1").unwrap(), bob.user.clone());
+        revoke(of_bob.clone()).await.unwrap().unwrap();
+        let grant = asks(sandbox, &bob, &worker).await.unwrap();
+        assert_eq!(grant.as_of(), 1);
+        let elsewhere = Topic::Worker(WorkerId::parse("v").unwrap());
+        revoke(elsewhere).await.unwrap().unwrap();
+        assert!(stands(&sandbox.store, &grant).await.unwrap());
+        revoke(of_bob).await.unwrap().unwrap();
+        assert!(!stands(&sandbox.store, &grant).await.unwrap());
+    }
+
+    async fn certificates_of_the_grantee_go_along(sandbox: &Sandbox) {
+        let Cast { ann, bob, worker } = set(sandbox).await;
+        let store = |id: &'static str, serial: i64, expires_ms: i64, bytes: usize| {
+            cast::ask(sandbox, move |conn| {
+                let signed = Signed {
+                    body: vec![7; bytes].into(),
+                    ..Signed::default()
+                };
+                let row = (
+                    grant_certificates::id.eq(id),
+                    grant_certificates::worker_id.eq("w"),
+                    grant_certificates::workspace_id.eq("s1"),
+                    grant_certificates::grantee_user_id.eq("bob"),
+                    grant_certificates::serial.eq(serial),
+                    grant_certificates::signed.eq(signed.encode_to_vec()),
+                    grant_certificates::expires_ms.eq(expires_ms),
+                    grant_certificates::created_ms.eq(1_i64),
+                );
+                let insert = diesel::insert_into(grant_certificates::table);
+                Ok(insert.values(row).execute(conn)?)
+            })
+        };
+        store("g1", 1, 1, 1).await;
+        store("g2", 2, i64::MAX, 2).await;
+        store("g3", 3, i64::MAX, 3).await;
+        let lengths = |grant: &Grant| -> Vec<usize> {
+            let certificates = grant.certificates().iter();
+            certificates.map(|one| one.body.len()).collect()
+        };
+        let grant = asks(sandbox, &bob, &worker).await.unwrap();
+        assert_eq!(lengths(&grant), [3, 2], "the newest first, none expired");
+        let owner = asks(sandbox, &ann, &worker).await.unwrap();
+        assert_eq!(lengths(&owner), [] as [usize; 0]);
+        store("g4", 4, i64::MAX, 40_000).await;
+        store("g5", 5, i64::MAX, 20_000).await;
+        let grant = asks(sandbox, &bob, &worker).await.unwrap();
+        assert_eq!(lengths(&grant), [20_000], "no more than fit");
+    }
+}

@@ -73,6 +73,9 @@ fn judge(after: i64, page: Page) -> Verdict {
 
 /// The reader of one Hub's ledger.
 pub(crate) struct LedgerTail {
+    /// What it reads by, and nobody else,
+    beside: Store,
+    /// and where it writes what has expired.
     store: Store,
     registry: Addr<Registry>,
     after: watch::Sender<i64>,
@@ -146,9 +149,10 @@ impl Tail {
 
 impl LedgerTail {
     /// Starts it behind what has been written before this Hub lets anybody in.
-    pub(crate) fn begin(store: Store, registry: Addr<Registry>, after: i64) -> Tail {
+    pub(crate) fn begin(beside: Store, store: Store, registry: Addr<Registry>, after: i64) -> Tail {
         let (sender, receiver) = watch::channel(after);
         let tail = Self {
+            beside,
             store,
             registry,
             after: sender,
@@ -171,8 +175,9 @@ impl LedgerTail {
         self.again = false;
         let after = *self.after.borrow();
         self.own.pass(after);
-        let (store, registry, own) = (self.store.clone(), self.registry.clone(), self.own.clone());
-        let looked = async move { look(&store, &registry, after, own).await };
+        let (beside, registry) = (self.beside.clone(), self.registry.clone());
+        let own = self.own.clone();
+        let looked = async move { look(&beside, &registry, after, own).await };
         ctx.spawn(looked.into_actor(self).map(|looked, tail, ctx| {
             tail.looking = false;
             match looked {

@@ -144,6 +144,7 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
         path: config.data_dir.clone(),
         source,
     })?;
+    let beside = storage(&config, folder.path())?;
     let storage = storage(&config, folder.path())?;
     let store = blocking(storage, Storage::open).await?;
     let keyring = load_keyring(&config, &store).await?;
@@ -163,7 +164,9 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
     // What was revoked before is not let in, and what is revoked from here on is heard of.
     let after = store.run(ledger::last).await?;
     let registry = Registry::new(registry_parts).start();
-    let tail = LedgerTail::begin(store.clone(), registry.clone(), after);
+    // By a connection of its own: revocations do not wait for requests.
+    let beside = blocking(beside, Storage::join).await?;
+    let tail = LedgerTail::begin(beside, store.clone(), registry.clone(), after);
     let passwords = Passwords::new(cores())?;
     let (failures, kept) = failures::queue();
     let state = Arc::new(state(

@@ -162,7 +162,7 @@ impl Stage {
         });
         given.await.unwrap();
         let (registry, alive) = registry(&store);
-        let tail = LedgerTail::begin(store.clone(), registry.clone(), 0);
+        let tail = LedgerTail::begin(store.clone(), store.clone(), registry.clone(), 0);
         let guards = meet(&registry, &bob, &worker, &ann.user).await;
         let mut stage = Self {
             store,

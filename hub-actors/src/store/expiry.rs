@@ -116,3 +116,117 @@ pub(crate) fn forget(conn: &mut Connection, now_ms: i64) -> Result<usize, Fault>
         + expired!(registration_keys);
     Ok(codes + super::credentials::forget_expired(conn, now_ms)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        caller::Caller,
+        store::{
+            both::{Sandbox, on_both},
+            cast,
+            credentials::{self, Kind, NewCredential},
+        },
+    };
+
+    on_both! {
+        an_end_is_written_down_once_and_ends_what_was_made_by_it,
+        one_that_was_moved_on_is_live_and_its_next_end_counts_again,
+        one_that_is_not_there_any_more_leaves_an_entry,
+    }
+
+    async fn credential(
+        sandbox: &Sandbox,
+        of: &Caller,
+        id: &'static str,
+        kind: Kind,
+        parent: Option<&'static str>,
+        expires_ms: i64,
+    ) {
+        let user = of.user.clone();
+        let made = cast::ask(sandbox, move |conn| {
+            let parse = |id| CredentialId::parse(id).unwrap();
+            let new = NewCredential {
+                id: &parse(id),
+                user: &user,
+                kind,
+                parent: parent.map(parse).as_ref(),
+                hash: None,
+                expires_ms: Some(expires_ms),
+            };
+            credentials::insert(conn, &new, 1)
+        });
+        made.await;
+    }
+
+    async fn swept(sandbox: &Sandbox, now_ms: i64) -> usize {
+        let swept = sandbox
+            .store
+            .write(move |conn| sweep(conn, now_ms).map(Ok::<_, ()>));
+        swept.await.unwrap().unwrap()
+    }
+
+    async fn ended(sandbox: &Sandbox, id: &'static str, now_ms: i64) -> bool {
+        let id = CredentialId::parse(id).unwrap();
+        let ended = sandbox
+            .store
+            .write(move |conn| end_one(conn, &id, now_ms).map(Ok::<_, ()>));
+        ended.await.unwrap().unwrap()
+    }
+
+    /// The topics in the ledger, in order, all for one reason.
+    async fn entries(sandbox: &Sandbox) -> Vec<String> {
+        let entries = cast::ask(sandbox, |conn| ledger::read_after(conn, 0, 100)).await;
+        assert!(entries.iter().all(|entry| entry.reason == Reason::Expired));
+        entries
+            .iter()
+            .map(|entry| entry.topic.to_string())
+            .collect()
+    }
+
+    async fn an_end_is_written_down_once_and_ends_what_was_made_by_it(sandbox: &Sandbox) {
+        let ann = cast::person(sandbox, "ann").await;
+        credential(sandbox, &ann, "a", Kind::Login, None, 50).await;
+        credential(sandbox, &ann, "b", Kind::Delegation, Some("a"), 90).await;
+        credential(sandbox, &ann, "c", Kind::Delegation, Some("b"), 90).await;
+        credential(sandbox, &ann, "d", Kind::Login, None, 51).await;
+        assert_eq!(swept(sandbox, 49).await, 0);
+        assert!(!ended(sandbox, "a", 49).await);
+        assert_eq!(swept(sandbox, 50).await, 1);
+        assert_eq!(entries(sandbox).await, ["a", "b", "c"]);
+        assert_eq!(swept(sandbox, 50).await, 0);
+        assert!(ended(sandbox, "a", 50).await && ended(sandbox, "b", 50).await);
+        assert_eq!(entries(sandbox).await.len(), 3);
+        assert!(ended(sandbox, "d", 51).await);
+        assert_eq!(swept(sandbox, 60).await, 0);
+        assert_eq!(entries(sandbox).await.len(), 4);
+    }
+
+    async fn one_that_was_moved_on_is_live_and_its_next_end_counts_again(sandbox: &Sandbox) {
+        let ann = cast::person(sandbox, "ann").await;
+        credential(sandbox, &ann, "api", Kind::Api, None, 50).await;
+        assert_eq!(swept(sandbox, 60).await, 1);
+        cast::ask(sandbox, |conn| {
+            let moved = diesel::update(credentials_table().find("api"));
+            Ok(moved
+                .set(super::credentials::expires_ms.eq(100))
+                .execute(conn)?)
+        })
+        .await;
+        assert_eq!(swept(sandbox, 99).await, 0);
+        assert!(!ended(sandbox, "api", 99).await);
+        assert_eq!(swept(sandbox, 100).await, 1);
+        assert_eq!(entries(sandbox).await, ["api", "api"]);
+    }
+
+    async fn one_that_is_not_there_any_more_leaves_an_entry(sandbox: &Sandbox) {
+        assert!(ended(sandbox, "gone", 1).await);
+        assert_eq!(entries(sandbox).await, ["gone"]);
+        let forgotten = cast::ask(sandbox, |conn| forget(conn, 1)).await;
+        assert_eq!(forgotten, 0);
+    }
+
+    fn credentials_table() -> super::credentials::table {
+        super::credentials::table
+    }
+}

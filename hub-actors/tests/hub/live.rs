@@ -8,7 +8,7 @@ use futures_util::{
     SinkExt as _, StreamExt as _,
     stream::{SplitSink, SplitStream},
 };
-use hub_actors::{HubConfig, Mode, StorageKind};
+use hub_actors::{Census, HubConfig, Mode, StorageKind};
 use schema::{
     frame::Outer,
     wire::{self, CloseReason, control::Body, to_worker},
@@ -714,4 +714,49 @@ async fn an_organisation_has_so_many_channels_and_carries_so_much() {
         "{:?}",
         watch.elapsed()
     );
+}
+
+#[tokio::test]
+async fn whoever_misses_a_revocation_lets_everybody_go_and_in_again() {
+    let team = Team::on_sqlite().await;
+    let mut worker = team.link().await;
+    let mut browser = team.browser(&team.bob).await;
+    open(&mut browser, &mut worker, 1, &team.worker_id).await;
+    team.rows
+        .write("UPDATE ledger_counter SET last = last + 5")
+        .await;
+    let Body::Close(close) = browser.control().await else {
+        panic!("no Close")
+    };
+    assert_eq!(close.reason(), CloseReason::ConnectionLost);
+    let (goodbye, _) = browser.end().await;
+    assert_eq!(goodbye, Some(CloseReason::ConnectionLost));
+    let goodbye = worker.end().await.unwrap();
+    assert_eq!(goodbye.reason(), wire::LinkGoodbyeReason::Unspecified);
+    team.hub.until(Census::is_empty).await;
+    let mut worker = team.link().await;
+    let mut browser = team.browser(&team.bob).await;
+    open(&mut browser, &mut worker, 2, &team.worker_id).await;
+    passes(&mut browser, &mut worker, 2, 1).await;
+}
+
+#[tokio::test]
+async fn a_deregistered_worker_is_told_so_and_one_with_another_owner_comes_back() {
+    let team = Team::on_sqlite().await;
+    for (reason, told) in [
+        (12, wire::LinkGoodbyeReason::Unspecified),
+        (11, wire::LinkGoodbyeReason::Deregistered),
+    ] {
+        let mut worker = team.link().await;
+        let mut browser = team.browser(&team.root).await;
+        open(&mut browser, &mut worker, 1, &team.worker_id).await;
+        team.rows
+            .revoke("SELECT 1", 2, &team.worker_id, reason)
+            .await;
+        let Body::Close(close) = browser.control().await else {
+            panic!("no Close")
+        };
+        assert_eq!(close.reason(), CloseReason::Revoked);
+        assert_eq!(worker.end().await.unwrap().reason(), told);
+    }
 }
