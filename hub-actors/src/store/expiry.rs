@@ -146,11 +146,12 @@ mod tests {
         let user = of.user.clone();
         let made = cast::ask(sandbox, move |conn| {
             let parse = |id| CredentialId::parse(id).unwrap();
+            let (id, parent) = (parse(id), parent.map(parse));
             let new = NewCredential {
-                id: &parse(id),
+                id: &id,
                 user: &user,
                 kind,
-                parent: parent.map(parse).as_ref(),
+                parent: parent.as_ref(),
                 hash: None,
                 expires_ms: Some(expires_ms),
             };
