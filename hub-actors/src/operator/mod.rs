@@ -37,6 +37,8 @@ pub(crate) mod organisations;
 pub(crate) mod registration_keys;
 mod restore;
 pub(crate) mod sessions;
+#[cfg(test)]
+mod tests;
 pub(crate) mod users;
 pub(crate) mod workers;
 

@@ -1,5 +1,6 @@
 //! The real binary, used the way its users use it.
 
+mod admin;
 mod canary;
 mod lasting;
 mod remote;

@@ -12,6 +12,8 @@ on_both! {
     a_cut_at_the_end_shows_to_whoever_kept_the_head,
     a_chain_written_anew_shows_to_whoever_kept_the_head,
     an_organisation_reads_its_own_entries,
+    nothing_is_changed_or_cut_by_accident,
+    the_newest_that_fit_are_found,
 }
 
 const EVENT: Event<'_> = Event {
@@ -37,11 +39,62 @@ async fn check(sandbox: &Sandbox, known: Option<Head>) -> Result<Head, Broken> {
     checked.await.unwrap()
 }
 
+/// Does what whoever owns the database can do: first the guards go.
 async fn tamper(sandbox: &Sandbox, statement: &'static str) {
-    let done = sandbox
-        .store
-        .run(move |conn| Ok(diesel::sql_query(statement).execute(conn)?));
+    let done = sandbox.store.run(move |conn| {
+        let guards = match conn {
+            Connection::Sqlite(_) => &["audit_log_kept", "audit_log_whole"][..],
+            Connection::Postgres(_) => &["audit_log_kept ON audit_log"],
+        };
+        for guard in guards {
+            diesel::sql_query(format!("DROP TRIGGER IF EXISTS {guard}")).execute(conn)?;
+        }
+        Ok(diesel::sql_query(statement).execute(conn)?)
+    });
     assert!(done.await.unwrap() > 0);
+}
+
+async fn nothing_is_changed_or_cut_by_accident(sandbox: &Sandbox) {
+    add(sandbox, EVENT).await;
+    for statement in ["UPDATE audit_log SET at_ms = 1", "DELETE FROM audit_log"] {
+        let done = sandbox
+            .store
+            .run(move |conn| Ok(diesel::sql_query(statement).execute(conn)?));
+        assert!(done.await.is_err(), "{statement}");
+    }
+    assert_eq!(check(sandbox, None).await.unwrap().seq, 1);
+}
+
+async fn the_newest_that_fit_are_found(sandbox: &Sandbox) {
+    for action in [
+        "user.created",
+        "user_created",
+        "login.ended",
+        "user.deleted",
+    ] {
+        add(sandbox, Event { action, ..EVENT }).await;
+    }
+    let found = |action, before| {
+        let search = Search {
+            action: Some(action),
+            before,
+            ..Search::default()
+        };
+        let read = sandbox
+            .store
+            .run(move |conn| read_before(conn, &search, 10));
+        async {
+            read.await
+                .unwrap()
+                .iter()
+                .map(|one| one.seq)
+                .collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(found("user.", None).await, [4, 1]);
+    assert_eq!(found("user.", Some(4)).await, [1]);
+    assert_eq!(found("user_", None).await, [2]);
+    assert_eq!(found("%", None).await, [0; 0]);
 }
 
 async fn a_chain_is_whole_after_many_writers(sandbox: &Sandbox) {
@@ -156,4 +209,12 @@ fn nothing_can_be_moved_from_one_field_to_the_next() {
     assert_ne!(hash("ab", "", None), hash("a", "b", None));
     assert_ne!(hash("a", "", None), hash("a", "", Some("")));
     assert_eq!(hash("a", "b", None), hash("a", "b", None));
+}
+
+#[test]
+fn hex_is_read_as_it_was_written() {
+    assert_eq!(from_hex(&hex(&[0, 15, 255])), Some(vec![0, 15, 255]));
+    for bad in ["0", "0g", "+1"] {
+        assert_eq!(from_hex(bad), None, "{bad}");
+    }
 }

@@ -1,0 +1,498 @@
+//! `leapmux admin` as operators use it: beside a running Hub, on its database and key file.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Output,
+    time::{Duration, Instant},
+};
+
+use crate::support::{Daemon, LEAPMUX, errors, http, log_in, run, text};
+
+/// A folder, and what stands in it.
+struct Site {
+    home: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        Self { home }
+    }
+
+    fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.home().join("data")
+    }
+
+    fn hub(&self) -> Daemon {
+        let data = self.data();
+        let data = data.to_str().expect("text");
+        let arguments = [
+            "hub",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "",
+            "--data-dir",
+            data,
+        ];
+        Daemon::start(LEAPMUX, self.home(), arguments)
+    }
+
+    /// `leapmux admin ARGUMENTS`, with a line on standard input.
+    fn admin_with(&self, arguments: &[&str], input: &str) -> Output {
+        let data = self.data();
+        let fixed = ["admin", "--data-dir", data.to_str().expect("text")];
+        run(
+            LEAPMUX,
+            self.home(),
+            fixed.iter().chain(arguments),
+            input.as_bytes(),
+        )
+    }
+
+    fn admin(&self, arguments: &[&str]) -> Output {
+        self.admin_with(arguments, "")
+    }
+
+    /// What it prints when it succeeds.
+    fn says(&self, arguments: &[&str]) -> String {
+        let output = self.admin(arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            errors(&output)
+        );
+        text(&output)
+    }
+
+    fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let said = self.says(&[&["--json"], arguments].concat());
+        serde_json::from_str(&said).unwrap_or_else(|_| panic!("no JSON: {said}"))
+    }
+
+    fn refused(&self, arguments: &[&str], code: i32, word: &str) {
+        let output = self.admin(arguments);
+        let said = errors(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(word), "{word:?} is not in {said}");
+    }
+
+    fn make(&self, name: &str, flags: &[&str]) {
+        let arguments = [&["user", "create", "--username", name], flags].concat();
+        let made = self.admin_with(&arguments, "correct horse\n");
+        assert!(made.status.success(), "{}", errors(&made));
+    }
+}
+
+/// The cookie of somebody who signs in.
+fn sign_in(hub: &Daemon, name: &str, password: &str) -> Option<String> {
+    let question = serde_json::json!({ "username": name, "password": password });
+    let answer = http::call(&hub.url, "AccountService/SignIn", "", &question).expect("an answer");
+    let cookie = answer.head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let value = value.split(';').next()?;
+        name.eq_ignore_ascii_case("set-cookie")
+            .then(|| value.trim().to_owned())
+    });
+    cookie.filter(|_| answer.status == 200)
+}
+
+/// Whether a cookie still lets anybody in.
+fn is_in(hub: &Daemon, cookie: &str) -> bool {
+    let header = format!("Cookie: {cookie}\r\n");
+    let me = http::call(
+        &hub.url,
+        "AccountService/WhoAmI",
+        &header,
+        &serde_json::json!({}),
+    );
+    me.expect("an answer").json()["signedIn"] == true
+}
+
+#[test]
+fn the_first_admin_is_made_before_the_hub_ever_ran() {
+    let site = Site::new();
+    site.make("ann", &["--admin"]);
+    let mut hub = site.hub();
+    let cookie = sign_in(&hub, "ann", "correct horse").expect("the password is right");
+    assert!(is_in(&hub, &cookie));
+    let users = site.json(&["user", "list"]);
+    let names: Vec<_> = users
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| &one["username"])
+        .collect();
+    assert_eq!(names, ["admin", "ann"]);
+    hub.stop();
+}
+
+#[test]
+fn a_password_comes_from_a_file_or_standard_input_and_is_no_argument() {
+    let site = Site::new();
+    let file = site.home().join("password");
+    fs::write(&file, "correct horse\n").expect("ours");
+    let file = file.to_str().expect("text");
+    site.says(&[
+        "user",
+        "create",
+        "--username",
+        "ann",
+        "--password-file",
+        file,
+    ]);
+    site.refused(
+        &["user", "create", "--username", "bob", "--password", "x"],
+        2,
+        "--password",
+    );
+    site.refused(
+        &["user", "create", "--username", "bob"],
+        1,
+        "standard input",
+    );
+    let short = site.admin_with(&["user", "create", "--username", "bob"], "short\n");
+    assert_eq!(short.status.code(), Some(2));
+    assert!(errors(&short).contains("8 to 128"), "{}", errors(&short));
+}
+
+#[test]
+fn accounts_are_changed_by_name_or_id_and_each_end_has_its_code() {
+    let site = Site::new();
+    site.make("ann", &["--admin"]);
+    site.make("bob", &["--email", "Bob@Example.org"]);
+    let bob = site.json(&["user", "get", "bob"]);
+    assert_eq!(bob["email"], "bob@example.org");
+    let id = bob["user_id"].as_str().expect("an id").to_owned();
+    site.says(&[
+        "user",
+        "update",
+        &id,
+        "--display-name",
+        "Bob B",
+        "--username",
+        "bobby",
+    ]);
+    assert_eq!(
+        site.json(&["user", "get", "bobby"])["display_name"],
+        "Bob B"
+    );
+    site.says(&["user", "grant-admin", "bobby"]);
+    site.refused(&["user", "delete", "bobby"], 4, "--force");
+    site.says(&["user", "revoke-admin", "bobby"]);
+    site.says(&["user", "delete", "bobby"]);
+    site.refused(&["user", "get", "bobby"], 3, "bobby");
+    site.refused(&["user", "update", "ann"], 2, "--display-name");
+    site.refused(
+        &["user", "update", "ann", "--username", "No Slug"],
+        2,
+        "a-z 0-9",
+    );
+    site.says(&["user", "delete", "ann", "--force"]);
+    site.refused(&["user", "delete", "admin", "--force"], 4, "last admin");
+    site.refused(&["worker", "get", "w_1"], 3, "w_1");
+    site.refused(&["session", "revoke-all"], 4, "--yes");
+}
+
+#[test]
+fn looking_makes_nothing() {
+    let site = Site::new();
+    site.refused(&["user", "list"], 3, "db migrate");
+    assert!(!site.data().exists());
+    assert_eq!(site.json(&["db", "version"])["exists"], false);
+    assert!(!site.data().exists());
+    site.says(&["db", "migrate"]);
+    assert_eq!(
+        site.json(&["db", "version"])["pending"],
+        serde_json::json!([])
+    );
+    let path = site.says(&["db", "path"]);
+    assert!(Path::new(path.trim()).exists(), "{path}");
+}
+
+#[test]
+fn whoever_is_forced_out_is_out_in_the_running_hub() {
+    let site = Site::new();
+    site.make("ann", &["--admin"]);
+    let mut hub = site.hub();
+    let cookie = sign_in(&hub, "ann", "correct horse").expect("in");
+    let listed = site.says(&["user", "list-sessions", "ann"]);
+    assert!(listed.contains("login"), "{listed}");
+    assert_eq!(site.json(&["session", "revoke-user", "ann"])["revoked"], 1);
+    assert!(!is_in(&hub, &cookie));
+    let cookie = sign_in(&hub, "ann", "correct horse").expect("in again");
+    let reset = site.admin_with(&["user", "reset-password", "ann"], "battery staple\n");
+    assert!(reset.status.success(), "{}", errors(&reset));
+    assert!(!is_in(&hub, &cookie));
+    assert!(sign_in(&hub, "ann", "correct horse").is_none());
+    let cookie = sign_in(&hub, "ann", "battery staple").expect("the new one");
+    site.says(&["user", "update", "ann", "--disable"]);
+    assert!(!is_in(&hub, &cookie));
+    assert!(sign_in(&hub, "ann", "battery staple").is_none());
+    hub.stop();
+}
+
+#[test]
+fn an_operator_of_the_running_hub_closes_its_events_within_a_quarter_of_a_second() {
+    let site = Site::new();
+    site.make("ann", &["--admin"]);
+    let mut hub = site.hub();
+    let mut slowest = Duration::ZERO;
+    for _ in 0..5 {
+        let cookie = sign_in(&hub, "ann", "correct horse").expect("in");
+        let events = Events::open(&hub.url, &cookie);
+        let output = site.admin(&["session", "revoke-user", "ann"]);
+        assert!(output.status.success(), "{}", errors(&output));
+        // The command has committed before it ends, so this is an upper bound of what is left.
+        slowest = events.closed().max(slowest);
+    }
+    eprintln!("closed at most {slowest:?} after the command had ended");
+    assert!(slowest < Duration::from_millis(250), "{slowest:?}");
+    hub.stop();
+}
+
+/// The events' WebSocket, as a plain connection.
+struct Events {
+    stream: std::net::TcpStream,
+}
+
+impl Events {
+    fn open(url: &str, cookie: &str) -> Self {
+        use std::io::{Read as _, Write as _};
+        let host = url.trim_start_matches("http://");
+        let mut stream = std::net::TcpStream::connect(host).expect("it listens");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .expect("a socket");
+        let request = format!(
+            "GET /ws/events HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nCookie: {cookie}\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).expect("an answer");
+            head.extend(byte);
+        }
+        assert!(
+            head.starts_with(b"HTTP/1.1 101"),
+            "{}",
+            String::from_utf8_lossy(&head)
+        );
+        Self { stream }
+    }
+
+    /// How long it takes from now until the Hub has closed it.
+    fn closed(mut self) -> Duration {
+        use std::io::Read as _;
+        let begun = now();
+        let mut piece = [0; 1024];
+        while self.stream.read(&mut piece).is_ok_and(|read| read > 0) {}
+        now().duration_since(begun)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test measures real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[test]
+fn a_backup_brings_back_what_was_and_no_login_with_it() {
+    let site = Site::new();
+    site.make("ann", &["--admin"]);
+    let mut hub = site.hub();
+    let cookie = sign_in(&hub, "ann", "correct horse").expect("in");
+    let file = site.home().join("backup.tar");
+    let file = file.to_str().expect("text");
+    let backup = site.json(&["db", "backup", "--to", file]);
+    site.refused(&["db", "backup", "--to", file], 4, "exists");
+    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(file).expect("made"));
+    assert_eq!(mode & 0o777, 0o600);
+    let head = format!(
+        "{}:{}",
+        backup["audit_entries"],
+        backup["audit_head"].as_str().expect("hex")
+    );
+    site.says(&["audit", "verify", "--head", &head]);
+    site.says(&["encryption-key", "rotate"]);
+    site.make("mallory", &[]);
+    site.says(&["user", "delete", "ann", "--force"]);
+    site.refused(
+        &["db", "restore", "--from", file, "--force"],
+        4,
+        "another Hub runs",
+    );
+    hub.stop();
+    site.refused(&["db", "restore", "--from", file], 4, "--force");
+    let restored = site.json(&["db", "restore", "--from", file, "--force"]);
+    assert_eq!(restored["revoked"], 1);
+    let aside = restored["kept_aside"].as_str().expect("a folder");
+    assert!(Path::new(aside).join("hub.db").exists());
+    let mut hub = site.hub();
+    assert!(!is_in(&hub, &cookie));
+    assert!(sign_in(&hub, "ann", "correct horse").is_some());
+    site.refused(&["user", "get", "mallory"], 3, "mallory");
+    assert_eq!(
+        site.json(&["encryption-key", "list"])
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+    site.says(&["audit", "verify", "--head", &head]);
+    let audit = site.says(&["audit", "list"]);
+    assert!(audit.contains("database.restored"), "{audit}");
+    assert!(
+        site.admin(&["doctor"]).status.success(),
+        "{}",
+        site.says(&["doctor"])
+    );
+    hub.stop();
+}
+
+#[test]
+fn a_backup_that_was_cut_or_changed_touches_nothing() {
+    let site = Site::new();
+    site.make("ann", &[]);
+    let whole = site.home().join("whole.tar");
+    site.says(&["db", "backup", "--to", whole.to_str().expect("text")]);
+    let bytes = fs::read(&whole).expect("ours");
+    let damaged = site.home().join("damaged.tar");
+    let path = damaged.to_str().expect("text");
+    let mut flipped = bytes.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    for (what, content) in [
+        ("cut", &bytes[..middle]),
+        ("empty", &[]),
+        ("changed", &flipped),
+        ("no archive", b"leapmux"),
+    ] {
+        fs::write(&damaged, content).expect("ours");
+        let refused = site.admin(&["db", "restore", "--from", path, "--force"]);
+        assert_eq!(
+            refused.status.code(),
+            Some(1),
+            "{what}: {}",
+            errors(&refused)
+        );
+        let said = errors(&refused);
+        assert!(said.contains("not a whole backup"), "{what}: {said}");
+    }
+    site.says(&["user", "get", "ann"]);
+    let left = fs::read_dir(site.data()).expect("a folder").flatten();
+    let left: Vec<_> = left
+        .map(|entry| entry.file_name())
+        .filter(|name| name.to_string_lossy().contains("restore"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_backup_starts_a_hub_on_another_machine() {
+    let (here, there) = (Site::new(), Site::new());
+    here.make("ann", &["--admin"]);
+    let file = here.home().join("backup.tar");
+    let file = file.to_str().expect("text");
+    here.says(&["db", "backup", "--to", file]);
+    there.says(&["db", "restore", "--from", file]);
+    let mut hub = there.hub();
+    assert!(sign_in(&hub, "ann", "correct horse").is_some());
+    hub.stop();
+}
+
+#[test]
+fn the_doctor_says_what_to_fix_and_is_content_when_it_is_fixed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = Site::new();
+    site.make("ann", &[]);
+    site.says(&["doctor"]);
+    let key = site.data().join("encryption.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("ours");
+    let sick = site.admin(&["doctor"]);
+    assert_eq!(sick.status.code(), Some(5));
+    assert!(
+        text(&sick).contains(&format!("chmod 600 {}", key.display())),
+        "{}",
+        text(&sick)
+    );
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("ours");
+    site.says(&["doctor"]);
+    fs::rename(&key, site.home().join("elsewhere")).expect("ours");
+    let sick = site.admin(&["doctor"]);
+    assert_eq!(sick.status.code(), Some(5));
+    assert!(text(&sick).contains("missing"), "{}", text(&sick));
+}
+
+#[test]
+fn the_audit_log_says_who_and_shows_what_was_changed_by_hand() {
+    use diesel::{Connection as _, connection::SimpleConnection as _};
+    let site = Site::new();
+    site.make("ann", &[]);
+    site.make("bob", &[]);
+    let entries = site.json(&["audit", "list", "--action", "user."]);
+    assert_eq!(entries[0]["action"], "user.created");
+    assert_eq!(entries[0]["actor_kind"], "operator");
+    let exported = site.says(&["audit", "export"]);
+    assert_eq!(exported.lines().count(), 2);
+    assert!(!exported.contains("correct horse"));
+    let path = site.says(&["db", "path"]);
+    let mut conn = diesel::SqliteConnection::establish(path.trim()).expect("a database");
+    let refused = conn.batch_execute("UPDATE audit_log SET actor_id = 'x' WHERE seq = 1");
+    assert!(refused.is_err(), "a guard against accidents");
+    conn.batch_execute(
+        "DROP TRIGGER audit_log_kept; UPDATE audit_log SET actor_id = 'x' WHERE seq = 1",
+    )
+    .expect("whoever means it gets through");
+    let broken = site.admin(&["audit", "verify"]);
+    assert_eq!(broken.status.code(), Some(5));
+    assert!(
+        text(&broken).contains("entry 1 was changed"),
+        "{}",
+        text(&broken)
+    );
+}
+
+#[test]
+fn programs_get_json_and_people_get_columns() {
+    let site = Site::new();
+    site.make("ann", &["--admin"]);
+    let people = site.says(&["user", "list"]);
+    let mut lines = people.lines();
+    assert!(
+        lines
+            .next()
+            .is_some_and(|head| head.starts_with("USERNAME  NAME")),
+        "{people}"
+    );
+    assert_eq!(site.json(&["org", "list"])[0]["personal"], true);
+    for looked in [
+        &["session", "list"][..],
+        &["worker", "list"],
+        &["worker", "reg-key", "list"],
+        &["api-token", "list"],
+        &["delegation-token", "list"],
+    ] {
+        assert_eq!(site.json(looked), serde_json::json!([]), "{looked:?}");
+    }
+}
+
+#[test]
+fn the_access_token_is_replaced_and_not_revoked() {
+    let site = Site::new();
+    let mut hub = site.hub();
+    log_in(LEAPMUX, site.home(), &hub.url, &site.data());
+    let sessions = site.json(&["session", "list"]);
+    let token = &sessions[0];
+    assert_eq!(token["kind"], "access_token");
+    let id = token["session_id"].as_str().expect("an id");
+    site.refused(&["session", "revoke", id], 4, "access-token");
+    hub.stop();
+}

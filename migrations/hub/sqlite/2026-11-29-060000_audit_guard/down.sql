@@ -1,0 +1,2 @@
+DROP TRIGGER audit_log_kept;
+DROP TRIGGER audit_log_whole;
