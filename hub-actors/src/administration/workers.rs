@@ -9,6 +9,7 @@ use crate::{
     error::Refusal,
     operator::{RegistrationKeyAccount, WorkerAccount, registration_keys, workers},
     state::State,
+    workers::departing,
 };
 
 pub(crate) async fn list_all_workers(
@@ -59,12 +60,17 @@ pub(crate) async fn force_deregister_worker(
     asked: &Asked,
     request: wire::ForceDeregisterWorkerRequest,
 ) -> Result<wire::ForceDeregisterWorkerResponse, Refusal> {
+    let state = &asked.state;
     let id = WorkerId::parse(&request.worker_id).map_err(|_| Refusal::NotFound)?;
-    let done = asked.state.order(asked.author(), move |conn, notes| {
-        workers::deregister(conn, notes, &id, clock::unix_ms())
+    let departures = state.departures.subscribe();
+    let online = state.presence.get(&id).is_some();
+    let worker = id.clone();
+    let done = state.order(asked.author(), move |conn, notes| {
+        departing::send_away(conn, notes, &worker)
     });
     done.await?;
-    Ok(wire::ForceDeregisterWorkerResponse { confirmed: false })
+    let confirmed = online && departing::is_gone_soon(state, &id, departures).await?;
+    Ok(wire::ForceDeregisterWorkerResponse { confirmed })
 }
 
 pub(crate) async fn list_registration_keys(

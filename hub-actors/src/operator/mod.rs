@@ -39,6 +39,7 @@ mod restore;
 pub(crate) mod sessions;
 #[cfg(test)]
 mod tests;
+mod tokens;
 pub(crate) mod users;
 pub(crate) mod workers;
 
@@ -52,6 +53,7 @@ pub use organisations::OrganisationAccount;
 pub use registration_keys::RegistrationKeyAccount;
 pub use restore::{Restored, Restoring, restore};
 pub use sessions::{SessionAccount, SessionKind};
+pub use tokens::Issued;
 pub use users::UserAccount;
 pub use workers::{Mode as WorkerMode, WorkerAccount};
 

@@ -1,21 +1,17 @@
 //! The Workers of a Hub, whoever owns them.
 
-use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _};
+use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
 use schema::ids::WorkerId;
 use serde::Serialize;
 
 use super::{Operator, OperatorError, missing, named};
 use crate::{
-    clock,
-    error::{Fault, Refusal, Unmet},
-    notes::{About, Notes},
+    error::Fault,
     store::{
-        Connection, access,
-        audit::Object,
-        ledger::Reason,
+        Connection,
         tables::{organisations, users, workers},
     },
-    topic::Topic,
+    workers::departing,
 };
 
 /// A Worker, as an admin sees it.
@@ -151,52 +147,6 @@ pub(crate) fn list(
     Ok(rows.into_iter().map(account).collect())
 }
 
-/// Takes a Worker's registration away: its link and every channel to it end, and it is told to forget
-/// itself when it comes again. The second time it is forgotten without its word, for one that never
-/// comes back.
-pub(crate) fn deregister(
-    conn: &mut Connection,
-    notes: &mut Notes,
-    id: &WorkerId,
-    now_ms: i64,
-) -> Result<Result<(), Refusal>, Fault> {
-    let found = workers::table
-        .find(id.as_str())
-        .select((
-            workers::bundled,
-            workers::organisation_id,
-            workers::deregistering_ms,
-        ))
-        .first::<(bool, String, Option<i64>)>(conn)
-        .optional()?;
-    let Some((bundled, organisation, deregistering)) = found else {
-        return Ok(Err(Refusal::NotFound));
-    };
-    if deregistering.is_some() {
-        return crate::workers::take_away(conn, notes, id);
-    }
-    if bundled {
-        return Ok(Err(Refusal::Unmet(Unmet::Bundled)));
-    }
-    let mut told = Vec::new();
-    for workspace in access::hosted_by(conn, id)? {
-        told.extend(access::people_of(conn, &workspace)?.into_keys());
-    }
-    diesel::update(workers::table.find(id.as_str()))
-        .set(workers::deregistering_ms.eq(now_ms))
-        .execute(conn)?;
-    notes.revoke(Topic::Worker(id.clone()), Reason::Deregistered);
-    notes.tell(told, About::Worker(id.clone()));
-    notes.audit_in(
-        Some(&organisation),
-        "worker.deregistered",
-        Object::Worker,
-        id.as_str(),
-        "",
-    );
-    Ok(Ok(()))
-}
-
 impl Operator {
     /// Every Worker, by id.
     ///
@@ -223,15 +173,15 @@ impl Operator {
             .ok_or_else(|| missing("Worker", id))
     }
 
-    /// Takes its registration away.
+    /// Asks it to go, and ends its link and every channel to it. One that was asked before, and never
+    /// came to hear it, is forgotten.
     ///
     /// # Errors
     ///
     /// [`OperatorError`]
     pub async fn deregister_worker(&self, id: &str) -> Result<(), OperatorError> {
         let worker = WorkerId::parse(id).map_err(|_| missing("Worker", id))?;
-        let done =
-            self.order(move |conn, notes| deregister(conn, notes, &worker, clock::unix_ms()));
+        let done = self.order(move |conn, notes| departing::send_away(conn, notes, &worker));
         named(done.await, "Worker", id)
     }
 }

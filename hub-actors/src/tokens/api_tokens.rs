@@ -110,7 +110,7 @@ pub(super) fn new_family(
 }
 
 /// Stores a family, where its user has room for one and may be here.
-pub(super) fn insert(
+pub(crate) fn insert(
     conn: &mut Connection,
     notes: &mut Notes,
     (family, pair): (&NewFamily, &NewPair),
@@ -128,6 +128,28 @@ pub(super) fn insert(
     api_tokens::insert(conn, family, pair, now_ms)?;
     notes.audit("api_token.made", Object::Credential, family.id.as_str());
     Ok(Ok(()))
+}
+
+/// A family that an operator makes for somebody, not stored yet.
+pub(crate) fn for_user(
+    (pepper, times): (&crate::token::Pepper, &crate::config::Timeouts),
+    user: UserId,
+    text: &str,
+    scopes: Scopes,
+    now_ms: i64,
+) -> Result<(NewFamily, NewPair, TokenPair), Refusal> {
+    let family = NewFamily {
+        id: accounts::credential_id()?,
+        user,
+        label: label(text, Field::TokenLabel)?,
+        scopes,
+        address: String::new(),
+        user_agent: String::new(),
+    };
+    let pair = Pair::under(pepper, times, now_ms)?;
+    let stored = pair.stored.clone();
+    let handed = pair.hand_over(&family.id, scopes, String::new());
+    Ok((family, stored, handed))
 }
 
 /// The user as whoever has done it, where the request came with nothing but a code.

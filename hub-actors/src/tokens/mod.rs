@@ -8,7 +8,7 @@
 //! | `device_login` | and by a browser anywhere (RFC 8628) |
 //! | `delegations` | bearers for child processes |
 
-mod api_tokens;
+pub(crate) mod api_tokens;
 mod authorise;
 mod delegations;
 mod device_login;

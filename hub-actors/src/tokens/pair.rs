@@ -4,12 +4,13 @@ use schema::{ids::CredentialId, wire};
 
 use crate::{
     clock,
+    config::Timeouts,
     error::Fault,
     names,
     scope::Scopes,
     state::State,
     store::api_tokens::NewPair,
-    token::{Purpose, SecretText},
+    token::{Pepper, Purpose, SecretText},
 };
 
 /// A new pair, and what is stored of it.
@@ -22,14 +23,18 @@ pub(super) struct Pair {
 impl Pair {
     /// Makes one.
     pub(super) fn make(state: &State, now_ms: i64) -> Result<Self, Fault> {
+        Self::under(&state.pepper, &state.config.timeouts, now_ms)
+    }
+
+    /// The same, for whoever is no Hub.
+    pub(super) fn under(pepper: &Pepper, times: &Timeouts, now_ms: i64) -> Result<Self, Fault> {
         let access = SecretText::from_random(Purpose::ApiAccess, clock::random()?);
         let refresh = SecretText::from_random(Purpose::ApiRefresh, clock::random()?);
-        let times = &state.config.timeouts;
         let stored = NewPair {
             id: names::id("t")?,
-            access: state.pepper.hash(Purpose::ApiAccess, access.expose()),
+            access: pepper.hash(Purpose::ApiAccess, access.expose()),
             access_expires_ms: after(now_ms, times.access_token_ms),
-            refresh: state.pepper.hash(Purpose::ApiRefresh, refresh.expose()),
+            refresh: pepper.hash(Purpose::ApiRefresh, refresh.expose()),
             refresh_expires_ms: after(now_ms, times.refresh_token_ms),
         };
         Ok(Self {

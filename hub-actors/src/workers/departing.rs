@@ -102,6 +102,20 @@ pub(crate) fn take_away(
     Ok(Ok(()))
 }
 
+/// An admin's word: it is asked to go, and one that was asked before and never came is forgotten.
+pub(crate) fn send_away(
+    conn: &mut Connection,
+    notes: &mut Notes,
+    id: &WorkerId,
+) -> Result<Result<(), Refusal>, Fault> {
+    match workers::find(conn, id)? {
+        None => Ok(Err(Refusal::NotFound)),
+        Some(worker) if worker.bundled => Ok(Err(Refusal::Unmet(Unmet::Bundled))),
+        Some(worker) if worker.deregistering => forget(conn, notes, &worker).map(Ok),
+        Some(worker) => ask_to_go(conn, notes, &worker).map(Ok),
+    }
+}
+
 fn forget(conn: &mut Connection, notes: &mut Notes, worker: &Worker) -> Result<(), Fault> {
     let viewers = workers::viewers(conn, worker)?;
     workers::delete(conn, &worker.id)?;
@@ -135,7 +149,8 @@ pub(crate) async fn deregister(
     Ok(DeregisterResponse {})
 }
 
-async fn is_gone_soon(
+/// Whether it says that it goes, within a moment.
+pub(crate) async fn is_gone_soon(
     state: &State,
     id: &WorkerId,
     mut departures: tokio::sync::watch::Receiver<u64>,

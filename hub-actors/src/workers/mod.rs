@@ -11,7 +11,7 @@
 //! | `fields` | what requests may say |
 
 mod changes;
-mod departing;
+pub(crate) mod departing;
 mod fields;
 mod keys;
 mod listing;

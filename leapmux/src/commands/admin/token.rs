@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use hub_actors::operator::SessionKind;
 
-use super::{Context, session};
+use super::{Context, session, table};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -14,6 +14,18 @@ pub(super) enum Command {
         /// Only those of this user, by name or id
         #[arg(long, value_name = "USER")]
         user: Option<String>,
+    },
+    /// Make an API token for a user; its secrets are shown this once
+    Issue {
+        /// Whose it is, by name or id
+        #[arg(long, value_name = "USER")]
+        user: String,
+        /// What it is called
+        #[arg(long, value_name = "TEXT")]
+        label: String,
+        /// What it is good for: read, workspaces, workers, organisations, channels
+        #[arg(long, value_name = "SCOPE", required = true, value_delimiter = ',')]
+        scopes: Vec<String>,
     },
     /// End an API token with everything that it can still be refreshed to
     Revoke {
