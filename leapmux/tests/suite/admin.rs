@@ -485,6 +485,88 @@ fn programs_get_json_and_people_get_columns() {
 }
 
 #[test]
+fn a_token_that_the_operator_makes_opens_the_hub_until_it_is_revoked() {
+    let site = Site::new();
+    site.make("ci", &[]);
+    let mut hub = site.hub();
+    let issue = [
+        "api-token",
+        "issue",
+        "--user",
+        "ci",
+        "--label",
+        "deploy",
+        "--scopes",
+    ];
+    site.refused(&[&issue[..], &["everything"]].concat(), 2, "scope");
+    let issued = site.json(&[&issue[..], &["read,channels"]].concat());
+    let bearer = issued["access_token"].as_str().expect("a secret");
+    let header = format!("Authorization: Bearer {bearer}\r\n");
+    let me = || {
+        let me = http::call(
+            &hub.url,
+            "AccountService/WhoAmI",
+            &header,
+            &serde_json::json!({}),
+        );
+        me.expect("an answer").json()["username"].clone()
+    };
+    assert_eq!(me(), "ci");
+    let listed = site.says(&["api-token", "list", "--user", "ci"]);
+    assert!(
+        listed.contains("deploy") && !listed.contains(bearer),
+        "{listed}"
+    );
+    let id = issued["token_id"].as_str().expect("an id");
+    site.refused(&["session", "revoke", id], 3, id);
+    site.says(&["api-token", "revoke", id]);
+    assert_eq!(me(), serde_json::Value::Null);
+    hub.stop();
+}
+
+#[test]
+fn a_provider_is_added_with_its_secret_sealed_and_taken_away() {
+    let site = Site::new();
+    site.make("ann", &[]);
+    let add = [
+        "oauth-provider",
+        "add",
+        "--name",
+        "Work",
+        "--client-id",
+        "leapmux",
+        "--kind",
+    ];
+    site.refused(&[&add[..], &["oidc"]].concat(), 2, "--issuer");
+    let add = [&add[..], &["oidc", "--issuer", "https://login.example.org"]].concat();
+    let added = site.admin_with(&add, "hunter2hunter2\n");
+    assert!(added.status.success(), "{}", errors(&added));
+    assert!(text(&added).contains("/oauth/callback"), "{}", text(&added));
+    let again = site.admin_with(&add, "hunter2hunter2\n");
+    assert_eq!(again.status.code(), Some(4), "{}", errors(&again));
+    let stored = fs::read(site.says(&["db", "path"]).trim()).expect("a database");
+    assert!(!stored.windows(14).any(|piece| piece == b"hunter2hunter2"));
+    site.says(&["oauth-provider", "disable", "Work"]);
+    assert_eq!(site.json(&["oauth-provider", "list"])[0]["enabled"], false);
+    site.says(&["encryption-key", "rotate"]);
+    site.refused(
+        &["encryption-key", "remove", "--version", "1"],
+        4,
+        "reencrypt",
+    );
+    assert_eq!(site.json(&["encryption-key", "reencrypt"])["rows"], 1);
+    site.refused(&["encryption-key", "remove", "--version", "2"], 4, "active");
+    site.says(&["encryption-key", "remove", "--version", "1"]);
+    site.refused(
+        &["encryption-key", "remove", "--version", "1"],
+        3,
+        "version 1",
+    );
+    site.says(&["oauth-provider", "remove", "Work"]);
+    site.refused(&["oauth-provider", "enable", "Work"], 3, "Work");
+}
+
+#[test]
 fn the_access_token_is_replaced_and_not_revoked() {
     let site = Site::new();
     let mut hub = site.hub();

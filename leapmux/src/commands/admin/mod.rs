@@ -21,6 +21,7 @@ mod audit;
 mod database;
 mod doctor;
 mod encryption_key;
+mod oauth_provider;
 mod organisation;
 mod password;
 mod registration_key;
@@ -65,6 +66,9 @@ enum Command {
     /// Look at Workers, deregister them, and look after registration keys
     #[command(subcommand)]
     Worker(worker::Command),
+    /// Whom to believe about who people are: GitHub, Google, Apple, OpenID Connect
+    #[command(subcommand)]
+    OauthProvider(oauth_provider::Command),
     /// Look at API tokens, make and end them
     #[command(subcommand)]
     ApiToken(token::Command),
@@ -167,6 +171,7 @@ fn dispatch(
         Command::User(command) => Box::pin(user::run(context, command)),
         Command::Session(command) => Box::pin(session::run(context, command)),
         Command::Worker(command) => Box::pin(worker::run(context, command)),
+        Command::OauthProvider(command) => Box::pin(oauth_provider::run(context, command)),
         Command::ApiToken(command) => Box::pin(token::run(context, command)),
         Command::DelegationToken(command) => Box::pin(token::run_delegation(context, command)),
         Command::EncryptionKey(command) => Box::pin(encryption_key::run(context, command)),

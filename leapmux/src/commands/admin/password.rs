@@ -13,8 +13,30 @@ use clap::Args;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-/// More bytes than a password may have.
-const LIMIT: u64 = 1024;
+/// More bytes than a password may have, or a secret of a provider's.
+const LIMIT: u64 = 8 * 1024;
+
+/// The secret that a provider gave us, in the same ways.
+#[derive(Args)]
+pub(super) struct Secret {
+    /// Read the client secret from this file; without it, from the terminal or standard input
+    #[arg(long, value_name = "FILE")]
+    client_secret_file: Option<PathBuf>,
+}
+
+impl Secret {
+    /// The secret, without the end of its line.
+    pub(super) fn read(&self) -> anyhow::Result<Zeroizing<String>> {
+        match &self.client_secret_file {
+            Some(path) => from_file(path),
+            None if std::io::stdin().is_terminal() => {
+                let _silence = Silence::keep().context("this terminal's settings")?;
+                ask("Client secret: ")
+            }
+            None => line(std::io::stdin()).context("the client secret on standard input"),
+        }
+    }
+}
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -35,7 +57,7 @@ impl Options {
 }
 
 fn from_file(path: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let said = || format!("password file {}", path.display());
+    let said = || path.display().to_string();
     line(File::open(path).with_context(said)?).with_context(said)
 }
 
@@ -45,10 +67,10 @@ fn line(from: impl Read) -> anyhow::Result<Zeroizing<String>> {
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
-        bail!("there is no password in it");
+        bail!("there is nothing in it");
     }
     if line.contains(['\n', '\r']) || line.len() as u64 > LIMIT {
-        bail!("a password is one line of at most 128 characters");
+        bail!("it is not one line, or a very long one");
     }
     Ok(Zeroizing::new(line.to_owned()))
 }
@@ -112,6 +134,6 @@ mod tests {
         assert_eq!(read(" a b \n").unwrap(), " a b ");
         assert_eq!(read("a\r\n").unwrap(), "a");
         assert!(read("\n").is_err() && read("").is_err() && read("a\nb\n").is_err());
-        assert!(read(&"a".repeat(2_000)).is_err());
+        assert!(read(&"a".repeat(9_000)).is_err());
     }
 }

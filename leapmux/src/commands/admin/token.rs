@@ -56,6 +56,23 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::List { user } => {
             session::list(context, SessionKind::ApiTokens, user.as_deref()).await
         }
+        Command::Issue {
+            user,
+            label,
+            scopes,
+        } => {
+            let operator = context.open().await?;
+            let issued = operator.issue_api_token(&user, &label, &scopes).await?;
+            context.show(&issued, |issued| {
+                table::facts([
+                    ("Token", issued.token_id.clone()),
+                    ("Access token", issued.access_token.clone()),
+                    ("good until", table::time(issued.access_expires_unix_ms)),
+                    ("Refresh token", issued.refresh_token.clone()),
+                    ("good until", table::time(issued.refresh_expires_unix_ms)),
+                ])
+            })
+        }
         Command::Revoke { token } => session::revoke(context, SessionKind::ApiTokens, &token).await,
     }
 }
