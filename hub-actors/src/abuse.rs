@@ -6,12 +6,15 @@ use std::{
     time::Duration,
 };
 
+use schema::ids::UserId;
+
 use crate::{
     clock,
     config::Quotas,
     error::{Quota, Refusal},
     limiter::{Limiter, Rate},
     telemetry,
+    token::{Pepper, Purpose},
 };
 
 /// Where somebody comes from, as far as it costs something to come from elsewhere: an address, or
@@ -36,19 +39,41 @@ pub(crate) struct Abuse {
     sign_ins: Mutex<Limiter<Network>>,
     sign_ups: Mutex<Limiter<Network>>,
     departures: Mutex<Limiter<Network>>,
+    resets: Mutex<Limiter<Network>>,
+    registrations: Mutex<Limiter<Network>>,
+    strangers: Mutex<Limiter<Network>>,
+    /// By user.
+    keys: Mutex<Limiter<UserId>>,
+    requests: Mutex<Limiter<UserId>>,
+    /// By mailbox, or by user: a keyed hash.
+    mails: Mutex<Limiter<[u8; 32]>>,
+}
+
+fn within<K: Ord + Clone>(seconds: u64, burst: u32) -> Mutex<Limiter<K>> {
+    let burst = burst.max(1);
+    let every = Duration::from_secs(seconds) / burst;
+    Mutex::new(Limiter::new(Rate { burst, every }))
+}
+
+fn per_second<K: Ord + Clone>(average: u32, burst: u32) -> Mutex<Limiter<K>> {
+    let every = Duration::from_secs(1) / average.max(1);
+    let burst = burst.max(1);
+    Mutex::new(Limiter::new(Rate { burst, every }))
 }
 
 impl Abuse {
     pub(crate) fn new(quotas: &Quotas) -> Self {
-        let within = |seconds: u64, burst: u32| {
-            let burst = burst.max(1);
-            let every = Duration::from_secs(seconds) / burst;
-            Mutex::new(Limiter::new(Rate { burst, every }))
-        };
+        let strangers = quotas.stranger_requests_per_second;
         Self {
             sign_ins: within(60, quotas.failed_sign_ins_per_minute),
             sign_ups: within(3_600, quotas.sign_ups_per_hour),
             departures: within(60, quotas.oauth_starts_per_minute),
+            resets: within(3_600, quotas.password_resets_per_hour),
+            registrations: within(3_600, quotas.registrations_per_hour),
+            keys: within(3_600, quotas.registrations_per_hour),
+            mails: within(3_600, quotas.mails_per_hour),
+            strangers: per_second(strangers, quotas.stranger_requests_burst),
+            requests: per_second(quotas.requests_per_second, quotas.requests_burst),
         }
     }
 
@@ -70,6 +95,38 @@ impl Abuse {
     /// Counts a new account.
     pub(crate) fn sign_up(&self, from: Network) -> Result<(), Refusal> {
         take(&self.sign_ups, &from, Quota::SignUps)
+    }
+
+    /// Counts a wish for a link that replaces a forgotten password.
+    pub(crate) fn reset(&self, from: Network) -> Result<(), Refusal> {
+        take(&self.resets, &from, Quota::Resets)
+    }
+
+    /// Counts a mail to a mailbox, or one that a user causes.
+    pub(crate) fn mail(&self, pepper: &Pepper, whose: &str) -> Result<(), Refusal> {
+        let key = *pepper.hash(Purpose::TypedName, whose).as_bytes();
+        take(&self.mails, &key, Quota::Mails)
+    }
+
+    /// Counts the registration of a Worker.
+    pub(crate) fn registration(&self, from: Network) -> Result<(), Refusal> {
+        take(&self.registrations, &from, Quota::Registrations)
+    }
+
+    /// Counts a key for a registration.
+    pub(crate) fn registration_key(&self, user: &UserId) -> Result<(), Refusal> {
+        take(&self.keys, user, Quota::Registrations)
+    }
+
+    /// Counts a request as a stranger's, until [`known`](Self::known): before anything is looked up.
+    pub(crate) fn request(&self, from: Network) -> Result<(), Refusal> {
+        take(&self.strangers, &from, Quota::StrangerRequests)
+    }
+
+    /// The request was no stranger's, and counts as this user's.
+    pub(crate) fn known(&self, from: Network, user: &UserId) -> Result<(), Refusal> {
+        lock(&self.strangers).give_back(&from);
+        take(&self.requests, user, Quota::Requests)
     }
 }
 

@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    caller::{Caller, Kind},
+    abuse::Network,
+    caller::{Caller, Kind, Presented},
     error::Refusal,
     notes::Author,
     scope::Scope,
@@ -27,7 +28,7 @@ pub(crate) struct From {
 pub(crate) const USER_AGENT_MAX: usize = 256;
 
 impl From {
-    /// The address as it is stored and limited by: one of an IPv6 network's 2^64 is all of them.
+    /// The address as it is stored.
     pub(crate) fn address_text(&self) -> String {
         self.address
             .map_or_else(String::new, |address| address.to_string())
@@ -59,6 +60,27 @@ pub(crate) enum Need {
     Admin,
     /// A Worker's own token, which the handler looks at.
     Worker,
+}
+
+/// Whom a request comes from, within the limits of strangers and of users. A Worker's token is
+/// nobody's credential: its methods look at it themselves.
+pub(crate) async fn identify(
+    state: &State,
+    need: Need,
+    presented: Presented,
+    from: &From,
+) -> Result<(Option<Caller>, Option<SecretText>), Refusal> {
+    let network = Network::from(from.address);
+    state.abuse.request(network)?;
+    let (caller, bearer) = match (need, presented) {
+        (Need::Worker, Presented::Bearer(token)) => (None, Some(SecretText::from(token))),
+        (Need::Worker, _) => (None, None),
+        (_, presented) => (state.caller(presented).await?, None),
+    };
+    if let Some(caller) = &caller {
+        state.abuse.known(network, &caller.user)?;
+    }
+    Ok((caller, bearer))
 }
 
 /// One request.

@@ -25,10 +25,15 @@ pub struct HubConfig {
     pub encryption_key_file: Option<PathBuf>,
     /// Who may use it. Default `solo`.
     pub mode: Mode,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses, networks like
+    /// `10.0.0.0/8`, or `unix` for whoever reaches the Unix socket. Default none.
+    pub trusted_proxies: Vec<String>,
     /// Whether anybody may make an account, until an admin says otherwise. Default false.
     pub sign_up: bool,
     /// Which database it has.
     pub storage: StorageConfig,
+    /// Which server takes its mail.
+    pub mail: MailConfig,
     /// How much one user may take.
     pub quotas: Quotas,
     /// How much one organisation may take that has no quotas of its own.
@@ -50,8 +55,10 @@ impl Default for HubConfig {
             data_dir: PathBuf::from("leapmux-hub"),
             encryption_key_file: None,
             mode: Mode::Solo,
+            trusted_proxies: Vec::new(),
             sign_up: false,
             storage: StorageConfig::default(),
+            mail: MailConfig::default(),
             quotas: Quotas::default(),
             organisations: OrganisationQuotas::default(),
             relay: RelayConfig::default(),
@@ -191,6 +198,74 @@ impl std::fmt::Debug for SecretDsn {
     }
 }
 
+/// Which server takes a Hub's mail.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailConfig {
+    /// Name or address of the server. Default empty: the Hub sends no mail.
+    pub host: String,
+    /// Default 0: 587 for `starttls`, 465 for `implicit`, 25 for `none`.
+    pub port: u16,
+    /// How the way to the server is protected. Default `starttls`.
+    pub security: MailSecurity,
+    /// Default empty: the server asks nobody who it is.
+    pub username: String,
+    /// Its password. Default empty.
+    pub password: SecretDsn,
+    /// A file with the password in it, which wins over the password itself. Default none.
+    pub password_file: Option<PathBuf>,
+    /// PEM file of certificate authorities to trust beside the built-in ones. Default none.
+    pub ca_file: Option<PathBuf>,
+    /// Whom mails are from: `leapmux@example.org` or `LeapMux <leapmux@example.org>`.
+    pub from: String,
+    /// For one try to hand over one mail, in milliseconds. Default 10,000.
+    pub timeout_ms: u64,
+    /// Before the second of five tries, in milliseconds; four times as long before each one after it.
+    /// Default 2,000.
+    pub retry_ms: u64,
+}
+
+impl Default for MailConfig {
+    fn default() -> Self {
+        Self {
+            host: String::new(),
+            port: 0,
+            security: MailSecurity::Starttls,
+            username: String::new(),
+            password: SecretDsn::default(),
+            password_file: None,
+            ca_file: None,
+            from: "leapmux@localhost".to_owned(),
+            timeout_ms: 10_000,
+            retry_ms: 2_000,
+        }
+    }
+}
+
+impl MailConfig {
+    /// The port, or the usual one.
+    pub(crate) const fn port(&self) -> u16 {
+        match (self.port, self.security) {
+            (0, MailSecurity::Starttls) => 587,
+            (0, MailSecurity::Implicit) => 465,
+            (0, MailSecurity::None) => 25,
+            (port, _) => port,
+        }
+    }
+}
+
+/// How the way to a mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailSecurity {
+    /// TLS after a greeting in clear; without TLS nothing is sent.
+    Starttls,
+    /// TLS from the first byte.
+    Implicit,
+    /// None: for a server on the same machine.
+    None,
+}
+
 /// Limits that one user can meet. Generous: they stop accidents and abuse, not work.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -222,7 +297,23 @@ pub struct Quotas {
     pub failed_sign_ins_per_minute: u32,
     /// Ways to a provider of sign-in that are begun from one address within a minute. Default 30.
     pub oauth_starts_per_minute: u32,
-    /// Accounts made from one address within an hour. Default 20.
+    /// Requests of one user within a second, on average. Default 500.
+    pub requests_per_second: u32,
+    /// Requests of one user beyond the average that may come at once. Default 5000.
+    pub requests_burst: u32,
+    /// Requests from one address within a second, on average, by whoever is not signed in. Default
+    /// 50.
+    pub stranger_requests_per_second: u32,
+    /// Such requests beyond the average that may come at once. Default 500.
+    pub stranger_requests_burst: u32,
+    /// Registrations of Workers from one address, and keys for them made by one user, within an hour.
+    /// Default 120.
+    pub registrations_per_hour: u32,
+    /// Links for a forgotten password asked for from one address within an hour. Default 20.
+    pub password_resets_per_hour: u32,
+    /// Mails to one mailbox, and mails caused by one user, within an hour. Default 10.
+    pub mails_per_hour: u32,
+    /// Accounts made from one address within an hour. Default 60.
     pub sign_ups_per_hour: u32,
     /// Logins of one user; beyond it the one that was not used for longest ends. Default 64.
     pub logins_per_user: u32,
@@ -244,7 +335,14 @@ impl Default for Quotas {
             api_tokens_per_user: 64,
             failed_sign_ins_per_minute: 10,
             oauth_starts_per_minute: 30,
-            sign_ups_per_hour: 20,
+            requests_per_second: 500,
+            requests_burst: 5_000,
+            stranger_requests_per_second: 50,
+            stranger_requests_burst: 500,
+            registrations_per_hour: 120,
+            password_resets_per_hour: 20,
+            mails_per_hour: 10,
+            sign_ups_per_hour: 60,
             logins_per_user: 64,
         }
     }

@@ -264,6 +264,16 @@ pub enum Quota {
     SignIns,
     /// New accounts within a time.
     SignUps,
+    /// Links for forgotten passwords within a time.
+    Resets,
+    /// Mails within a time.
+    Mails,
+    /// Registrations of Workers, or keys for them, within a time.
+    Registrations,
+    /// Requests within a time.
+    Requests,
+    /// Requests within a time, of whoever is not signed in.
+    StrangerRequests,
     /// Live channels to the Workers of an organisation.
     OrganisationChannels,
     /// Members of an organisation.
@@ -296,7 +306,7 @@ pub enum Quota {
 
 impl Quota {
     /// Every one, in order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::Sessions,
         Self::Channels,
         Self::Opens,
@@ -305,6 +315,11 @@ impl Quota {
         Self::RegistrationKeys,
         Self::SignIns,
         Self::SignUps,
+        Self::Resets,
+        Self::Mails,
+        Self::Registrations,
+        Self::Requests,
+        Self::StrangerRequests,
         Self::OrganisationChannels,
         Self::Members,
         Self::Organisations,
@@ -333,6 +348,11 @@ impl Quota {
             Self::RegistrationKeys => "registration_keys",
             Self::SignIns => "sign_ins",
             Self::SignUps => "sign_ups",
+            Self::Resets => "password_resets",
+            Self::Mails => "mails",
+            Self::Registrations => "registrations",
+            Self::Requests => "requests",
+            Self::StrangerRequests => "stranger_requests",
             Self::OrganisationChannels => "organisation_channels",
             Self::Members => "members",
             Self::Organisations => "organisations",

@@ -17,7 +17,7 @@ use tonic::{Code, Status, body::Body, metadata::MetadataMap, server::NamedServic
 use tower::{Layer, Service};
 
 use crate::{
-    asked::{self, Asked, Need},
+    asked::{self, Asked, USER_AGENT_MAX},
     caller::Presented,
     clock,
     config::{Mode, ms},
@@ -30,7 +30,7 @@ use crate::{
     stay::Uses,
     store::workers::{self as rows, Worker},
     telemetry::{self, LinkConnect, Protocol, Strange},
-    token::{Purpose, SecretText},
+    token::Purpose,
 };
 
 /// All services of one Hub.
@@ -175,6 +175,7 @@ impl Services {
             return Err(Refusal::CookieOnly);
         }
         let (head, body) = request.into_parts();
+        let from = from(&self.0, &head);
         let body = Limited::new(body, CALL_MESSAGE_MAX + FRAMING);
         let body = body.collect().await;
         let body = body.map_err(|_| Refusal::Malformed(Field::Message))?;
@@ -184,12 +185,9 @@ impl Services {
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .map_or(Presented::Nothing, Presented::bearer);
-        let (caller, bearer) = match (method.need(), presented) {
-            (Need::Worker, Presented::Bearer(token)) => (None, Some(SecretText::from(token))),
-            (Need::Worker, _) => (None, None),
-            (_, presented) => (self.0.caller(presented).await?, None),
-        };
-        let asked = Asked::new(Arc::clone(&self.0), caller, asked::From::default(), bearer);
+        let identified = asked::identify(&self.0, method.need(), presented, &from);
+        let (caller, bearer) = identified.await?;
+        let asked = Asked::new(Arc::clone(&self.0), caller, from, bearer);
         let codec = Codec::Proto;
         let reply = rpc::answer(Call {
             method,
@@ -198,6 +196,20 @@ impl Services {
             body,
         });
         Ok(reply.await?.body)
+    }
+}
+
+/// Where a call came from; proxies are believed that the operator named.
+fn from(state: &State, head: &http::request::Parts) -> asked::From {
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let lines = head.headers.get_all("x-forwarded-for").iter();
+    let lines: Vec<String> = lines.map(text).collect();
+    let peer = head.extensions.get::<Uses>().and_then(Uses::peer);
+    let user_agent = head.headers.get(header::USER_AGENT).map(text);
+    let user_agent = user_agent.unwrap_or_default();
+    asked::From {
+        address: state.proxies.client(peer, lines.iter().map(String::as_str)),
+        user_agent: user_agent.chars().take(USER_AGENT_MAX).collect(),
     }
 }
 

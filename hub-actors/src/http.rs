@@ -1,6 +1,6 @@
 //! The doors of HTTP/1.1, on one screen: RPC, the two sockets, the page.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{
     App, HttpRequest, HttpResponse,
@@ -19,7 +19,7 @@ use futures_util::StreamExt as _;
 use tonic::Code;
 
 use crate::{
-    asked::{self, Asked, Cookie, Need, USER_AGENT_MAX},
+    asked::{self, Asked, Cookie, USER_AGENT_MAX},
     caller::Presented,
     clock,
     config::ms,
@@ -82,13 +82,19 @@ async fn guard(
     };
     let route = door(request.match_info().as_str());
     let access = access(&request, route);
+    let is_https = is_https(&state, request.peer_addr(), request.headers());
     let mut answer = match state.names.judge(provenance(request.headers()), access) {
         Err(stranger) => request.into_response(refuse_stranger(stranger)),
         // Handlers answer with responses, never with errors.
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
     };
     telemetry::http_request(route, answer.status().as_u16());
-    harden(answer.headers_mut(), &state);
+    harden(answer.headers_mut(), is_https);
+    if route == Route::Rpc {
+        // What is said to one caller is kept nowhere, a refusal neither.
+        let no_store = header::HeaderValue::from_static("no-store");
+        answer.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    }
     Ok(answer)
 }
 
@@ -144,8 +150,8 @@ fn refuse_stranger(stranger: Stranger) -> HttpResponse {
         .body(format!("{stranger}\n"))
 }
 
-fn harden(headers: &mut HeaderMap, state: &State) {
-    let strict = state.names.is_https().then_some(page::STRICT_TRANSPORT);
+fn harden(headers: &mut HeaderMap, is_https: bool) {
+    let strict = is_https.then_some(page::STRICT_TRANSPORT);
     for (name, value) in page::SECURITY_HEADERS.into_iter().chain(strict) {
         headers.insert(
             header::HeaderName::from_static(name),
@@ -192,7 +198,7 @@ async fn call(
         clock::now().saturating_duration_since(began),
     );
     match answered {
-        Ok(reply) => succeed(&state, codec, reply),
+        Ok(reply) => succeed(&request, &state, codec, reply),
         Err(Unanswered::Refused(refused)) => refusal(refused),
         Err(Unanswered::TooLarge) => {
             failure(Code::ResourceExhausted, "the body is too large", None)
@@ -278,7 +284,7 @@ async fn answer(
     Ok(answered.map_err(|_| Unanswered::Deadline)??)
 }
 
-/// Whoever asks. A Worker's token is nobody's credential: its methods look at it themselves.
+/// Whoever asks.
 async fn asked(
     request: &HttpRequest,
     state: &Arc<State>,
@@ -289,13 +295,10 @@ async fn asked(
         Presented::Cookie(secret) => Some(SecretText::from(secret.clone())),
         Presented::Nothing | Presented::Bearer(_) => None,
     };
-    let (caller, bearer) = match (method.need(), presented) {
-        (Need::Worker, Presented::Bearer(token)) => (None, Some(SecretText::from(token))),
-        (Need::Worker, _) => (None, None),
-        (_, presented) => (state.caller(presented).await?, None),
-    };
+    let from = from(request, state);
+    let identified = asked::identify(state, method.need(), presented, &from);
+    let (caller, bearer) = identified.await?;
     let is_longer = caller.as_ref().is_some_and(|caller| caller.slid);
-    let from = from(request);
     let asked = Asked::new(Arc::clone(state), caller, from, bearer);
     if let Some(cookie) = cookie.filter(|_| is_longer) {
         asked.set_cookie(cookie);
@@ -303,10 +306,16 @@ async fn asked(
     Ok(asked)
 }
 
-/// Where a request comes from.
-pub(crate) fn from(request: &HttpRequest) -> asked::From {
+/// Where a request came from; proxies are believed that the operator named.
+pub(crate) fn from(request: &HttpRequest, state: &State) -> asked::From {
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let lines: Vec<&str> = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .map(|line| line.to_str().unwrap_or_default())
+        .collect();
     asked::From {
-        address: request.peer_addr().map(|peer| peer.ip()),
+        address: state.proxies.client(peer, lines.into_iter()),
         user_agent: user_agent(request.headers()),
     }
 }
@@ -326,6 +335,13 @@ pub(crate) async fn small_body(payload: web::Payload) -> Option<Bytes> {
         .ok()?
         .ok()?;
     (body.len() <= 16 * 1024).then_some(body)
+}
+
+/// Whether the browser speaks TLS, to a proxy that stands before us.
+fn is_https(state: &State, peer: Option<SocketAddr>, headers: &HeaderMap) -> bool {
+    let said = headers.get_all("x-forwarded-proto").last();
+    let said = said.and_then(|said| said.to_str().ok());
+    state.names.is_https() || state.proxies.is_https(peer.map(|peer| peer.ip()), said)
 }
 
 fn user_agent(headers: &HeaderMap) -> String {
@@ -369,7 +385,11 @@ pub(crate) fn presented(request: &HttpRequest, state: &State) -> Presented {
     match authorization.and_then(|value| value.to_str().ok()) {
         Some(text) => Presented::bearer(text),
         None => request
-            .cookie(cookie_name(state))
+            .cookie(cookie_name(is_https(
+                state,
+                request.peer_addr(),
+                request.headers(),
+            )))
             .map_or(Presented::Nothing, |cookie| {
                 Presented::Cookie(cookie.value().to_owned())
             }),
@@ -377,15 +397,15 @@ pub(crate) fn presented(request: &HttpRequest, state: &State) -> Presented {
 }
 
 /// `__Host-` makes a browser insist on https, on this very host, and on the whole of it.
-fn cookie_name(state: &State) -> &'static str {
-    if state.names.is_https() {
+fn cookie_name(is_https: bool) -> &'static str {
+    if is_https {
         "__Host-leapmux"
     } else {
         "leapmux"
     }
 }
 
-fn succeed(state: &State, codec: Codec, reply: rpc::Reply) -> HttpResponse {
+fn succeed(request: &HttpRequest, state: &State, codec: Codec, reply: rpc::Reply) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
     answer
         .content_type(codec.content_type())
@@ -393,26 +413,32 @@ fn succeed(state: &State, codec: Codec, reply: rpc::Reply) -> HttpResponse {
     match reply.cookie {
         Cookie::Kept => {}
         Cookie::Set(secret) => {
-            answer.cookie(login_cookie(state, secret.expose().to_owned()));
+            answer.cookie(login_cookie(request, state, secret.expose().to_owned()));
         }
         Cookie::Cleared => {
-            answer.cookie(cookie(state, String::new(), 0));
+            let is_https = is_https(state, request.peer_addr(), request.headers());
+            answer.cookie(cookie(is_https, String::new(), 0));
         }
     }
     answer.body(reply.body)
 }
 
 /// The cookie of a login.
-pub(crate) fn login_cookie(state: &State, secret: String) -> HttpCookie<'static> {
+pub(crate) fn login_cookie(
+    request: &HttpRequest,
+    state: &State,
+    secret: String,
+) -> HttpCookie<'static> {
+    let is_https = is_https(state, request.peer_addr(), request.headers());
     let lifetime = i64::try_from(state.config.timeouts.login_ms / 1_000).unwrap_or(i64::MAX);
-    cookie(state, secret, lifetime)
+    cookie(is_https, secret, lifetime)
 }
 
-fn cookie(state: &State, value: String, seconds: i64) -> HttpCookie<'static> {
-    HttpCookie::build(cookie_name(state), value)
+fn cookie(is_https: bool, value: String, seconds: i64) -> HttpCookie<'static> {
+    HttpCookie::build(cookie_name(is_https), value)
         .path("/")
         .http_only(true)
-        .secure(state.names.is_https())
+        .secure(is_https)
         .same_site(SameSite::Strict)
         .max_age(actix_web::cookie::time::Duration::seconds(seconds))
         .finish()

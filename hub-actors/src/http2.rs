@@ -94,13 +94,17 @@ impl Admitted {
             stall,
             socket,
         } = self.detached;
+        let peer = match &socket {
+            Socket::Tcp(io) => io.peer_addr().ok().map(|peer| peer.ip()),
+            Socket::Unix(_) => None,
+        };
         let io = match socket {
             Socket::Tcp(io) => Either::Tcp(Edge::new(head, TcpStream::from_std(io)?, stall)),
             Socket::Unix(io) => Either::Unix(Edge::new(head, UnixStream::from_std(io)?, stall)),
         };
         Ok(Http2 {
             io,
-            stay: Stay::new(self.linkless),
+            stay: Stay::new(Uses::from_peer(peer), self.linkless),
             _place: self.place,
         })
     }

@@ -44,6 +44,7 @@ mod edge;
 mod error;
 mod events;
 mod folder;
+mod forwarded;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod grant;
@@ -57,6 +58,7 @@ mod link;
 mod link_stream;
 mod listen;
 mod liveness;
+mod mail;
 mod messages;
 mod names;
 mod notes;
@@ -90,17 +92,19 @@ mod workers;
 mod workspaces;
 
 pub use config::{
-    DrainConfig, HubConfig, Mode, OrganisationQuotas, Quotas, RelayConfig, SecretDsn,
-    StorageConfig, StorageKind, Timeouts,
+    DrainConfig, HubConfig, MailConfig, MailSecurity, Mode, OrganisationQuotas, Quotas,
+    RelayConfig, SecretDsn, StorageConfig, StorageKind, Timeouts,
 };
 pub use error::{Fault, Field, Quota, Refusal, Unmet};
 pub use folder::FolderError;
+pub use forwarded::BadProxy;
 pub use hub::{BundledWorker, Hub};
 pub use keyring::{
     KeyringError, RingError, Unopened,
     orders::{KeyOrderError, KeyVersion, PEPPER_WARNING, Reencrypted, Unpeppered},
 };
 pub use listen::{Bound, ListenError};
+pub use mail::MailError;
 pub use messages::Census;
 pub use private_file::PrivateFileError;
 pub use start::StartError;

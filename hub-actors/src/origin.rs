@@ -205,6 +205,13 @@ fn split_url(url: &str) -> Option<(String, String)> {
     Some((scheme.to_owned(), authority.to_owned()))
 }
 
+/// The host of a public URL, without its port.
+pub(crate) fn host(url: &str) -> Option<String> {
+    let (_, authority) = split_url(url)?;
+    let host = split_port(&authority).0.trim_matches(['[', ']']);
+    (!host.is_empty()).then(|| host.to_owned())
+}
+
 /// Whether a configured public URL can be used.
 pub(crate) fn is_public_url(text: &str) -> bool {
     text.is_empty() || split_url(text).is_some_and(|(_, authority)| !authority.contains('@'))

@@ -18,14 +18,17 @@ use crate::{
         failures::{self, Failures},
         lockout::Lockout,
         password::Passwords,
+        reset::{self, Wishes},
     },
     clock,
     config::{HubConfig, Mode},
     error::{Fault, Refusal},
     folder::{Folder, FolderError},
+    forwarded::{BadProxy, Proxies},
     keyring::{Keyring, KeyringError, file},
     limiter::{Limiter, Rate},
     listen::{self, Bound, ListenError, Listener},
+    mail::{MailError, Mailer},
     oauth,
     origin::{self, Names},
     pace::Paces,
@@ -89,6 +92,12 @@ pub enum StartError {
         /// Which.
         path: PathBuf,
     },
+    /// Something in `trusted_proxies` is none.
+    #[error("trusted_proxies: {0}")]
+    TrustedProxies(#[from] BadProxy),
+    /// No mail can be sent as it is configured.
+    #[error("{0}")]
+    Mail(#[from] MailError),
     /// The public door cannot be opened.
     #[error("listen {listen}: {source}")]
     Listen {
@@ -144,6 +153,8 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
     if !origin::is_public_url(&config.public_url) {
         return Err(StartError::PublicUrl);
     }
+    let proxies = Proxies::parse(&config.trusted_proxies)?;
+    let mailer = Mailer::start(&config.mail, &config.public_url)?;
     let folder = Folder::take(&config.data_dir).map_err(|source| StartError::Folder {
         path: config.data_dir.clone(),
         source,
@@ -173,6 +184,7 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
     let tail = LedgerTail::begin(beside, store.clone(), registry.clone(), after);
     let passwords = Passwords::new(cores())?;
     let (failures, kept) = failures::queue();
+    let (wishes, wished) = reset::queue();
     let state = Arc::new(state(
         config,
         store,
@@ -184,11 +196,17 @@ pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
         oauth::Client::new().map_err(|_| StartError::Tls)?,
         admin_user,
         solo_credential,
-        failures,
+        Posts {
+            failures,
+            wishes,
+            mailer,
+            proxies,
+        },
         &bound,
     ));
     failures::keep(&state, kept);
     oauth::keep_fresh(&state);
+    reset::keep(&state, wished);
     Ok(Foundation {
         folder,
         state,
@@ -257,6 +275,14 @@ struct Kit {
     limits: Arc<Limits>,
 }
 
+/// What the accounts leave for later, and how they know where a request came from.
+struct Posts {
+    failures: Failures,
+    wishes: Wishes,
+    mailer: Mailer,
+    proxies: Proxies,
+}
+
 fn registry_parts(config: &HubConfig, store: &Store) -> (RegistryParts, Kit, watch::Receiver<()>) {
     let (alive, watching) = watch::channel(());
     let kit = Kit {
@@ -296,7 +322,7 @@ fn state(
     oauth: oauth::Client,
     admin: User,
     solo_credential: CredentialId,
-    failures: Failures,
+    posts: Posts,
     bound: &Bound,
 ) -> State {
     let names = Names::new(&config.public_url, bound.tcp(), config.mode == Mode::Hub);
@@ -326,9 +352,12 @@ fn state(
         passwords,
         oauth,
         lockout: Mutex::new(Lockout::default()),
-        failures,
         tries: Tries::default(),
         departures: watch::channel(0).0,
+        failures: posts.failures,
+        wishes: posts.wishes,
+        mailer: posts.mailer,
+        proxies: posts.proxies,
         opens: Mutex::new(opens),
         renewals: Mutex::new(renewals),
         renewing: Semaphore::new(RENEWING),

@@ -15,11 +15,13 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     abuse::Abuse,
-    accounts::{failures::Failures, lockout::Lockout, password::Passwords},
+    accounts::{failures::Failures, lockout::Lockout, password::Passwords, reset::Wishes},
     config::HubConfig,
     error::{Fault, Refusal},
+    forwarded::Proxies,
     keyring::Keyring,
     limiter::Limiter,
+    mail::Mailer,
     messages::{Announce, RefreshAccess},
     notes::{self, Author, Notes},
     oauth,
@@ -59,6 +61,9 @@ pub(crate) struct State {
     pub(crate) tries: Tries,
     /// Rises whenever a Worker has said that it goes.
     pub(crate) departures: watch::Sender<u64>,
+    pub(crate) wishes: Wishes,
+    pub(crate) mailer: Mailer,
+    pub(crate) proxies: Proxies,
     /// Before the database is asked: an open costs it two questions.
     pub(crate) opens: Mutex<Limiter<UserId>>,
     /// The same, for renewals: they may be many at once.

@@ -3,6 +3,7 @@
 
 use std::{
     future::Future as _,
+    net::IpAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -22,6 +23,8 @@ const LOOKS_WITH_CALLS: u32 = 4;
 pub(crate) struct Uses {
     links: Arc<AtomicUsize>,
     calls: Arc<AtomicUsize>,
+    /// Where the connection came from; nowhere for a Unix socket.
+    peer: Option<IpAddr>,
 }
 
 /// One use; it ends when this is dropped.
@@ -29,6 +32,19 @@ pub(crate) struct Uses {
 pub(crate) struct Use(Arc<AtomicUsize>);
 
 impl Uses {
+    /// Of a connection from there.
+    pub(crate) fn from_peer(peer: Option<IpAddr>) -> Self {
+        Self {
+            peer,
+            ..Self::default()
+        }
+    }
+
+    /// Where the connection came from.
+    pub(crate) const fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+
     /// For as long as a link lives.
     pub(crate) fn link(&self) -> Use {
         Use::begin(&self.links)
@@ -63,9 +79,9 @@ pub(crate) struct Stay {
 
 impl Stay {
     /// Looks at the uses once a `period`. Needs a runtime.
-    pub(crate) fn new(period: Duration) -> Self {
+    pub(crate) fn new(uses: Uses, period: Duration) -> Self {
         Self {
-            uses: Uses::default(),
+            uses,
             period,
             look: Box::pin(tokio::time::sleep(period)),
             looks_with_calls: 0,
@@ -113,14 +129,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_use_goes_after_one_period() {
-        let mut stay = Stay::new(PERIOD);
+        let mut stay = Stay::new(Uses::default(), PERIOD);
         assert!(!over(&mut stay, PERIOD - Duration::from_secs(1)).await);
         assert!(over(&mut stay, Duration::from_secs(2)).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_link_keeps_its_connection_and_its_end_does_not() {
-        let mut stay = Stay::new(PERIOD);
+        let mut stay = Stay::new(Uses::default(), PERIOD);
         let link = stay.uses().link();
         assert!(!over(&mut stay, PERIOD * 100).await);
         drop(link);
@@ -129,7 +145,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn calls_keep_a_connection_for_a_while_only() {
-        let mut stay = Stay::new(PERIOD);
+        let mut stay = Stay::new(Uses::default(), PERIOD);
         let _call = stay.uses().call();
         assert!(!over(&mut stay, PERIOD * 3).await);
         assert!(over(&mut stay, PERIOD * 2).await);

@@ -31,6 +31,7 @@ const WAITING: &str = "leapmux_hub_relay_waiting_bytes";
 const LINK_CONNECTS: &str = "leapmux_hub_link_connects_total";
 const LINK_DISCONNECTS: &str = "leapmux_hub_link_disconnects_total";
 const SIGN_INS: &str = "leapmux_hub_sign_ins_total";
+const MAILS: &str = "leapmux_hub_mails_total";
 const PASSWORD_HASHES: &str = "leapmux_hub_password_hashes_total";
 const QUOTA_REFUSALS: &str = "leapmux_hub_quota_refusals_total";
 const REGISTRATION_KEYS: &str = "leapmux_hub_registration_keys_total";
@@ -90,6 +91,8 @@ labels! {
     SignIn { Ok = "ok", Wrong = "wrong", Limited = "limited", Locked = "locked" }
     #[doc = "What became of a registration key."]
     KeyFate { Created = "created", Used = "used", Revoked = "revoked", Refused = "refused" }
+    #[doc = "What became of a mail."]
+    MailFate { Sent = "sent", Refused = "refused", GivenUp = "given_up", Dropped = "dropped" }
     #[doc = "How a call came in."]
     Protocol { ConnectJson = "connect_json", ConnectProto = "connect_proto", Grpc = "grpc" }
     #[doc = "Which door of HTTP/1.1 was used."]
@@ -170,6 +173,7 @@ fn describe() {
     describe_counter!(LINK_CONNECTS, Unit::Count, "Attempts to link by outcome");
     describe_counter!(LINK_DISCONNECTS, Unit::Count, "Ended links by reason");
     describe_counter!(SIGN_INS, Unit::Count, "Sign-ins by outcome");
+    describe_counter!(MAILS, Unit::Count, "Mails by what became of them");
     describe_counter!(PASSWORD_HASHES, Unit::Count, "Passwords hashed or compared");
     describe_counter!(QUOTA_REFUSALS, Unit::Count, "Requests refused for a quota");
     describe_counter!(
@@ -253,6 +257,7 @@ fn zero() {
         "result",
         SignIn::ALL.iter().map(|one| one.label()),
     );
+    zero_counter(MAILS, "result", MailFate::ALL.iter().map(|one| one.label()));
     counter!(PASSWORD_HASHES).increment(0);
     zero_counter(
         QUOTA_REFUSALS,
@@ -363,6 +368,11 @@ pub(crate) fn directory(census: Census) {
 
 pub(crate) fn sign_in(result: SignIn) {
     counter!(SIGN_INS, "result" => result.label()).increment(1);
+}
+
+/// A mail was handed over, or will not be.
+pub(crate) fn mail(fate: MailFate) {
+    counter!(MAILS, "result" => fate.label()).increment(1);
 }
 
 /// A password was hashed or compared, also one for nobody.

@@ -30,6 +30,8 @@ pub(crate) enum Purpose {
     OauthState,
     /// The cookie of a browser that went to one.
     OauthBrowser,
+    /// What went out in a mail: shows that a mailbox is somebody's.
+    MailCode,
     /// A name that somebody typed to sign in, whether or not there is such a user: no secret, but
     /// nothing to be kept as it is.
     TypedName,
@@ -58,6 +60,7 @@ impl Purpose {
             Self::RegistrationId => b"leapmux registration id v1",
             Self::OauthState => b"leapmux oauth state v1",
             Self::OauthBrowser => b"leapmux oauth browser v1",
+            Self::MailCode => b"leapmux mail code v1",
             Self::TypedName => b"leapmux typed name v1",
             Self::Invitation => b"leapmux invitation v1",
             Self::ApiAccess => b"leapmux api access v1",
@@ -81,6 +84,7 @@ impl Purpose {
             Self::Authorisation => "lmc_",
             Self::DeviceCode => "lmv_",
             Self::RegistrationId
+            | Self::MailCode
             | Self::TypedName
             | Self::UserCode
             | Self::OauthState

@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(
     dead_code,
+    unused_imports,
     reason = "the support of the other tests holds more than this one needs"
 )]
 
 #[path = "hub/books.rs"]
 mod books;
+#[path = "hub/people.rs"]
+mod people;
 #[path = "hub/support.rs"]
 mod support;
 

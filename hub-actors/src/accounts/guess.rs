@@ -149,6 +149,12 @@ fn write_down(asked: &Asked, locks: Locks, failed_here: u32) {
     let _full = asked.state.failures.try_send(failure);
 }
 
+/// Forgets the wrong passwords that were tried for a name.
+pub(super) fn forgive(state: &State, name: &str) {
+    let typed = *state.pepper.hash(Purpose::TypedName, name).as_bytes();
+    lockout(state).forgive(&typed);
+}
+
 fn lockout(state: &State) -> std::sync::MutexGuard<'_, Lockout> {
     state.lockout.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,13 +2,15 @@
 
 use schema::{
     ids::CredentialId,
-    wire::{self, WhoAmIRequest, WhoAmIResponse},
+    wire::{WhoAmIRequest, WhoAmIResponse},
 };
 
 pub(crate) use self::{
+    email::{confirm_email, request_email_change},
     joining::{set_up, sign_up},
     logins::{list_logins, revoke_login, revoke_other_logins},
     profile::{change_password, delete_account, update_profile},
+    reset::{request_password_reset, reset_password},
     sign_in::{sign_in, sign_out},
 };
 use crate::{
@@ -19,6 +21,7 @@ use crate::{
     store::{Connection, settings, users},
 };
 
+mod email;
 pub(crate) mod ending;
 pub(crate) mod failures;
 pub(crate) mod fields;
@@ -30,6 +33,7 @@ mod logins;
 pub(crate) mod password;
 mod profile;
 pub(crate) mod removal;
+pub(crate) mod reset;
 mod sign_in;
 
 /// Who the caller is; nobody is an answer too.
@@ -74,6 +78,7 @@ async fn describe(state: &State) -> Result<WhoAmIResponse, Fault> {
         hub_version: env!("CARGO_PKG_VERSION").to_owned(),
         setup_required,
         sign_up_open,
+        mail_available: state.mailer.is_there(),
         ..WhoAmIResponse::default()
     })
 }
@@ -89,32 +94,4 @@ fn not_solo(state: &State) -> Result<(), Refusal> {
 /// A new credential's id.
 pub(crate) fn credential_id() -> Result<CredentialId, Fault> {
     CredentialId::parse(&crate::names::id("c")?).map_err(|_| Fault::Row("a made id"))
-}
-
-pub(crate) async fn request_email_change(
-    _asked: &Asked,
-    _request: wire::RequestEmailChangeRequest,
-) -> Result<wire::RequestEmailChangeResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn confirm_email(
-    _asked: &Asked,
-    _request: wire::ConfirmEmailRequest,
-) -> Result<wire::ConfirmEmailResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn request_password_reset(
-    _asked: &Asked,
-    _request: wire::RequestPasswordResetRequest,
-) -> Result<wire::RequestPasswordResetResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
-}
-
-pub(crate) async fn reset_password(
-    _asked: &Asked,
-    _request: wire::ResetPasswordRequest,
-) -> Result<wire::ResetPasswordResponse, Refusal> {
-    Err(Refusal::NoSuchMethod)
 }

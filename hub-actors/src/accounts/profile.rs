@@ -18,7 +18,13 @@ use crate::{
     caller::Caller,
     clock,
     error::{Field, Refusal},
-    store::{audit::Object, ledger::Reason, users},
+    mail::letters,
+    store::{
+        audit::Object,
+        ledger::Reason,
+        mail_codes::{self, Purpose},
+        users,
+    },
 };
 
 /// Sets another password, and ends whatever was let in by the old one, but for the login that asks.
@@ -31,20 +37,27 @@ pub(crate) async fn change_password(
     let password = Password::chosen(request.new_password)?;
     let proof = confirm(asked, &caller, request.old_password).await?;
     let hash = asked.state.passwords.hash(password).await?;
-    asked
+    let address = asked
         .state
         .order(asked.author(), move |conn, notes| {
             if !proof.holds(conn)? {
                 return Ok(Err(Refusal::WrongPassword));
             }
             users::set_password(conn, &caller.user, &hash)?;
+            // A link that was asked for before opens nothing any more.
+            mail_codes::forget(conn, &caller.user, Purpose::Reset)?;
             notes.audit("user.password_changed", Object::User, caller.user.as_str());
             let spared = (Which::All, Some(&caller.credential));
             let (why, now_ms) = (Reason::PasswordChanged, clock::unix_ms());
             ending::end(conn, notes, &caller.user, spared, why, now_ms)?;
-            Ok(Ok(()))
+            Ok(Ok(users::address(conn, &caller.user)?))
         })
         .await?;
+    let hub = &asked.state.config.public_url;
+    if let Some((email, username)) = address.and_then(|to| Some((to.verified?, to.username))) {
+        let letter = letters::password_changed(hub, email, &username);
+        asked.state.mailer.post(letter);
+    }
     Ok(ChangePasswordResponse {})
 }
 

@@ -79,6 +79,7 @@ pub(crate) async fn callback(request: HttpRequest, state: web::Data<State>) -> H
     match arrive(&request, &state, said, hash, journey).await {
         Ok((Admitted::SignedIn, login)) => {
             telemetry::sign_in(SignIn::Ok);
+            let login = http::login_cookie(&request, &state, login.expose().to_owned());
             page::arrive(&state, &target, Some(login))
         }
         Ok((Admitted::Linked, _)) => page::arrive(&state, &target, None),
@@ -149,7 +150,7 @@ async fn arrive(
         .await
         .map_err(|why| super::unproved(&way.provider, &why))?;
 
-    let asked = Asked::new(Arc::clone(state), None, http::from(request), None);
+    let asked = Asked::new(Arc::clone(state), None, http::from(request, state), None);
     let (login, secret) = NewLogin::of(&asked).map_err(ours)?;
     let arrival = Arrival {
         provider: way.provider,

@@ -6,7 +6,7 @@ use actix_web::{
     http::header,
 };
 
-use crate::{http, state::State, token::SecretText};
+use crate::{state::State, token::SecretText};
 
 /// So long may somebody be away.
 pub(super) const AWAY_SECONDS: i64 = 600;
@@ -49,7 +49,7 @@ pub(super) fn depart(state: &State, url: &str, browser: &SecretText) -> HttpResp
 
 /// Back on the page. Not a redirect: the login's cookie is Strict, and a browser takes what follows
 /// upon a redirect from another site for that site's doing. A page of our own that leads on is ours.
-pub(super) fn arrive(state: &State, target: &str, login: Option<SecretText>) -> HttpResponse {
+pub(super) fn arrive(state: &State, target: &str, login: Option<Cookie<'static>>) -> HttpResponse {
     let target = escaped(target);
     let mut answer = HttpResponse::Ok();
     answer
@@ -57,7 +57,7 @@ pub(super) fn arrive(state: &State, target: &str, login: Option<SecretText>) -> 
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .cookie(cookie(state, String::new(), 0));
     if let Some(login) = login {
-        answer.cookie(http::login_cookie(state, login.expose().to_owned()));
+        answer.cookie(login);
     }
     answer.body(format!(
         "<!doctype html><html lang=\"en\"><head><title>LeapMux</title>\

@@ -28,6 +28,7 @@ use futures_util::{Stream, StreamExt as _};
 
 use self::{gauge::Gauge, relay::Session, watcher::Watcher};
 use crate::{
+    abuse::Network,
     caller::Caller,
     clock,
     config::ms,
@@ -158,6 +159,9 @@ async fn admit(
     };
     // Whatever is read from here on knows of every revocation up to this one.
     let as_of = state.tail.reached();
+    let network = Network::from(http::from(request, state).address);
+    let is_limited = |refused| self::refused(SessionConnect::Quota, refused);
+    state.abuse.request(network).map_err(is_limited)?;
     let caller = state
         .caller(http::presented(request, state))
         .await
@@ -165,6 +169,10 @@ async fn admit(
     let Some(caller) = caller else {
         return Err(refused(SessionConnect::Credential, Refusal::NotSignedIn));
     };
+    state
+        .abuse
+        .known(network, &caller.user)
+        .map_err(is_limited)?;
     let needed = match kind {
         SessionKind::Relay => Scope::Channels,
         SessionKind::Events => Scope::Read,

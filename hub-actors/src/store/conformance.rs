@@ -6,8 +6,10 @@ use super::{
     Connection,
     both::{Sandbox, on_both},
     credentials::{self, Kind, NewCredential},
+    mail_codes,
     registration_keys::{self, RegistrationKey},
-    users::{self, FirstIds, User},
+    tables::organisations,
+    users::{self, FirstIds, NewUser, User},
     workers::{self, Worker},
 };
 use crate::{
@@ -26,6 +28,10 @@ on_both! {
     a_registration_key_is_its_users_own,
     what_belongs_to_a_user_goes_with_the_user,
     names_sort_by_their_bytes,
+    a_name_and_a_verified_address_are_one_user_s_and_a_slug_finds_another,
+    the_first_admin_is_claimed_under_a_name,
+    a_login_in_use_moves_on_and_not_all_the_time,
+    a_code_from_a_mail_is_good_once_for_a_time_and_the_newest_alone,
 }
 
 /// Asks or orders, as a whole transaction.
@@ -372,4 +378,137 @@ async fn names_sort_by_their_bytes(sandbox: &Sandbox) {
     let owned = ask(sandbox, move |conn| workers::owned_by(conn, &owner)).await;
     let names: Vec<_> = owned.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["B", "a-b", "ab", "b"]);
+}
+
+fn newcomer(username: &str, verified: Option<&str>) -> NewUser {
+    NewUser {
+        ids: FirstIds::random().unwrap(),
+        username: username.to_owned(),
+        display_name: username.to_owned(),
+        email: verified.map(str::to_owned),
+        email_verified: verified.is_some(),
+        password_hash: None,
+        admin: false,
+    }
+}
+
+/// Makes a user; what the caller would do where that fails is not ours here.
+async fn create(sandbox: &Sandbox, new: &NewUser) -> bool {
+    let new = new.clone();
+    let done = sandbox.store.write(move |conn| {
+        let made = users::create(conn, &new, 5)?;
+        Ok(made.then_some(()).ok_or(()))
+    });
+    done.await.unwrap().is_ok()
+}
+
+async fn a_name_and_a_verified_address_are_one_user_s_and_a_slug_finds_another(sandbox: &Sandbox) {
+    let ann = newcomer("ann", Some("ann@example.org"));
+    assert!(create(sandbox, &ann).await);
+    assert!(!create(sandbox, &newcomer("ann", None)).await);
+    assert!(!create(sandbox, &newcomer("bob", Some("ann@example.org"))).await);
+    // A refusal left nothing of bob behind; a team's slug is in nobody's way.
+    let id = ann.ids.organisation.clone();
+    ask(sandbox, move |conn| {
+        use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
+        let personal = organisations::table.find(id.as_str());
+        diesel::update(personal)
+            .set(organisations::slug.eq("bob"))
+            .execute(conn)?;
+        Ok(())
+    })
+    .await;
+    let bob = newcomer("bob", None);
+    assert!(create(sandbox, &bob).await);
+    let id = bob.ids.organisation.clone();
+    let slug = ask(sandbox, move |conn| {
+        use diesel::{QueryDsl as _, RunQueryDsl as _};
+        let personal = organisations::table.find(id.as_str());
+        Ok(personal.select(organisations::slug).first::<String>(conn)?)
+    })
+    .await;
+    assert!(
+        slug.starts_with("bob-") && crate::names::is_slug(&slug),
+        "{slug}"
+    );
+}
+
+async fn the_first_admin_is_claimed_under_a_name(sandbox: &Sandbox) {
+    let admin = admin(sandbox).await;
+    assert!(create(sandbox, &newcomer("ann", None)).await);
+    let claimed = ask(sandbox, move |conn| {
+        assert!(!users::is_claimed(conn)?);
+        let taken = users::claim(conn, &admin, "ann", "Ann", "a hash")?;
+        let claimed = users::claim(conn, &admin, "root", "Root", "a hash")?;
+        assert!(users::is_claimed(conn)?);
+        let locks = users::locks(conn, "root")?.unwrap();
+        assert_eq!(locks.password_hash.as_deref(), Some("a hash"));
+        assert_eq!(locks.id, admin.id);
+        Ok((taken, claimed))
+    })
+    .await;
+    assert_eq!(claimed, (false, true));
+}
+
+async fn a_login_in_use_moves_on_and_not_all_the_time(sandbox: &Sandbox) {
+    issue(sandbox, "c1", Kind::Login, None, Some(100)).await;
+    issue(sandbox, "c2", Kind::AccessToken, None, Some(100)).await;
+    // Used at 10, and at most once in 60.
+    let slide = async |id: &'static str, now_ms: i64| {
+        ask(sandbox, move |conn| {
+            credentials::slide(conn, &credential(id), now_ms - 60, now_ms, 500)
+        })
+        .await
+    };
+    assert!(!slide("c1", 69).await);
+    assert!(slide("c1", 70).await);
+    assert!(!slide("c1", 129).await);
+    assert!(!slide("c2", 70).await);
+    // It ends 500 after its last use, and what is over does not begin anew.
+    let live = async |now_ms: i64| {
+        ask(sandbox, move |conn| {
+            credentials::is_live(conn, &credential("c1"), now_ms)
+        })
+        .await
+    };
+    assert!(live(569).await && !live(570).await);
+    assert!(!slide("c1", 570).await);
+}
+
+async fn a_code_from_a_mail_is_good_once_for_a_time_and_the_newest_alone(sandbox: &Sandbox) {
+    use mail_codes::{Code, Purpose};
+    let user = admin(sandbox).await.id;
+    let code = Code {
+        user: user.clone(),
+        email: "ann@example.org".to_owned(),
+        expires_ms: 100,
+    };
+    let kept = code.clone();
+    ask(sandbox, move |conn| {
+        for (secret, purpose) in [
+            ("old", Purpose::Confirm),
+            ("reset", Purpose::Reset),
+            ("new", Purpose::Confirm),
+        ] {
+            mail_codes::insert(conn, hash(secret), purpose, &kept, 5)?;
+        }
+        Ok(())
+    })
+    .await;
+    let take = async |secret: &'static str, purpose: Purpose, now_ms: i64| {
+        ask(sandbox, move |conn| {
+            mail_codes::take(conn, hash(secret), purpose, now_ms)
+        })
+        .await
+    };
+    assert_eq!(take("old", Purpose::Confirm, 10).await, None);
+    assert_eq!(take("new", Purpose::Reset, 10).await, None);
+    assert_eq!(take("new", Purpose::Confirm, 100).await, None);
+    assert_eq!(take("new", Purpose::Confirm, 99).await, Some(code.clone()));
+    assert_eq!(take("new", Purpose::Confirm, 99).await, None);
+    ask(sandbox, move |conn| {
+        mail_codes::forget(conn, &user, Purpose::Reset)
+    })
+    .await;
+    assert_eq!(take("reset", Purpose::Reset, 10).await, None);
 }

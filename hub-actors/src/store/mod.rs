@@ -43,6 +43,7 @@ pub(crate) mod hashes;
 pub(crate) mod invitations;
 pub(crate) mod layouts;
 pub(crate) mod ledger;
+pub(crate) mod mail_codes;
 pub(crate) mod memberships;
 pub(crate) mod migrate;
 pub(crate) mod oauth;

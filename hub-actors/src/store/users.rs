@@ -336,6 +336,56 @@ pub(crate) fn set_display_name(
     Ok(())
 }
 
+/// Where a user who may come in gets mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) username: String,
+    /// The address, if it was shown to be the user's.
+    pub(crate) verified: Option<String>,
+}
+
+/// Where a user who may come in gets mail.
+pub(crate) fn address(conn: &mut Connection, id: &UserId) -> Result<Option<Address>, Fault> {
+    let row = users::table
+        .find(id.as_str())
+        .filter(users::disabled_ms.is_null())
+        .select((users::username, users::email, users::email_verified))
+        .first::<(String, Option<String>, bool)>(conn)
+        .optional()?;
+    Ok(row.map(|(username, email, is_verified)| Address {
+        username,
+        verified: email.filter(|_| is_verified),
+    }))
+}
+
+/// Sets an address that was shown to be the user's. `false` where it is somebody else's.
+pub(crate) fn set_address(conn: &mut Connection, id: &UserId, email: &str) -> Result<bool, Fault> {
+    Ok(unless_taken(conn, |conn| {
+        diesel::update(users::table.find(id.as_str()))
+            .set((users::email.eq(email), users::email_verified.eq(true)))
+            .execute(conn)
+    })?)
+}
+
+/// Who has this address, was shown to have it, and may come in: the id and the name.
+pub(crate) fn by_verified_email(
+    conn: &mut Connection,
+    email: &str,
+) -> Result<Option<(UserId, String)>, Fault> {
+    let row = users::table
+        .filter(users::email.eq(email))
+        .filter(users::email_verified.eq(true))
+        .filter(users::disabled_ms.is_null())
+        .select((users::id, users::username))
+        .first::<(String, String)>(conn)
+        .optional()?;
+    row.map(|(id, username)| {
+        let id = UserId::parse(&id).map_err(|_| Fault::Row("users.id"))?;
+        Ok((id, username))
+    })
+    .transpose()
+}
+
 /// An account, as its own user sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {

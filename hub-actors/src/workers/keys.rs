@@ -41,6 +41,7 @@ pub(crate) async fn create_key(
     let algorithm = device_algorithm(&request)?;
     tag(&request.device_tag)?;
     name(&request.worker_name)?;
+    state.abuse.registration_key(&caller.user)?;
     let now_ms = clock::unix_ms();
     let key = RegistrationKey {
         user: caller.user,

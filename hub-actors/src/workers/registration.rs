@@ -12,6 +12,7 @@ use super::{
     spent,
 };
 use crate::{
+    abuse::Network,
     asked::Asked,
     clock,
     error::{Fault, Quota, Refusal},
@@ -37,6 +38,9 @@ pub(crate) async fn register(
     public_key(&request.public_key, request.encryption_mode)?;
     tag(&request.tag)?;
     version(&request.version)?;
+    state
+        .abuse
+        .registration(Network::from(asked.from.address))?;
     let hash = state.pepper.hash(Purpose::RegistrationId, id);
     let token = SecretText::from_random(Purpose::WorkerToken, clock::random()?);
     let token_hash = state.pepper.hash(Purpose::WorkerToken, token.expose());

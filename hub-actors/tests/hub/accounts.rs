@@ -54,6 +54,7 @@ async fn the_first_admin_is_claimed_once_and_by_the_access_token() {
 async fn whoever_signs_up_has_an_account_and_is_no_admin() {
     let hub = TestHub::hub().await;
     let ann = hub.sign_up("ann").await;
+    assert_eq!(ann.username, "ann");
     let me = ann.call(&hub, "AccountService/WhoAmI", "{}").await.json();
     assert_eq!(me["username"], "ann");
     assert!(me.get("admin").is_none());
@@ -91,6 +92,43 @@ async fn a_closed_hub_makes_no_accounts() {
     let json = format!(r#"{{"username":"ann","password":"{PASSWORD}"}}"#);
     let refused = hub.call("AccountService/SignUp", &json).await;
     assert_eq!(code(&refused), (400, "failed_precondition".to_owned()));
+}
+
+#[tokio::test]
+async fn whoever_was_invited_by_a_link_gets_in_where_nobody_else_does_and_is_a_member() {
+    let hub = TestHub::with(Mode::Hub, |config| config.sign_up = false).await;
+    let root = hub.set_up().await;
+    let team = r#"{"slug":"acme","name":"Acme"}"#;
+    let team = root
+        .call(&hub, "OrganisationService/CreateOrganisation", team)
+        .await
+        .json();
+    let team = team["organisation"]["organisationId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let link =
+        format!(r#"{{"organisationId":"{team}","role":"ORGANISATION_ROLE_MEMBER","uses":1}}"#);
+    let link = root
+        .call(&hub, "OrganisationService/CreateInviteLink", &link)
+        .await
+        .json();
+    let secret = link["secret"].as_str().unwrap();
+    let sign_up = async |name: &str, invitation: &str| {
+        let json = format!(
+            r#"{{"username":"{name}","password":"{PASSWORD}","invitation":"{invitation}"}}"#
+        );
+        hub.call("AccountService/SignUp", &json).await
+    };
+    assert_eq!(sign_up("ann", "lmi_wrong").await.status, 400);
+    let ann = hub.person(&sign_up("ann", secret).await).await;
+    let mine = ann
+        .call(&hub, "OrganisationService/ListOrganisations", "{}")
+        .await;
+    assert!(mine.text().contains("acme"), "{}", mine.text());
+    // It was good once.
+    assert_eq!(sign_up("bob", secret).await.status, 400);
+    assert_eq!(sign_in(&hub, "bob", PASSWORD).await.status, 401);
 }
 
 /// What a client sees, without the time.
