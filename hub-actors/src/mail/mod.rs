@@ -50,6 +50,11 @@ impl Mailer {
         Ok(Self(Some(post)))
     }
 
+    /// Whether letters could be posted with these settings; nobody is dialled.
+    pub(crate) fn could_start(config: &MailConfig, public_url: &str) -> Result<bool, MailError> {
+        Ok(Delivery::new(config, public_url)?.is_some())
+    }
+
     /// Whether there is a mail server at all.
     pub(crate) const fn is_there(&self) -> bool {
         self.0.is_some()

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use diesel::{
@@ -24,6 +25,7 @@ use crate::{
     config::HubConfig,
     error::Fault,
     folder::{Folder, FolderError},
+    mail::Mailer,
     origin, private_file,
     store::{Connection, audit::head, open::FILE},
 };
@@ -97,7 +99,12 @@ pub async fn examine(config: &HubConfig) -> Examination {
     findings.extend(files(config));
     findings.extend([space(&config.data_dir), hub(&config.data_dir)]);
     findings.extend(stored(config).await);
-    findings.extend([open_files(), memory(config), public_url(config)]);
+    findings.extend([
+        open_files(),
+        memory(config),
+        public_url(config),
+        mail(config).await,
+    ]);
     Examination {
         healthy: findings.iter().all(|one| one.state != State::Problem),
         findings,
@@ -440,6 +447,34 @@ fn public_url(config: &HubConfig) -> Finding {
             "put a proxy with TLS in front, and set public_url to its https URL",
         ),
     }
+}
+
+/// For a connection to the mail server.
+const DIAL: Duration = Duration::from_secs(5);
+
+async fn mail(config: &HubConfig) -> Finding {
+    const CHECK: &str = "mail";
+    let (host, port) = (config.mail.host.as_str(), config.mail.port());
+    match Mailer::could_start(&config.mail, &config.public_url) {
+        Err(error) => {
+            return Finding::problem(CHECK, error.to_string(), "change the settings of mail");
+        }
+        Ok(false) => {
+            return Finding::good(
+                CHECK,
+                "none: nobody can confirm an address or ask for a new password",
+            );
+        }
+        Ok(true) => {}
+    }
+    let dialled = tokio::time::timeout(DIAL, tokio::net::TcpStream::connect((host, port))).await;
+    let why = match dialled {
+        Ok(Ok(_)) => return Finding::good(CHECK, format!("{host}:{port} takes connections")),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    let fix = "look at mail.host, mail.port and the firewall between";
+    Finding::problem(CHECK, format!("{host}:{port}: {why}"), fix)
 }
 
 /// Whether nobody on the network reaches it.
