@@ -209,6 +209,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "a test measures paused time")]
     async fn a_brake_holds_the_next_message_and_loses_none() {
         let brake = Brake::default();
         let messages = futures_util::stream::iter([1, 2, 3]);

@@ -260,7 +260,7 @@ mod tests {
         + 'static,
     ) -> Result<(T, Vec<(Topic, Reason)>), Refusal> {
         let author = Author {
-            actor: Actor::Hub,
+            actor: Actor::Operator,
             id: String::new(),
             address: String::new(),
         };

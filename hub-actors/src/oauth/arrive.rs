@@ -1,6 +1,9 @@
 //! `/oauth/callback`: back from a provider.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use openidconnect::url::form_urlencoded;
@@ -188,23 +191,22 @@ async fn decide(asked: &Asked, arrival: Arrival) -> Result<Admitted, Refused> {
         },
         None => asked.author(),
     };
-    let why = Arc::new(std::sync::Mutex::new(Refused::Failed));
+    let why = Arc::new(Mutex::new(Refused::Failed));
     let told = Arc::clone(&why);
     let done = asked.state.order(author, move |conn, notes| {
         Ok(match arrival.admit(conn, notes)? {
             Ok(admitted) => Ok(admitted),
             Err(refused) => {
-                *told
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner) = refused;
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = refused;
                 Err(Refusal::NotFound)
             }
         })
     });
-    done.await.map_err(|refusal| match refusal {
-        Refusal::NotFound => *why
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner),
-        _ => Refused::Failed,
+    done.await.map_err(|refusal| {
+        if refusal == Refusal::NotFound {
+            *why.lock().unwrap_or_else(PoisonError::into_inner)
+        } else {
+            Refused::Failed
+        }
     })
 }

@@ -1,7 +1,5 @@
 //! OpenID Connect: discovery, the code with PKCE, and the ID token, all by the library.
 
-use std::collections::BTreeMap;
-
 use openidconnect::{
     AccessTokenHash, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret,
     CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, Nonce,
@@ -19,7 +17,6 @@ use super::{
     identity::{self, Identity, Tokens, Unproved},
     way::Way,
 };
-use crate::clock;
 
 /// Signatures of keys that a provider publishes. Neither `none`, nor one under our own client secret.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [

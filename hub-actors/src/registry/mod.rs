@@ -28,9 +28,9 @@ use crate::{
     events::EventLog,
     grant::Grant,
     messages::{
-        AdmitSession, Announce, Census, ChannelStanding, Depart, DepartLink, LinkGuard, LinkId,
-        MeetLink, MeetSession, Notice, RefuseNew, SendAway, SessionGuard, SessionId, SessionWays,
-        Standing, TakeCensus,
+        AdmitSession, Census, ChannelStanding, Depart, DepartLink, LinkGuard, LinkId, MeetLink,
+        MeetSession, Notice, RefuseNew, SendAway, SessionGuard, SessionId, SessionWays, Standing,
+        TakeCensus,
     },
     pace::Paces,
     presence::{Live, Presence},

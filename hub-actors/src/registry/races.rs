@@ -228,7 +228,7 @@ impl Stage {
     /// Takes it back, and waits for the acknowledgement.
     async fn take(&self, right: Right) {
         let author = Author {
-            actor: Who::Hub,
+            actor: Who::Operator,
             id: String::new(),
             address: String::new(),
         };

@@ -3,7 +3,7 @@
 use schema::ids::{CredentialId, OrganisationId, UserId, WorkerId, WorkspaceId};
 
 use super::{
-    Connection,
+    Connection, access,
     both::{Sandbox, on_both},
     credentials::{self, Kind, NewCredential},
     mail_codes,
@@ -110,8 +110,8 @@ async fn the_admin_is_made_once(sandbox: &Sandbox) {
     });
     assert_eq!(again.await, first);
     let user = first.id.clone();
-    let owned = ask(sandbox, move |conn| users::workspaces_of(conn, &user)).await;
-    let owned: Vec<_> = owned.iter().map(|one| one.id.as_str()).collect();
+    let roles = ask(sandbox, move |conn| access::roles_of(conn, &user)).await;
+    let owned: Vec<_> = roles.keys().map(WorkspaceId::as_str).collect();
     assert_eq!(owned, ["s1"]);
     let stranger = ask(sandbox, |conn| {
         users::find(conn, &UserId::parse("u2").unwrap())
@@ -163,12 +163,6 @@ async fn what_was_traded_for_a_credential_ends_with_it(sandbox: &Sandbox) {
     let (sole, stored) = sole.await.unwrap();
     assert_eq!(sole.id, credential("c1"));
     assert_eq!(stored.unwrap(), hash("c1").as_bytes());
-    let login = |id| {
-        ask(sandbox, move |conn| {
-            credentials::is_login(conn, &credential(id))
-        })
-    };
-    assert!(login("c2").await && !login("c1").await && !login("c9").await);
     let revoked = ask(sandbox, |conn| {
         credentials::revoke(conn, &credential("c1"), 30)
     });
@@ -226,9 +220,7 @@ async fn a_worker_is_found_by_id_owner_and_token(sandbox: &Sandbox) {
     let id = stored.id.clone();
     let found = ask(sandbox, move |conn| workers::find(conn, &id)).await;
     assert_eq!(found.as_ref(), Some(&stored));
-    let (of, count) = (owner.clone(), owner);
-    let owned = ask(sandbox, move |conn| workers::owned_by(conn, &of)).await;
-    assert_eq!(owned.as_slice(), std::slice::from_ref(&stored));
+    let count = owner;
     assert_eq!(
         ask(sandbox, move |conn| workers::count(conn, &count)).await,
         1
@@ -375,8 +367,8 @@ async fn names_sort_by_their_bytes(sandbox: &Sandbox) {
         let new = worker(id, name, false);
         ask(sandbox, move |conn| workers::insert(conn, &new, hash(id))).await;
     }
-    let owned = ask(sandbox, move |conn| workers::owned_by(conn, &owner)).await;
-    let names: Vec<_> = owned.iter().map(|one| one.name.as_str()).collect();
+    let seen = ask(sandbox, move |conn| workers::seen_by(conn, &owner, None)).await;
+    let names: Vec<_> = seen.iter().map(|one| one.worker.name.as_str()).collect();
     assert_eq!(names, ["B", "a-b", "ab", "b"]);
 }
 

@@ -274,15 +274,6 @@ fn parse(id: &str) -> Result<CredentialId, Fault> {
     CredentialId::parse(id).map_err(|_| Fault::Row("credentials.id"))
 }
 
-/// Whether it is a login, which its own holder may end.
-pub(crate) fn is_login(conn: &mut Connection, id: &CredentialId) -> Result<bool, Fault> {
-    let kind = credentials::table
-        .find(id.as_str())
-        .select(credentials::kind)
-        .first::<i16>(conn);
-    Ok(kind.optional()? == Some(Kind::Login as i16))
-}
-
 /// Whether it is a live login of this user's.
 pub(crate) fn is_login_of(
     conn: &mut Connection,

@@ -22,13 +22,6 @@ pub(crate) struct User {
     pub(crate) admin: bool,
 }
 
-/// A place where terminals stand together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Workspace {
-    pub(crate) id: WorkspaceId,
-    pub(crate) title: String,
-}
-
 /// Names for the rows of a new user.
 #[derive(Debug, Clone)]
 pub(crate) struct FirstIds {
@@ -443,24 +436,6 @@ pub(crate) fn has_password(conn: &mut Connection, id: &UserId) -> Result<bool, F
         .find(id.as_str())
         .filter(users::password_hash.is_not_null());
     Ok(diesel::select(diesel::dsl::exists(found)).get_result(conn)?)
-}
-
-/// The workspaces that belong to a user, oldest first.
-pub(crate) fn workspaces_of(
-    conn: &mut Connection,
-    owner: &UserId,
-) -> Result<Vec<Workspace>, Fault> {
-    let rows = workspaces::table
-        .filter(workspaces::owner_user_id.eq(owner.as_str()))
-        .order((workspaces::created_ms.asc(), workspaces::id.asc()))
-        .select((workspaces::id, workspaces::title))
-        .load::<(String, String)>(conn)?;
-    rows.into_iter()
-        .map(|(id, title)| {
-            let id = WorkspaceId::parse(&id).map_err(|_| Fault::Row("workspaces.id"))?;
-            Ok(Workspace { id, title })
-        })
-        .collect()
 }
 
 type Row = (String, String, String, bool);

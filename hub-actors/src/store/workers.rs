@@ -78,16 +78,6 @@ pub(crate) fn find(conn: &mut Connection, id: &WorkerId) -> Result<Option<Worker
     found.optional()?.map(Worker::try_from).transpose()
 }
 
-/// The Workers that a user owns, by name.
-pub(crate) fn owned_by(conn: &mut Connection, owner: &UserId) -> Result<Vec<Worker>, Fault> {
-    let rows = workers::table
-        .filter(workers::owner_user_id.eq(owner.as_str()))
-        .order((workers::name.asc(), workers::id.asc()))
-        .select(COLUMNS)
-        .load::<Row>(conn)?;
-    rows.into_iter().map(Worker::try_from).collect()
-}
-
 /// The Workers that a user owns, and those that host a workspace which the user is something in and
 /// that are not about to go; by name. Or the one of these with an id.
 pub(crate) fn seen_by(

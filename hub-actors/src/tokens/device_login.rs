@@ -45,7 +45,7 @@ pub(crate) async fn start_device_login(
     let client = label(&request.client, Field::Client)?;
     state.tries.start(asked.from.address.into())?;
     let device = SecretText::from_random(Purpose::DeviceCode, clock::random()?);
-    let typed = user_code(|| Ok(clock::random()?))?;
+    let typed = user_code(clock::random)?;
     let hashes = (
         state.pepper.hash(Purpose::DeviceCode, device.expose()),
         state.pepper.hash(Purpose::UserCode, &typed),

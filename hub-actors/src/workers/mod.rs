@@ -23,10 +23,10 @@ use schema::ids::{UserId, WorkerId};
 
 pub(crate) use self::{
     changes::{rename_worker, transfer_worker},
-    departing::{deregister, deregister_worker, take_away},
+    departing::{deregister, deregister_worker},
     fields::{is_mode, is_version},
     keys::{create_key, extend_key, revoke_key},
-    listing::{describe, handshake_parameters, list, seen},
+    listing::{handshake_parameters, list, seen},
     registration::{register, register_bundled},
 };
 use crate::{

@@ -25,28 +25,20 @@ pub(crate) enum Actor {
     Worker,
     /// `leapmux admin` on the Hub's machine. Id: the name of the operating system's user.
     Operator,
-    /// The Hub itself, when a time was up.
-    Hub,
     /// Somebody who was not signed in.
     Anonymous,
 }
 
 impl Actor {
     /// Every one.
-    pub(crate) const ALL: [Self; 5] = [
-        Self::User,
-        Self::Worker,
-        Self::Operator,
-        Self::Hub,
-        Self::Anonymous,
-    ];
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 4] = [Self::User, Self::Worker, Self::Operator, Self::Anonymous];
 
     const fn label(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Worker => "worker",
             Self::Operator => "operator",
-            Self::Hub => "hub",
             Self::Anonymous => "anonymous",
         }
     }
@@ -81,6 +73,7 @@ pub(crate) enum Object {
 
 impl Object {
     /// Every one.
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 11] = [
         Self::User,
         Self::Organisation,

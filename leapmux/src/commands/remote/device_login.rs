@@ -9,7 +9,7 @@ use schema::wire::{
     PollDeviceLoginRequest, PollDeviceLoginResponse, StartDeviceLoginRequest,
     StartDeviceLoginResponse, TokenPair,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::login_command::client;
 use crate::remote::{address::Address, channel::plain, hub::Hub};
@@ -31,13 +31,24 @@ pub(super) async fn run(address: &Address) -> anyhow::Result<TokenPair> {
         plain(&started.verification_path),
         plain(&started.user_code)
     );
-    let mut pause = Duration::from_secs(started.interval_seconds.into());
     let question = PollDeviceLoginRequest {
         device_code: started.device_code,
     };
-    let question = question.encode_to_vec();
-    let until = Instant::now() + PATIENCE;
-    while Instant::now() < until {
+    let pause = Duration::from_secs(started.interval_seconds.into());
+    let asked = ask_until_answered(&hub, question.encode_to_vec(), pause);
+    tokio::time::timeout(PATIENCE, asked)
+        .await
+        .unwrap_or_else(|_| {
+            bail!("nobody typed the code in time: run 'leapmux remote login --device-code' again")
+        })
+}
+
+async fn ask_until_answered(
+    hub: &Hub,
+    question: Vec<u8>,
+    mut pause: Duration,
+) -> anyhow::Result<TokenPair> {
+    loop {
         sleep(pause).await;
         let Ok((status, body)) = hub.ask(METHOD, question.clone()).await else {
             // The Hub may be back before the code is too old.
@@ -55,5 +66,4 @@ pub(super) async fn run(address: &Address) -> anyhow::Result<TokenPair> {
             _ => return Err(hub.not_served(METHOD, status, &body).into()),
         }
     }
-    bail!("nobody typed the code in time: run 'leapmux remote login --device-code' again")
 }
