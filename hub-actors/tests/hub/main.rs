@@ -13,6 +13,12 @@ mod http2;
 mod layout;
 mod limits;
 mod links;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test plays many peers at once, and says what it measured"
+)]
 mod live;
 mod mail;
 mod oauth;
@@ -30,6 +36,7 @@ mod stage;
 mod start;
 mod support;
 mod tenancy;
+#[expect(clippy::wildcard_enum_match_arm, reason = "a test reads JSON")]
 mod tenants;
 mod tokens;
 mod workers;

@@ -8,6 +8,5 @@ mod remote;
 mod solo;
 mod starts;
 #[path = "../support/mod.rs"]
-#[expect(dead_code, reason = "the faults use the rest")]
 mod support;
 mod terminal;

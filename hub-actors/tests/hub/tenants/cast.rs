@@ -2,7 +2,7 @@
 //! whose login was revoked.
 
 use hub_actors::{HubConfig, Mode, StorageKind};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::{Answer, Person, TestHub};
 

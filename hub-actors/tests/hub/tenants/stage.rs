@@ -20,7 +20,6 @@ pub(super) struct Stage {
     pub(super) spare: String,
     /// By name, to the first neighbour.
     pub(super) invitation: String,
-    pub(super) link_id: String,
     pub(super) link: String,
     pub(super) registration_id: String,
 }
@@ -80,7 +79,6 @@ impl Stage {
             worker_token,
             spare,
             invitation,
-            link_id: text(&link["invitation"]["invitationId"]),
             link: text(&link["secret"]),
             registration_id,
         }

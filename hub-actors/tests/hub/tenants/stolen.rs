@@ -185,6 +185,10 @@ async fn a_stolen_database_opens_nothing() {
             .await
             .is_ok()
     );
+    for secret in controls(&cast, &stage).await {
+        let opened = opens(&cast, &secret).await;
+        assert!(opened.is_some(), "a true secret opens nothing");
+    }
     let data = cast.hub.folder.path().join("data");
     let copy = cast.hub.folder.path().join("stolen.db");
     let mut conn = SqliteConnection::establish(&data.join("hub.db").to_string_lossy()).unwrap();
