@@ -182,16 +182,22 @@ fn slugs(username: &str, organisation: &OrganisationId) -> [String; 2] {
     [username.to_owned(), format!("{head}-{tail}")]
 }
 
-/// Whether anybody has a way in: a password, or an account elsewhere that is linked. Until then the
-/// Hub is to be set up.
+/// Whether an admin has a way in: a password, or an account elsewhere that is linked. Until then the
+/// Hub is to be set up, whoever else has signed up meanwhile.
 pub(crate) fn is_claimed(conn: &mut Connection) -> Result<bool, Fault> {
-    let password = users::table
-        .filter(users::password_hash.is_not_null())
-        .select(users::id)
-        .first::<String>(conn)
-        .optional()?;
-    let link = oauth_links::table.select(oauth_links::user_id);
-    Ok(password.is_some() || link.first::<String>(conn).optional()?.is_some())
+    let admins = users::table
+        .filter(users::admin.eq(true))
+        .select((users::id, users::password_hash.is_not_null()))
+        .load::<(String, bool)>(conn)?;
+    if admins.iter().any(|(_, has_password)| *has_password) {
+        return Ok(true);
+    }
+    let ids = admins.iter().map(|(id, _)| id.as_str());
+    let linked = oauth_links::table
+        .filter(oauth_links::user_id.eq_any(ids))
+        .select(oauth_links::user_id)
+        .first::<String>(conn);
+    Ok(linked.optional()?.is_some())
 }
 
 /// Gives the first admin, who has no way in yet, a name and a password. `false` where the name is

@@ -391,3 +391,16 @@ async fn solo_has_no_accounts() {
         );
     }
 }
+
+#[tokio::test]
+async fn somebody_who_signs_up_first_keeps_no_operator_out() {
+    let hub = TestHub::hub().await;
+    let early = hub.sign_up("early").await;
+    let who = early.call(&hub, "AccountService/WhoAmI", "{}").await.json();
+    assert_eq!(who["setupRequired"], true);
+    assert!(who.get("admin").is_none());
+    let root = hub.set_up().await;
+    let who = root.call(&hub, "AccountService/WhoAmI", "{}").await.json();
+    assert_eq!(who["admin"], true);
+    assert!(who.get("setupRequired").is_none());
+}
