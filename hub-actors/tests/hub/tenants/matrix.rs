@@ -27,6 +27,9 @@ fn word(answer: &Answer) -> String {
     }
 }
 
+/// There is no provider here to link an account of: tests/hub/oauth looks at this one.
+const ELSEWHERE: &str = "AccountService/UnlinkAccount";
+
 struct Matrix {
     cast: Cast,
     stages: AtomicUsize,
@@ -97,6 +100,9 @@ async fn every_method_answers_everybody_as_the_document_says() {
     let mut wrong = Vec::new();
     let mut asked = 0;
     for (method, row) in &table {
+        if method == ELSEWHERE {
+            continue;
+        }
         // Whoever is refused changes nothing, so the refused share a stage.
         let refused = matrix.stage(method).await;
         for caller in CALLERS {

@@ -30,7 +30,7 @@ pub(super) fn request(
 ) -> Value {
     let (service, name) = method.split_once('/').unwrap();
     match service {
-        "AccountService" => account(name, stage, thing, who),
+        "AccountService" => account(name, cast, stage, thing, who),
         "OrganisationService" => organisation(name, cast, stage),
         "WorkspaceService" => workspace(name, cast, stage, who),
         "WorkerService" | "WorkerRegistration" => worker(name, cast, stage),
@@ -40,11 +40,13 @@ pub(super) fn request(
     }
 }
 
-fn account(name: &str, stage: &Stage, thing: &str, who: Option<&Person>) -> Value {
+fn account(name: &str, cast: &Cast, stage: &Stage, thing: &str, who: Option<&Person>) -> Value {
     let number = stage.number;
     let username = who.map_or("", |who| who.username.as_str());
     match name {
-        "SetUp" => json!({ "accessToken": "wrong", "username": "late", "password": PASSWORD }),
+        "SetUp" => json!({
+            "accessToken": cast.hub.token(), "username": "late", "password": PASSWORD,
+        }),
         "SignUp" => json!({ "username": format!("new-{number}"), "password": PASSWORD }),
         "SignIn" => json!({ "username": "olga", "password": PASSWORD }),
         "ChangePassword" => json!({ "oldPassword": PASSWORD, "newPassword": "another password" }),
