@@ -289,13 +289,29 @@ impl Events {
         Self { stream }
     }
 
-    /// How long it takes from now until the Hub has closed it.
+    /// How long it takes from now until the Hub says goodbye: a frame with opcode 8.
     fn closed(mut self) -> Duration {
-        use std::io::Read as _;
         let begun = now();
-        let mut piece = [0; 1024];
-        while self.stream.read(&mut piece).is_ok_and(|read| read > 0) {}
+        while self.frame() != 8 {}
         now().duration_since(begun)
+    }
+
+    /// Reads one frame of a server, which is short and not masked; its opcode.
+    fn frame(&mut self) -> u8 {
+        use std::io::Read as _;
+        let mut head = [0; 2];
+        self.stream.read_exact(&mut head).expect("a frame");
+        let mut length = usize::from(head[1]);
+        if length == 126 {
+            let mut long = [0; 2];
+            self.stream.read_exact(&mut long).expect("a length");
+            length = usize::from(u16::from_be_bytes(long));
+        }
+        assert_ne!(head[1], 127, "a frame of events is short");
+        self.stream
+            .read_exact(&mut vec![0; length])
+            .expect("a payload");
+        head[0] & 0x0f
     }
 }
 
