@@ -131,6 +131,17 @@ impl Asked {
         }
     }
 
+    /// The same, but no child process with a delegation: a device that it named would outlive it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotSignedIn`] for nobody, [`Refusal::OutOfScope`] for a delegation.
+    pub(crate) fn unbound_caller(&self) -> Result<&Caller, Refusal> {
+        let caller = self.caller()?;
+        let unbound = caller.binding.is_none().then_some(caller);
+        unbound.ok_or(Refusal::OutOfScope)
+    }
+
     /// Who is written down as having done it.
     pub(crate) fn author(&self) -> Author {
         let (actor, id) = match &self.caller {

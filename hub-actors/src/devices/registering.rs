@@ -29,7 +29,7 @@ pub(crate) async fn register_device(
     asked: &Asked,
     request: wire::RegisterDeviceRequest,
 ) -> Result<wire::RegisterDeviceResponse, Refusal> {
-    let me = asked.caller()?.user.clone();
+    let me = asked.unbound_caller()?.user.clone();
     let algorithm = i32::try_from(request.algorithm).unwrap_or_default();
     if !is_key(request.algorithm, request.key.len()) {
         return Err(Refusal::Malformed(Field::DeviceKey));

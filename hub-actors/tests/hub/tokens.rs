@@ -429,6 +429,8 @@ async fn a_delegation_reaches_its_worker_and_nothing_else() {
         "WorkspaceService/ListWorkspaces",
         "WorkerService/CreateRegistrationKey",
         "TokenService/ListDelegations",
+        "AccountService/RegisterDevice",
+        "AccountService/PublishDeviceCertificate",
     ] {
         let refused = bearer(hub, &token, method, "{}").await;
         assert_eq!(refused.status, 403, "{method}");
