@@ -136,7 +136,7 @@ fn workspace(name: &str, cast: &Cast, stage: &Stage, who: Option<&Person>) -> Va
 
 fn worker(name: &str, cast: &Cast, stage: &Stage) -> Value {
     match name {
-        "ListWorkers" => json!({}),
+        "ListWorkers" | "Deregister" => json!({}),
         "CreateRegistrationKey" => registration(
             &format!("asked-registration-{}", stage.number),
             &stage.organisation,
