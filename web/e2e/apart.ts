@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { Daemon } from './daemon';
+import { ADMIN } from './people';
 import { prompt } from './rig';
 import { Wire } from './wire';
 
@@ -56,10 +57,12 @@ export class Apart {
     this.worker = Daemon.launch(args, this.environment);
   }
 
-  /** Signs in and waits for a prompt. */
+  /** Makes the first admin, to whom the Worker belongs, and waits for a prompt. */
   async open(page: Page): Promise<void> {
     await page.goto(this.wire.url);
-    await page.getByLabel('Access token').fill(await this.token());
+    await page.getByLabel('Access token', { exact: true }).fill(await this.token());
+    await page.getByLabel('User name').fill(ADMIN.username);
+    await page.getByLabel('Password', { exact: true }).fill(ADMIN.password);
     await page.keyboard.press('Enter');
     await prompt(page);
   }

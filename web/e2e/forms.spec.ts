@@ -63,7 +63,9 @@ test('a menu and a dialog are worked by keyboard alone, and the focus comes back
   await page.keyboard.press('Escape');
   await expect(more).toBeFocused();
   await page.keyboard.press('Enter');
+  await expect(page.getByRole('menuitem', { name: 'Set a new password…' })).toBeFocused();
   await page.keyboard.press('End');
+  await expect(page.getByRole('menuitem', { name: 'Delete…' })).toBeFocused();
   await page.keyboard.press('Enter');
   const dialog = page.getByRole('alertdialog', { name: 'Delete linus?' });
   await expect(dialog.getByLabel('Type linus to confirm')).toBeFocused();
