@@ -22,7 +22,7 @@ fn word(answer: &Answer) -> String {
     let code = answer.json()["code"].as_str().unwrap_or("none").to_owned();
     match code.as_str() {
         "permission_denied" => "forbidden".to_owned(),
-        "failed_precondition" => "ok".to_owned(),
+        "failed_precondition" | "resource_exhausted" => "ok".to_owned(),
         _ => code,
     }
 }
@@ -110,7 +110,7 @@ async fn every_method_answers_everybody_as_the_document_says() {
                 .get(caller)
                 .unwrap_or_else(|| panic!("{method} has no {caller}"));
             let own;
-            let stage = if expected == "ok" {
+            let stage = if expected == "ok" && !reads(method) {
                 own = matrix.stage(method).await;
                 &own
             } else {
@@ -134,6 +134,14 @@ async fn every_method_answers_everybody_as_the_document_says() {
     }
     println!("{asked} questions, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Whether a method changes nothing, so that a stage is as good after it as before.
+fn reads(method: &str) -> bool {
+    let name = method.split('/').nth(1).unwrap();
+    ["List", "Get", "WhoAmI", "Verify", "Describe"]
+        .iter()
+        .any(|word| name.starts_with(word))
 }
 
 /// A login that ended is nobody, for every method.

@@ -114,7 +114,6 @@ fn workspace(name: &str, cast: &Cast, stage: &Stage, who: Option<&Person>) -> Va
         "ListWorkspaces" => json!({}),
         "CreateWorkspace" => json!({ "organisationId": stage.organisation, "title": "Another" }),
         "RenameWorkspace" => json!({ "workspaceId": workspace, "title": "Renamed" }),
-        "RestoreWorkspace" => json!({ "workspaceId": stage.archived }),
         "TransferWorkspace" => json!({
             "workspaceId": workspace, "userId": cast.editor.user_id,
         }),
@@ -122,8 +121,7 @@ fn workspace(name: &str, cast: &Cast, stage: &Stage, who: Option<&Person>) -> Va
             "workspaceId": workspace, "grantee": grantee, "role": "ROLE_EDITOR",
         }),
         "UnshareWorkspace" => json!({ "workspaceId": workspace, "grantee": grantee }),
-        "AttachWorker" => json!({ "workspaceId": workspace, "workerId": stage.spare }),
-        "DetachWorker" => json!({ "workspaceId": workspace, "workerId": worker }),
+        "AttachWorker" | "DetachWorker" => json!({ "workspaceId": workspace, "workerId": worker }),
         "ListGrantees" | "ListCertificates" => json!({ "workerId": worker }),
         "PublishGrants" => json!({
             "workerId": worker, "signed": [grant(cast, stage)],
@@ -137,10 +135,9 @@ fn workspace(name: &str, cast: &Cast, stage: &Stage, who: Option<&Person>) -> Va
 fn worker(name: &str, cast: &Cast, stage: &Stage) -> Value {
     match name {
         "ListWorkers" | "Deregister" => json!({}),
-        "CreateRegistrationKey" => registration(
-            &format!("asked-registration-{}", stage.number),
-            &stage.organisation,
-        ),
+        "CreateRegistrationKey" => {
+            registration(&format!("asked-registration-{}", stage.number), "")
+        }
         "ExtendRegistrationKey" | "RevokeRegistrationKey" => {
             json!({ "registrationId": stage.registration_id })
         }
@@ -230,9 +227,16 @@ fn grant(cast: &Cast, stage: &Stage) -> String {
         grantee_device_key: vec![9; 32].into(),
         role: wire::Role::Viewer.into(),
         serial: 1,
-        expires_at: 4_102_444_800,
+        expires_at: tomorrow(),
     };
     signed(&body)
+}
+
+/// In Unix seconds: a grant holds for a month at most.
+#[expect(clippy::disallowed_methods, reason = "a certificate holds from now on")]
+fn tomorrow() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap().as_secs() + 86_400
 }
 
 /// The Hub cannot check a signature; this one is none.

@@ -13,11 +13,8 @@ pub(super) struct Stage {
     pub(super) organisation: String,
     pub(super) slug: String,
     pub(super) workspace: String,
-    pub(super) archived: String,
     pub(super) worker: String,
     pub(super) worker_token: String,
-    /// Another Worker of the owner's, that hosts nothing.
-    pub(super) spare: String,
     /// By name, to the first neighbour.
     pub(super) invitation: String,
     pub(super) link: String,
@@ -42,10 +39,6 @@ impl Stage {
             join(cast, &organisation, who, role).await;
         }
         let workspace = workspace(cast, &organisation, "Garden").await;
-        let archived = self::workspace(cast, &organisation, "Attic").await;
-        let old = json!({ "workspaceId": archived });
-        cast.good(&cast.owner, "WorkspaceService/ArchiveWorkspace", &old)
-            .await;
         for (who, role) in [(&cast.editor, "ROLE_EDITOR"), (&cast.viewer, "ROLE_VIEWER")] {
             let share = json!({
                 "workspaceId": workspace, "grantee": { "userId": who.user_id }, "role": role,
@@ -54,7 +47,6 @@ impl Stage {
                 .await;
         }
         let (worker, worker_token) = worker(cast, &organisation, number, "host").await;
-        let (spare, _) = self::worker(cast, &organisation, number, "spare").await;
         let attach = json!({ "workspaceId": workspace, "workerId": worker });
         cast.good(&cast.owner, "WorkspaceService/AttachWorker", &attach)
             .await;
@@ -74,10 +66,8 @@ impl Stage {
             organisation,
             slug,
             workspace,
-            archived,
             worker,
             worker_token,
-            spare,
             invitation,
             link: text(&link["secret"]),
             registration_id,
