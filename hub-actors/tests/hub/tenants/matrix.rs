@@ -177,7 +177,8 @@ async fn a_stranger_learns_nothing_of_what_there_is() {
     let stage = Stage::set(&cast, 0).await;
     let mut compared = BTreeMap::new();
     for (method, row) in table::read() {
-        if row["stranger"] != "not_found" {
+        // A certificate names its Worker as well: under another id it is none, whoever asks.
+        if row["stranger"] != "not_found" || method == "WorkspaceService/PublishGrants" {
             continue;
         }
         let thing = thing(&method, &cast, &stage).await;
