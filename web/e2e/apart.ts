@@ -1,6 +1,6 @@
 /** Hub and Worker as processes of their own, with a wire on each side of the Hub. */
 
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
@@ -65,6 +65,16 @@ export class Apart {
     await page.getByLabel('Password', { exact: true }).fill(ADMIN.password);
     await page.keyboard.press('Enter');
     await prompt(page);
+  }
+
+  /** A word for a program in a terminal: a file in the home folder of both. */
+  async leave(name: string): Promise<void> {
+    await writeFile(join(this.home, name), '');
+  }
+
+  /** Whether a program left one. */
+  finds(name: string): Promise<boolean> {
+    return access(join(this.home, name)).then(() => true, () => false);
   }
 
   async remove(): Promise<void> {

@@ -112,10 +112,10 @@ test('a tab floats as a window, is moved and sized by mouse and by command, and 
   await page.mouse.down();
   await page.mouse.move(before.x + before.width / 2 - 80, before.y + 75, { steps: 4 });
   await page.mouse.up();
-  const moved = await window.boundingBox();
-  expect(Math.round((moved?.x ?? 0) - before.x)).toBeLessThan(-60);
+  // What is drawn follows what was done, a little later.
+  await expect.poll(async () => Math.round(((await window.boundingBox())?.x ?? before.x) - before.x)).toBeLessThan(-60);
   await command('make the window wider');
-  expect((await window.boundingBox())?.width ?? 0).toBeGreaterThan(before.width);
+  await expect.poll(async () => (await window.boundingBox())?.width ?? 0).toBeGreaterThan(before.width);
   await page.reload();
   await expect(window).toHaveCount(1);
   await expect(page.locator('.panel:not([hidden])')).toHaveCount(2);
