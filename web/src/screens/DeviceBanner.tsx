@@ -1,12 +1,9 @@
 /** Asks, on a device that the Worker trusts, about one that it does not know yet. */
 
-import { useEffect, useState } from 'preact/hooks';
-import { approve, keyOf, notNow, otherUser, waitingDevice, type WaitingDevice } from '../state/devices';
+import { approve, keyOf, notNow, otherUser, waitingDevice, wordsOfDevice, type WaitingDevice } from '../state/devices';
 import { workerName } from '../state/workers';
-import { Words } from '../ui/Words';
-
-/** A click that was on its way to what stood here before must not approve what stands here now. */
-const SETTLES_MS = 1_000;
+import { KeyWords } from '../ui/KeyWords';
+import { useSettled } from '../ui/useSettled';
 
 export function DeviceBanner() {
   const waiting = waitingDevice.value;
@@ -15,11 +12,8 @@ export function DeviceBanner() {
 }
 
 function Question({ waiting }: { waiting: WaitingDevice }) {
-  const [settled, setSettled] = useState(false);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(true), SETTLES_MS);
-    return () => clearTimeout(timer);
-  }, []);
+  const settled = useSettled();
+  const words = wordsOfDevice(waiting);
   const other = otherUser(waiting.device);
   return (
     <section class="banner" role="alertdialog" aria-labelledby="device-title" aria-describedby="device-text" data-region="banner">
@@ -28,10 +22,10 @@ function Question({ waiting }: { waiting: WaitingDevice }) {
         To {workerName(waiting.workerId)}, {other === undefined ? 'as you' : <strong>not as you but as user {other}</strong>}.{' '}
         Approve it only if these are the words that the new device shows:
       </p>
-      <p class="large-words"><Words words={waiting.device.fingerprint} /></p>
+      <p class="large-words"><KeyWords of={waiting.device.key} /></p>
       <div class="actions">
         <button onClick={() => notNow(waiting)}>Not now</button>
-        <button class="primary" disabled={!settled} onClick={() => void approve(waiting)}>Approve</button>
+        <button class="primary" disabled={!settled || words === undefined} onClick={() => void approve(waiting)}>Approve</button>
       </div>
     </section>
   );

@@ -1,10 +1,10 @@
 /** The devices that each connected Worker trusts, of every user of it. */
 
 import { DeviceState } from '../gen/leapmux/v1/services_pb';
-import { approve, devices, keyOf, otherUser, remove, type WaitingDevice } from '../state/devices';
+import { approve, devices, keyOf, otherUser, remove, wordsOfDevice, type WaitingDevice } from '../state/devices';
 import { workerName } from '../state/workers';
 import { displayText, moment } from '../ui/text';
-import { Words } from '../ui/Words';
+import { KeyWords } from '../ui/KeyWords';
 
 export function DeviceSettings() {
   const all = [...devices.value].flatMap(([workerId, list]) => list.map((device) => ({ workerId, device })));
@@ -25,11 +25,12 @@ function DeviceRecord({ one }: { one: WaitingDevice }) {
   const waiting = device.state === DeviceState.WAITING;
   const other = otherUser(device);
   const label = displayText(device.label, 60);
+  const words = wordsOfDevice(one);
   return (
     <li class="record">
       <div class="record-main">
         <h3>
-          <Words words={device.fingerprint} />
+          <KeyWords of={device.key} />
           {device.thisOne && <span class="tag good">this one</span>}
           {other !== undefined && <span class="tag warn">another user: {other}</span>}
           {waiting && <span class="tag warn">waiting</span>}
@@ -40,8 +41,8 @@ function DeviceRecord({ one }: { one: WaitingDevice }) {
         </p>
       </div>
       <div class="record-actions">
-        {waiting && <button class="primary" onClick={() => void approve(one)}>Approve<span class="off-screen"> {device.fingerprint}</span></button>}
-        {!device.thisOne && <button onClick={() => void remove(one)}>Remove<span class="off-screen"> {device.fingerprint}</span></button>}
+        {waiting && <button class="primary" disabled={words === undefined} onClick={() => void approve(one)}>Approve<span class="off-screen"> {words}</span></button>}
+        {!device.thisOne && <button onClick={() => void remove(one)}>Remove<span class="off-screen"> {words}</span></button>}
       </div>
     </li>
   );

@@ -13,8 +13,10 @@ import { Growing } from '../hub/retry';
 import { displayText } from '../ui/text';
 import { account } from './account';
 import { call, onReady, watch } from './channels';
+import { wordsOf } from './key-words';
 import { vouchFor } from './own-device';
 import { toast } from './toasts';
+import { isMine, workerOf } from './workers';
 
 export const devices = signal<ReadonlyMap<string, Device[]>>(new Map());
 /** Devices that a person does not want to judge now. */
@@ -40,9 +42,10 @@ export function otherUser(device: Device): string | undefined {
   return own ? undefined : displayText(device.userId, 64) || 'unknown';
 }
 
+/** Only its owner judges devices at a Worker. */
 export function followDevices(): void {
   onReady((workerId) => {
-    watch(workerId, 'devices.watch', DeviceListRequestSchema, DeviceListSchema, (list) => {
+    if (isMyWorker(workerId)) watch(workerId, 'devices.watch', DeviceListRequestSchema, DeviceListSchema, (list) => {
       keep(workerId, list.devices);
     }, new Growing(), '');
   });
@@ -52,13 +55,21 @@ export function notNow(one: WaitingDevice): void {
   putOff.value = new Set([...putOff.value, keyOf(one)]);
 }
 
-export async function approve({ workerId, device }: WaitingDevice): Promise<void> {
+/** The words to compare, made here from the key that an approval would be about. */
+export function wordsOfDevice({ device }: WaitingDevice): string | undefined {
+  return wordsOf(device.key);
+}
+
+/** Nobody can have compared words that are not there yet. */
+export async function approve(one: WaitingDevice): Promise<void> {
+  const { workerId, device } = one;
+  if (wordsOfDevice(one) === undefined) return;
   try {
     const init = { key: device.key, userId: device.userId };
     keep(workerId, (await call(workerId, 'devices.approve', DeviceApproveSchema, init, DeviceListSchema)).devices);
     toast('Device approved.');
     // Others' Workers learn it from a certificate.
-    if (otherUser(device) === undefined) await vouchFor(device.userId, device.algorithm, device.key).catch(() => undefined);
+    if (otherUser(device) === undefined && isMyWorker(workerId)) await vouchFor(device.userId, device.algorithm, device.key).catch(() => undefined);
   } catch {
     toast('The device could not be approved. Try again.', 'danger');
   }
@@ -72,6 +83,11 @@ export async function remove({ workerId, device }: WaitingDevice): Promise<void>
   } catch {
     toast('The device could not be removed. Try again.', 'danger');
   }
+}
+
+function isMyWorker(workerId: string): boolean {
+  const worker = workerOf(workerId);
+  return worker !== undefined && isMine(worker);
 }
 
 function keep(workerId: string, list: Device[]): void {

@@ -10,6 +10,8 @@ import { rpc } from '../hub/rpc';
 import { channels } from './channels';
 import { browserName } from './browser';
 
+/** By algorithm. */
+const KEY_LEN: Readonly<Record<number, number>> = { 1: 32, 2: 1984 };
 const YEAR_MS = 365 * 86_400_000;
 /** Out of the way of what a person waits for. */
 const AFTER_MS = 1_500;
@@ -34,6 +36,7 @@ export async function listDevices(): Promise<UserDevice[]> {
  * Worker that asks; whether this device may say so is the Worker's to judge.
  */
 export async function vouchFor(userId: string, algorithm: number, key: Uint8Array): Promise<void> {
+  if (key.length !== KEY_LEN[algorithm]) throw new Error('not a key of this kind');
   const now = Date.now();
   const [serial, expiresAt] = [BigInt(now), Math.floor((now + YEAR_MS) / 1000)];
   const modes = algorithm === 2 ? (['post-quantum', 'classic'] as const) : (['classic'] as const);

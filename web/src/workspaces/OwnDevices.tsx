@@ -6,12 +6,13 @@ import { sentence } from '../hub/refusals';
 import { rpc } from '../hub/rpc';
 import { account } from '../state/account';
 import { channels } from '../state/channels';
+import { wordsOf } from '../state/key-words';
 import { listDevices, vouchFor } from '../state/own-device';
 import { toast } from '../state/toasts';
 import { Asking } from '../ui/Asking';
 import { displayText, moment } from '../ui/text';
 import { useAsked } from '../ui/useAsked';
-import { Words } from '../ui/Words';
+import { KeyWords } from '../ui/KeyWords';
 
 export function OwnDevices() {
   const asked = useAsked(listDevices);
@@ -30,10 +31,9 @@ export function OwnDevices() {
 }
 
 function Device({ one, isThis, changed }: { one: UserDevice; isThis: boolean; changed: () => void }) {
-  const [words, setWords] = useState<string>();
+  const words = wordsOf(one.key);
   const [busy, setBusy] = useState(false);
   const who = account.value;
-  useEffect(() => void channels().work('words', { key: one.key }).then(setWords, () => undefined), [one]);
   const act = async (order: () => Promise<unknown>, done: string) => {
     setBusy(true);
     await order().then(() => toast(done), (error: unknown) => toast(sentence(error), 'danger'));
@@ -49,12 +49,12 @@ function Device({ one, isThis, changed }: { one: UserDevice; isThis: boolean; ch
     <li class="record">
       <div class="record-main">
         <h3>{label}{isThis && <span class="tag good">this one</span>}</h3>
-        <p>{words ? <Words words={words} /> : <span class="hint">Reading its key…</span>}</p>
+        <p><KeyWords of={one.key} /></p>
         <p class="hint">Since {moment(Number(one.createdUnixMs))}{one.lastSeenUnixMs > 0n ? `, last seen ${moment(Number(one.lastSeenUnixMs))}` : ''}.</p>
       </div>
       {!isThis && (
         <div class="record-actions">
-          <button disabled={busy} onClick={() => void vouch()}>Vouch<span class="off-screen"> for {label}</span></button>
+          <button disabled={busy || words === undefined} onClick={() => void vouch()}>Vouch<span class="off-screen"> for {label}</span></button>
           <button disabled={busy} onClick={() => void forget()}>Forget<span class="off-screen"> {label}</span></button>
         </div>
       )}
