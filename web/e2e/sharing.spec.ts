@@ -69,10 +69,10 @@ test('a viewer sees the terminal and cannot type in it; when the share is withdr
   await sharing.getByLabel('Share with').selectOption({ label: 'mary' });
   await sharing.getByRole('button', { name: 'Share', exact: true }).click();
   const row = sharing.getByRole('list', { name: 'Shared with' }).getByRole('listitem').first();
-  await expect(row).toContainText(/Certified until|Certify/, { timeout: 20_000 });
+  await expect(row).toContainText(/Certified as viewer|Certify/, { timeout: 20_000 });
   const certify = row.getByRole('button', { name: /^Certify/ });
   if (await certify.isVisible()) await certify.click();
-  await expect(row).toContainText('Certified until', { timeout: 20_000 });
+  await expect(row).toContainText('Certified as viewer until', { timeout: 20_000 });
   await axeInBothThemes(page, 'sharing');
   await sharing.getByRole('button', { name: 'Done' }).click();
 

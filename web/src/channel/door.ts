@@ -57,6 +57,9 @@ export interface GrantToSign {
   expiresAt: number;
 }
 
+/** What this browser signed last for somebody in a workspace. */
+export interface GrantSigned { workspaceId: string; userId: string; deviceKey: Uint8Array; role: number }
+
 /** Another device of the same person. */
 export interface DeviceToSign {
   mode: 'classic' | 'post-quantum';
@@ -76,6 +79,8 @@ export interface KeyWork {
    * without it there is none where only a person may decide.
    */
   'sign-grants': { asked: { mode: 'classic' | 'post-quantum'; grants: GrantToSign[]; acted: boolean }; answer: (Uint8Array | undefined)[] };
+  /** From this browser's own records. */
+  'signed-grants': { asked: { workerId: string }; answer: GrantSigned[] };
   'sign-device': { asked: DeviceToSign; answer: Uint8Array };
 }
 

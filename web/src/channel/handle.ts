@@ -6,7 +6,7 @@ import type {
 } from './door';
 
 export type {
-  CallError, ChannelState, ChannelStatus, DeviceToSign, GrantToSign, KeyWork, PinRecord, RegistrationMade,
+  CallError, ChannelState, ChannelStatus, DeviceToSign, GrantSigned, GrantToSign, KeyWork, PinRecord, RegistrationMade,
   TrustAnswer, TrustQuestion,
 } from './door';
 

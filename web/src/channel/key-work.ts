@@ -37,6 +37,7 @@ const WORKERS: { [K in keyof KeyWork]: Worker<K> } = {
     }
     return signed;
   },
+  'signed-grants': async (surroundings, { workerId }) => (await surroundings.granted()).at(workerId),
   'sign-device': signDevice,
 };
 

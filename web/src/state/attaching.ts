@@ -1,7 +1,7 @@
 /** A Worker of one's own in a workspace that others see. */
 
 import { Role } from '../gen/leapmux/v1/channel_pb';
-import { certify } from './grants';
+import { tend } from './grants';
 import { show } from './overlays';
 import { listShares } from './sharing';
 import { isMine, readWorkers, workerOf } from './workers';
@@ -21,9 +21,9 @@ export async function besidesOthers(workerId: string, then: () => void): Promise
   show({ kind: 'attach', workspaceId, workerId, then: () => { answered.add(name); then(); } });
 }
 
-/** Attaching is the person's act for everybody with whom the workspace is shared now. */
-export async function certifyAttached(workspaceId: string, workerId: string): Promise<void> {
+/** Lets the people of a workspace route to it. Whom it lets in is for `certify`: their keys are known only now. */
+export async function attach(workspaceId: string, workerId: string): Promise<void> {
   await attachWorker(workspaceId, workerId);
   await readWorkers();
-  await certify(workerId, (one) => one.workspaceId === workspaceId);
+  await tend(workerId);
 }

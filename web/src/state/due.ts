@@ -45,6 +45,11 @@ export function nextGrant(workerId: string, one: GranteeDevices, mode: Mode, now
   };
 }
 
-function same(a: Uint8Array, b: Uint8Array): boolean {
+/** That a grant is what a person saw: the same somebody in the same place, that role, and that whole key. */
+export function saw({ workspaceId, userId, role }: GranteeDevices, deviceKey: Uint8Array): (grant: GrantToSign) => boolean {
+  return (grant) => grant.workspaceId === workspaceId && grant.userId === userId && grant.role === role && same(grant.deviceKey, deviceKey);
+}
+
+export function same(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

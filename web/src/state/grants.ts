@@ -4,7 +4,7 @@
  */
 
 import { signal } from '@preact/signals';
-import type { GrantToSign } from '../channel/handle';
+import type { GrantSigned, GrantToSign } from '../channel/handle';
 import { Role } from '../gen/leapmux/v1/channel_pb';
 import { EncryptionMode } from '../gen/leapmux/v1/worker_pb';
 import type { Worker } from '../gen/leapmux/v1/workers_pb';
@@ -22,6 +22,9 @@ import { isMine, workers } from './workers';
 export const grantees = signal<ReadonlyMap<string, GranteeDevices[]>>(new Map());
 /** By Worker: those for whom only a person can decide. */
 export const undecided = signal<ReadonlyMap<string, GranteeDevices[]>>(new Map());
+
+/** By Worker: what this browser signed last for whom. The Hub may list something else. */
+const signedHere = signal<ReadonlyMap<string, readonly GrantSigned[]>>(new Map());
 
 const AGAIN_MS = 60 * 60_000;
 const AT_ONCE = 64;
@@ -49,36 +52,55 @@ export function modeOf(worker: Worker): Mode | undefined {
 }
 
 /** What needs nobody is done; what needs somebody is noted. */
-export function tend(workerId: string): Promise<void> {
-  return inTurn(workerId, () => make(workerId, () => true, false));
+export async function tend(workerId: string): Promise<void> {
+  await inTurn(workerId, () => make(workerId, undefined));
 }
 
-/** A person has decided: for these, whatever is due. */
-export function certify(workerId: string, whom: (one: GranteeDevices) => boolean): Promise<void> {
-  return inTurn(workerId, () => make(workerId, whom, true));
+/** What a person decided just now: whether this very grant is what they meant. */
+export type Decision = (grant: GrantToSign) => boolean;
+
+/**
+ * Signs what is due of what a person has decided, and nothing else: the list is asked for again, and the
+ * Hub may give another role or key by now. Resolves to how many were signed.
+ */
+export function certify(workerId: string, decided: Decision): Promise<number> {
+  return inTurn(workerId, () => make(workerId, decided));
+}
+
+/** The key that this browser certified last for somebody; undefined where another one did. */
+export function keySignedHere(workerId: string, { workspaceId, userId }: GranteeDevices): Uint8Array | undefined {
+  return signedHere.value.get(workerId)?.find((one) => one.workspaceId === workspaceId && one.userId === userId)?.deviceKey;
 }
 
 function hosts(worker: Worker): boolean {
   return isMine(worker) && worker.workspaceIds.length > 0;
 }
 
-async function make(workerId: string, whom: (one: GranteeDevices) => boolean, acted: boolean): Promise<void> {
+async function make(workerId: string, decided: Decision | undefined): Promise<number> {
   const worker = workers.peek()?.find((one) => one.workerId === workerId);
   const mode = worker && isMine(worker) ? modeOf(worker) : undefined;
-  if (!mode) return;
+  if (!mode) return 0;
   const list = await read(workerId);
-  const due = list.filter(whom).flatMap((one) => nextGrant(workerId, one, mode, Date.now()) ?? []);
+  const due = list.flatMap((one) => nextGrant(workerId, one, mode, Date.now()) ?? []).filter(decided ?? (() => true));
+  const acted = decided !== undefined;
   const signed = due.length === 0 ? [] : await channels().work('sign-grants', { mode, grants: due, acted });
   const made = signed.filter((one) => one !== undefined);
   for (let at = 0; at < made.length; at += AT_ONCE) await publish(workerId, made.slice(at, at + AT_ONCE));
   if (made.length > 0) await read(workerId);
+  await recall(workerId);
   note(workerId, due.filter((_, at) => signed[at] === undefined), acted);
+  return made.length;
 }
 
 async function read(workerId: string): Promise<GranteeDevices[]> {
   const { grantees: list } = await rpc('WorkspaceService/ListGrantees', ListGranteesRequestSchema, { workerId }, ListGranteesResponseSchema);
   grantees.value = new Map(grantees.peek()).set(workerId, list);
   return list;
+}
+
+async function recall(workerId: string): Promise<void> {
+  const list = await channels().work('signed-grants', { workerId }).catch(() => undefined);
+  if (list) signedHere.value = new Map(signedHere.peek()).set(workerId, list);
 }
 
 async function publish(workerId: string, signed: Uint8Array[]): Promise<void> {
@@ -96,11 +118,11 @@ function note(workerId: string, left: GrantToSign[], acted: boolean): void {
   undecided.value = new Map(undecided.peek()).set(workerId, still);
 }
 
-const turns = new Map<string, Promise<void>>();
+const turns = new Map<string, Promise<unknown>>();
 
 /** One after the other for each Worker, and for each browser where it can be arranged: serials rise. */
-function inTurn(workerId: string, run: () => Promise<void>): Promise<void> {
-  const locked = () => (navigator.locks ? navigator.locks.request(`leapmux-grants ${workerId}`, run) : run()) as Promise<void>;
+function inTurn(workerId: string, run: () => Promise<number>): Promise<number> {
+  const locked = () => (navigator.locks ? navigator.locks.request(`leapmux-grants ${workerId}`, run) : run()) as Promise<number>;
   const turn = (turns.get(workerId) ?? Promise.resolve()).catch(() => undefined).then(locked);
   turns.set(workerId, turn);
   // Whoever waits for a person's act hears of it; what was done for nobody in particular is done again.

@@ -6,7 +6,7 @@ import {
   ListSharesRequestSchema, ListSharesResponseSchema,
   ShareWorkspaceRequestSchema, ShareWorkspaceResponseSchema,
   UnshareWorkspaceRequestSchema, UnshareWorkspaceResponseSchema,
-  type GranteeSchema, type GranteeDevices, type Share,
+  type GranteeSchema, type Share,
 } from '../gen/leapmux/v1/workspaces_pb';
 import { rpc } from '../hub/rpc';
 import { certify, tend } from './grants';
@@ -23,10 +23,10 @@ export async function listShares(workspaceId: string): Promise<Share[]> {
   return (await rpc('WorkspaceService/ListShares', ListSharesRequestSchema, { workspaceId }, ListSharesResponseSchema)).shares;
 }
 
-/** A person's act: the certificates that can be made for it are made at once. */
+/** A person's act: the certificates that can be made for it are made at once, for the role that was chosen. */
 export async function share(workspaceId: string, whom: Whom, role: Role): Promise<void> {
   await rpc('WorkspaceService/ShareWorkspace', ShareWorkspaceRequestSchema, { workspaceId, grantee: granteeOf(whom), role }, ShareWorkspaceResponseSchema);
-  await decide(workspaceId, whom);
+  await decide(workspaceId, whom, role);
 }
 
 export async function unshare(workspaceId: string, whom: Whom): Promise<void> {
@@ -34,16 +34,16 @@ export async function unshare(workspaceId: string, whom: Whom): Promise<void> {
   await Promise.all(ownHosts(workspaceId).map((workerId) => tend(workerId).catch(() => undefined)));
 }
 
-/** Certifies at each Worker of one's own that hosts it. */
-export async function decide(workspaceId: string, whom: Whom): Promise<void> {
-  await Promise.all(ownHosts(workspaceId).map((workerId) => certify(workerId, (one) => isOf(one, workspaceId, whom))));
+/** Certifies at each Worker of one's own that hosts it. A Hub that lists them with a better role gets nothing signed. */
+export async function decide(workspaceId: string, whom: Whom, role: Role): Promise<void> {
+  await Promise.all(ownHosts(workspaceId).map((workerId) => certify(workerId, (grant) => isOf(grant, workspaceId, whom) && grant.role <= role)));
 }
 
 export function ownHosts(workspaceId: string): string[] {
   return (workers.peek() ?? []).filter((one) => isMine(one) && one.workspaceIds.includes(workspaceId)).map((one) => one.workerId);
 }
 
-export function isOf(one: GranteeDevices, workspaceId: string, whom: Whom): boolean {
+export function isOf(one: { workspaceId: string; userId: string }, workspaceId: string, whom: Whom): boolean {
   return one.workspaceId === workspaceId && (whom === 'everybody' || one.userId === whom.userId);
 }
 

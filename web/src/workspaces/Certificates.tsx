@@ -5,15 +5,16 @@ import { useState } from 'preact/hooks';
 import { Role } from '../gen/leapmux/v1/channel_pb';
 import type { GranteeDevices } from '../gen/leapmux/v1/workspaces_pb';
 import { sentence } from '../hub/refusals';
-import { channels } from '../state/channels';
-import { firstKey, standingOf } from '../state/due';
-import { certify, grantees, modeOf } from '../state/grants';
+import { firstKey, saw, standingOf } from '../state/due';
+import { certify, grantees, keySignedHere, modeOf } from '../state/grants';
+import { nameOf } from '../state/key-words';
 import { isOf, ownHosts, type Whom } from '../state/sharing';
 import { toast } from '../state/toasts';
 import { workerName, workerOf } from '../state/workers';
 import { Icon } from '../ui/Icon';
+import { KeyWords } from '../ui/KeyWords';
 import { day, displayText } from '../ui/text';
-import { Words } from '../ui/Words';
+import { useSettled } from '../ui/useSettled';
 
 interface Props {
   workspaceId: string;
@@ -23,6 +24,9 @@ interface Props {
 }
 
 interface At { workerId: string; one: GranteeDevices }
+
+/** As a part of a sentence. */
+export const AS: Record<Role, string> = { [Role.UNSPECIFIED]: 'nothing', [Role.VIEWER]: 'viewer', [Role.EDITOR]: 'editor', [Role.OWNER]: 'owner' };
 
 export function Certificates({ workspaceId, whom, named }: Props) {
   const hosts = ownHosts(workspaceId);
@@ -46,53 +50,76 @@ function Row({ row: { workerId, one }, several, named }: { row: At; several: boo
   if (!mode) return <li class="certificate"><Icon of={Clock} size={14} /> {who}Waiting until {workerName(workerId)} has been online</li>;
   switch (standingOf(one, mode, Date.now())) {
     case 'certified':
-      return <li class="certificate good"><Icon of={BadgeCheck} size={14} /> {who}Certified{where} until {day(Number(one.certifiedUntilUnixMs))}</li>;
+      return <Certified workerId={workerId} one={one} who={who} where={where} />;
     case 'waiting':
       return <li class="certificate"><Icon of={Clock} size={14} /> {who}Waiting for their first device{where}</li>;
     case 'none':
       return null;
-    case 'due':
-      return <Due workerId={workerId} one={one} who={who} where={where} deviceKey={firstKey(one.devices, mode)} />;
+    case 'due': {
+      const deviceKey = firstKey(one.devices, mode);
+      if (!deviceKey) return null;
+      return <Due key={`${one.role} ${nameOf(deviceKey)}`} workerId={workerId} one={one} who={who} where={where} deviceKey={deviceKey} />;
+    }
   }
 }
 
-interface DueProps {
+interface StandingProps {
   workerId: string;
   one: GranteeDevices;
   who: string;
   where: string;
-  deviceKey: Uint8Array | undefined;
 }
 
-function Due({ workerId, one, who, where, deviceKey }: DueProps) {
+/** Which key it is that was let in, this browser knows of itself and takes from nobody. */
+function Certified({ workerId, one, who, where }: StandingProps) {
+  const key = keySignedHere(workerId, one);
+  return (
+    <li class="certificate good">
+      <Icon of={BadgeCheck} size={14} /> {who}Certified as {AS[one.certifiedRole]}{where} until {day(Number(one.certifiedUntilUnixMs))}
+      {(!key || !same(key, one.certifiedDeviceKey)) && <span class="hint">, says the Hub: it was signed in another browser of yours</span>}
+      {key && <Compare deviceKey={key} name={displayText(one.username, 40)} />}
+    </li>
+  );
+}
+
+function Compare({ deviceKey, name }: { deviceKey: Uint8Array; name: string }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>Compare words<span class="off-screen"> with {name}</span></summary>
+      <p>{open && <KeyWords of={deviceKey} />} <span class="hint">{name} sees the same under “This device”. Compare them over another channel, if you do not trust this Hub.</span></p>
+    </details>
+  );
+}
+
+/** About one key and one role: where either changes, another one stands here. */
+function Due({ workerId, one, who, where, deviceKey }: StandingProps & { deviceKey: Uint8Array }) {
   const [busy, setBusy] = useState(false);
-  const [words, setWords] = useState<string>();
-  const changed = one.certifiedDeviceKey.length > 0 && deviceKey !== undefined && !same(one.certifiedDeviceKey, deviceKey);
+  const settled = useSettled();
+  const changed = one.certifiedDeviceKey.length > 0 && !same(one.certifiedDeviceKey, deviceKey);
   const name = displayText(one.username, 40);
   const act = async () => {
     setBusy(true);
     try {
-      await certify(workerId, (each) => each.workspaceId === one.workspaceId && each.userId === one.userId);
-      toast(`Certified ${name}.`);
+      const signed = await certify(workerId, saw(one, deviceKey));
+      if (signed > 0) toast(`Certified ${name}.`);
+      else toast(`Nothing was certified: the Hub says something else of ${name} by now. Look again.`, 'danger');
     } catch (error) {
       toast(sentence(error), 'danger');
     }
     setBusy(false);
   };
-  const read = () => deviceKey && words === undefined && void channels().work('words', { key: deviceKey }).then(setWords, () => undefined);
   return (
     <li class="certificate due">
       <Icon of={KeyRound} size={14} />
-      <span>{who}{changed ? 'Their first device has another key now' : 'Waits for your certificate'}{where}</span>
-      <button class="small" disabled={busy} onClick={() => void act()}>{busy ? 'Certifying…' : 'Certify'}<span class="off-screen"> {name}</span></button>
-      <details onToggle={read}>
-        <summary>Compare words</summary>
-        <p>{words ? <Words words={words} /> : 'Reading…'} <span class="hint">{name} sees the same under “This device”. Compare them over another channel, if you do not trust this Hub.</span></p>
-      </details>
+      <span>{who}{changed ? 'Their first device has another key now, to be certified' : 'Waits for your certificate'} as {AS[one.role]}{where}</span>
+      <button class="small" disabled={busy || !settled} onClick={() => void act()}>{busy ? 'Certifying…' : 'Certify'}<span class="off-screen"> {name} as {AS[one.role]}</span></button>
+      <Compare deviceKey={deviceKey} name={name} />
     </li>
   );
 }
 
+/** The key of one mode is the beginning of the other's. */
 function same(a: Uint8Array, b: Uint8Array): boolean {
   const length = Math.min(a.length, b.length);
   return a.subarray(0, length).every((byte, at) => byte === b[at]);

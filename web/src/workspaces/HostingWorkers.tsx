@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import type { Worker } from '../gen/leapmux/v1/workers_pb';
 import { sentence } from '../hub/refusals';
-import { certifyAttached } from '../state/attaching';
+import { attach } from '../state/attaching';
 import { toast } from '../state/toasts';
 import { isMine, readWorkers, workerName, workers } from '../state/workers';
 import { detachWorker, workspaceOf } from '../state/workspaces';
@@ -31,7 +31,7 @@ function Mine({ workspaceId, one, on }: { workspaceId: string; one: Worker; on: 
     setBusy(true);
     try {
       if (on) await detachWorker(workspaceId, one.workerId).then(readWorkers);
-      else await certifyAttached(workspaceId, one.workerId);
+      else await attach(workspaceId, one.workerId);
     } catch (error) {
       toast(sentence(error), 'danger');
     }

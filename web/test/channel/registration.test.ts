@@ -112,6 +112,22 @@ describe('certificates', () => {
     expect(await sign(role(Role.VIEWER))).toBeUndefined();
   });
 
+  it('are remembered here by whom they name, with key and role', async () => {
+    const rig = new Rig();
+    await worked(rig, 'sign-grants', { mode: 'classic', grants: [grant, { ...grant, workerId: 'another' }], acted: true });
+    await worked(rig, 'sign-grants', { mode: 'classic', grants: [{ ...grant, userId: 'stranger' }], acted: false });
+    expect(await worked(rig, 'signed-grants', { workerId: WORKER_ID })).toEqual([{ workspaceId: 'ws1', userId: 'guest', deviceKey: grant.deviceKey, role: Role.VIEWER }]);
+  });
+
+  it('are not signed with a serial that leaves none for a withdrawal', async () => {
+    const rig = new Rig();
+    const sign = async (serial: bigint, role: number) => (await worked(rig, 'sign-grants', { mode: 'classic', grants: [{ ...grant, serial, role: role as Role.VIEWER }], acted: true }))[0];
+    expect(await sign(2n ** 53n + 1n, Role.VIEWER)).toBeUndefined();
+    expect(await sign(2n ** 64n - 1n, Role.UNSPECIFIED)).toBeUndefined();
+    expect(await sign(2n ** 53n, Role.VIEWER)).toBeDefined();
+    expect(await sign(1n, Role.UNSPECIFIED)).toBeDefined();
+  });
+
   it('introduce another device of the same person', async () => {
     const rig = new Rig();
     const bytes = await worked(rig, 'sign-device', { mode: 'post-quantum', userId: USER_ID, key: new Uint8Array(1984).fill(9), serial: 1n, expiresAt: 1_790_000_000 });

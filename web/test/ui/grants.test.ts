@@ -6,8 +6,9 @@ import { EncryptionMode } from '../../src/gen/leapmux/v1/worker_pb';
 import { WorkerSchema } from '../../src/gen/leapmux/v1/workers_pb';
 import { GranteeDevicesSchema, ListGranteesResponseSchema, UserDeviceKeySchema, type GranteeDevices } from '../../src/gen/leapmux/v1/workspaces_pb';
 import { useThread } from '../../src/state/channels';
-import { firstKey, nextGrant, standingOf } from '../../src/state/due';
-import { certify, tend, undecided } from '../../src/state/grants';
+import { firstKey, nextGrant, saw, standingOf } from '../../src/state/due';
+import { certify, keySignedHere, tend, undecided } from '../../src/state/grants';
+import { share } from '../../src/state/sharing';
 import { workers } from '../../src/state/workers';
 
 const NOW = 1_800_000_000_000;
@@ -65,7 +66,8 @@ describe('the owner’s page', () => {
   const admits = ({ userId }: GrantToSign, acted: boolean) => acted || userId === 'mary';
 
   useThread(() => ({
-    work: async (_kind: string, asked: KeyWork['sign-grants']['asked']) => {
+    work: async (kind: string, asked: KeyWork['sign-grants']['asked']) => {
+      if (kind === 'signed-grants') return signed.flatMap(({ grants }) => grants);
       signed.push(asked);
       return asked.grants.map((grant) => (admits(grant, asked.acted) ? new Uint8Array([1]) : undefined));
     },
@@ -90,9 +92,42 @@ describe('the owner’s page', () => {
     expect(signed.map(({ acted, mode }) => [acted, mode])).toEqual([[false, 'post-quantum']]);
     expect(published).toHaveLength(1);
     expect(undecided.value.get('w')!.map(({ userId }) => userId)).toEqual(['stranger']);
-    await certify('w', (one) => one.userId === 'stranger');
+    expect(await certify('w', (one) => one.userId === 'stranger')).toBe(1);
     expect(signed.at(-1)).toMatchObject({ acted: true, grants: [{ userId: 'stranger' }] });
     expect(published).toHaveLength(2);
+  });
+
+  it('signs for the role that a person chose, and nothing where the Hub lists more', async () => {
+    list = [grantee({ role: Role.EDITOR }), grantee({ userId: 'ann', role: Role.OWNER }), grantee({ userId: 'bob', workspaceId: 'another' })];
+    await share('ws', { userId: 'mary' }, Role.VIEWER);
+    await share('ws', 'everybody', Role.VIEWER);
+    await share('ws', { userId: 'bob' }, Role.VIEWER);
+    expect(signed).toEqual([]);
+    expect(published).toEqual([]);
+    await share('ws', { userId: 'mary' }, Role.EDITOR);
+    expect(signed).toMatchObject([{ acted: true, grants: [{ userId: 'mary', role: Role.EDITOR }] }]);
+  });
+
+  it('signs what a person saw, and nothing where the Hub says another key or role by then', async () => {
+    const seen = grantee();
+    const other = KEY.slice();
+    other[1983] = 6;
+    for (const now of [grantee({ devices: [create(UserDeviceKeySchema, { algorithm: 2, key: other })] }), grantee({ role: Role.EDITOR }), grantee({ userId: 'ann' })]) {
+      list = [now];
+      expect(await certify('w', saw(seen, KEY))).toBe(0);
+    }
+    expect(signed).toEqual([]);
+    list = [seen];
+    expect(await certify('w', saw(seen, KEY))).toBe(1);
+    expect(signed[0]!.grants).toHaveLength(1);
+  });
+
+  it('knows of itself which key it certified, whatever the Hub lists', async () => {
+    list = [grantee()];
+    await certify('w', saw(grantee(), KEY));
+    list = [certified(20, { certifiedDeviceKey: new Uint8Array(1984).fill(9) })];
+    expect(keySignedHere('w', list[0]!)).toEqual(KEY);
+    expect(keySignedHere('w', grantee({ userId: 'ann' }))).toBeUndefined();
   });
 
   it('signs nothing where nothing is due, and nothing for a Worker of somebody else', async () => {

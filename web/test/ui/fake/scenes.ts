@@ -62,6 +62,7 @@ const fakeWork = (async (kind: string) => {
     case 'own-device': return { algorithm: 2, key: new Uint8Array(1984).fill(1), words: 'lamp-thunder-ocean-fabric' };
     case 'words': return 'prize-couch-river-idle';
     case 'sign-grants': return [new Uint8Array(8)];
+    case 'signed-grants': return [{ workspaceId: 'ws2', userId: 'u2', deviceKey: new Uint8Array(1984).fill(2), role: 2 }];
     default: return new Uint8Array(8);
   }
 }) as unknown as ChannelThread['work'];
