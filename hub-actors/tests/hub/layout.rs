@@ -53,6 +53,12 @@ impl Page {
         let update = STANDARD.decode(text(&answer["update"])).unwrap();
         let update = Update::decode_v1(&update).unwrap();
         self.doc.transact_mut().apply_update(update).unwrap();
+        let vector = STANDARD.decode(text(&answer["stateVector"])).unwrap();
+        assert_eq!(
+            StateVector::decode_v1(&vector).unwrap(),
+            self.doc.transact().state_vector(),
+            "the Hub says what it has"
+        );
     }
 }
 

@@ -1,17 +1,18 @@
 /**
  * Keeps one document the same here and at the Hub. What is edited here is pushed soon, and again until
  * the Hub has it; edits without a connection are kept with everything else and go with the next push.
- * Knows no network and no clock: a `Port` has them.
+ * The Hub is asked what it has before anything is pushed: a document remembers all that was ever deleted
+ * in it, and as a whole soon outgrows what a push may be. Knows no network and no clock: a `Port` has them.
  */
 
 import * as Y from 'yjs';
 import { Growing } from '../hub/retry';
 
 export interface SyncPort {
-  /** Resolves to what the state vector lacks. `update` is empty where the Hub is only asked. */
-  exchange(stateVector: Uint8Array, update: Uint8Array): Promise<Uint8Array>;
-  /** `never`: another attempt would be refused as well. `asking`: only edits are. */
-  meaning(error: unknown): 'again' | 'asking' | 'never';
+  /** `update` is empty where the Hub is only asked. */
+  exchange(stateVector: Uint8Array, update: Uint8Array): Promise<Exchanged>;
+  /** `never`: another attempt would be refused as well. `asking`: only edits are. `this`: only this edit is, for good. */
+  meaning(error: unknown): 'again' | 'asking' | 'this' | 'never';
   after(milliseconds: number, run: () => void): () => void;
   now(): number;
   random(): number;
@@ -19,8 +20,17 @@ export interface SyncPort {
   changed(): void;
   /** What has to outlive the page. */
   keep(state: Uint8Array): void;
+  /** What was edited here the Hub will not take; it stays here. */
+  refused(): void;
   /** The first answer, or the certainty that there will be none. */
   settled(): void;
+}
+
+export interface Exchanged {
+  /** What the state vector lacks. */
+  update: Uint8Array;
+  /** Of the Hub's document. */
+  stateVector: Uint8Array;
 }
 
 const PUSH_AFTER_MS = 200;
@@ -30,8 +40,8 @@ const NOTHING = new Uint8Array(0);
 
 export class LayoutSync {
   readonly doc = new Y.Doc();
-  /** What the Hub is known to have. */
-  #acknowledged = new Map<number, number>();
+  /** What the Hub has said that it has; nothing is pushed before. */
+  #hubs: Uint8Array | undefined;
   #dirty: boolean;
   #asks = true;
   #mayEdit = true;
@@ -67,7 +77,7 @@ export class LayoutSync {
     this.#callOff?.();
     this.#callOffKeep?.();
     this.#keep();
-    const waits = this.#dirty && this.#mayEdit && !this.#running;
+    const waits = this.#dirty && this.#mayEdit && !this.#running && this.#hubs !== undefined;
     if (waits) void this.port.exchange(Y.encodeStateVector(this.doc), this.#news()).catch(() => undefined);
     this.#over = true;
     this.doc.destroy();
@@ -92,17 +102,17 @@ export class LayoutSync {
   }
 
   async #run(): Promise<void> {
-    const pushes = this.#dirty && this.#mayEdit;
-    if (this.#over || this.#running || !(this.#asks || pushes)) return;
+    const wishes = this.#dirty && this.#mayEdit;
+    if (this.#over || this.#running || !(this.#asks || wishes)) return;
+    const pushes = wishes && this.#hubs !== undefined;
     this.#running = true;
     [this.#dirty, this.#asks] = [this.#dirty && !pushes, false];
-    const sentUpTo = clockOf(this.doc);
     try {
-      const answer = await this.port.exchange(Y.encodeStateVector(this.doc), pushes ? this.#news() : NOTHING);
+      const { update, stateVector } = await this.port.exchange(Y.encodeStateVector(this.doc), pushes ? this.#news() : NOTHING);
       this.#running = false;
       if (this.#over) return;
-      tryApply(this.doc, answer);
-      if (pushes) this.#acknowledge(sentUpTo);
+      tryApply(this.doc, update);
+      this.#hubs = stateVector;
       this.port.settled();
       if (this.#asks || (this.#dirty && this.#mayEdit)) this.#schedule(PUSH_AFTER_MS);
     } catch (error) {
@@ -115,29 +125,20 @@ export class LayoutSync {
     if (this.#over) return;
     const meaning = this.port.meaning(error);
     this.#dirty ||= pushed;
-    this.#asks = true;
-    if (meaning === 'asking') this.#mayEdit = false;
-    if (meaning === 'never') {
+    if (meaning === 'never' || (meaning === 'this' && !pushed)) {
       [this.#asks, this.#mayEdit] = [false, false];
       return this.port.settled();
     }
+    this.#asks = true;
+    if (meaning !== 'again') this.#mayEdit = false;
+    if (meaning === 'this') this.port.refused();
     this.#schedule(this.#again.next(this.port.now(), this.port.random()));
   }
 
+  /** What the Hub lacks. */
   #news(): Uint8Array {
-    return Y.encodeStateAsUpdate(this.doc, Y.encodeStateVector(this.#acknowledged as never));
+    return Y.encodeStateAsUpdate(this.doc, this.#hubs?.length ? this.#hubs : undefined);
   }
-
-  /** Of this page the Hub has what was sent; of the others all that is here came from it or was sent. */
-  #acknowledge(sentUpTo: number): void {
-    this.#acknowledged = Y.decodeStateVector(Y.encodeStateVector(this.doc));
-    if (sentUpTo > 0) this.#acknowledged.set(this.doc.clientID, sentUpTo);
-    else this.#acknowledged.delete(this.doc.clientID);
-  }
-}
-
-function clockOf(doc: Y.Doc): number {
-  return Y.decodeStateVector(Y.encodeStateVector(doc)).get(doc.clientID) ?? 0;
 }
 
 /** An update that cannot be read changes nothing. */

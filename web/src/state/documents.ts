@@ -11,6 +11,7 @@ import { onSignedOut } from './account';
 import { onMissed, onNews } from './events';
 import { recall, recallBytes, remember, rememberBytes } from './kept';
 import { tree } from './layout';
+import { toast } from './toasts';
 import { here, mayEdit } from './workspaces';
 
 /** The Hub has said what it knows of this layout, or there is no Hub that would. */
@@ -64,12 +65,13 @@ function open(userId: string, workspaceId: string, moves: boolean): void {
 
 function port(workspaceId: string, documentKey: string): SyncPort {
   return {
-    exchange: async (stateVector, update) =>
-      (await rpc('WorkspaceService/SyncLayout', SyncLayoutRequestSchema, { workspaceId, stateVector, update }, SyncLayoutResponseSchema)).update,
+    exchange: (stateVector, update) =>
+      rpc('WorkspaceService/SyncLayout', SyncLayoutRequestSchema, { workspaceId, stateVector, update }, SyncLayoutResponseSchema),
     meaning: (error) => {
       const code = error instanceof RpcFailure ? error.code : '';
       if (code === 'permission_denied' || code === 'failed_precondition') return 'asking';
-      return ['not_found', 'unimplemented', 'unauthenticated', 'invalid_argument'].includes(code) ? 'never' : 'again';
+      if (code === 'invalid_argument') return 'this';
+      return ['not_found', 'unimplemented', 'unauthenticated'].includes(code) ? 'never' : 'again';
     },
     after: (milliseconds, run) => {
       const timer = setTimeout(run, milliseconds);
@@ -79,6 +81,7 @@ function port(workspaceId: string, documentKey: string): SyncPort {
     random: () => Math.random(),
     changed: () => take(),
     keep: (state) => rememberBytes(documentKey, state),
+    refused: () => toast('The Hub does not take this layout any more: what you move now stays in this browser. Reload the page; if that does not help, make a new workspace.', 'danger'),
     settled: () => settled(),
   };
 }

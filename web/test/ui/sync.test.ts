@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as Y from 'yjs';
 import { describe, expect, it } from 'vitest';
-import { LayoutSync, type SyncPort } from '../../src/layout/sync';
+import { LayoutSync, type Exchanged, type SyncPort } from '../../src/layout/sync';
 
 /** A Hub that merges, and can be away. */
 class FakeHub {
@@ -10,13 +10,16 @@ class FakeHub {
   refuses: string | undefined;
   exchanges = 0;
   bytes = 0;
-  async exchange(stateVector: Uint8Array, update: Uint8Array): Promise<Uint8Array> {
+  /** As the Hub's. */
+  longest = 64 * 1024;
+  async exchange(stateVector: Uint8Array, update: Uint8Array): Promise<Exchanged> {
     this.exchanges += 1;
     this.bytes += update.length;
     if (this.away) throw new Error('unreachable');
     if (this.refuses && (this.refuses === 'never' || update.length > 0)) throw new Error(this.refuses);
+    if (update.length > this.longest) throw new Error('this');
     if (update.length > 0) Y.applyUpdate(this.doc, update);
-    return Y.encodeStateAsUpdate(this.doc, stateVector);
+    return { update: Y.encodeStateAsUpdate(this.doc, stateVector), stateVector: Y.encodeStateVector(this.doc) };
   }
 }
 
@@ -24,6 +27,7 @@ class Page {
   kept: Uint8Array | undefined;
   heard = 0;
   settled = 0;
+  refused = 0;
   #timers: { at: number; run: () => void }[] = [];
   #now = 0;
   readonly sync: LayoutSync;
@@ -31,7 +35,7 @@ class Page {
   constructor(hub: FakeHub, kept?: Uint8Array) {
     const port: SyncPort = {
       exchange: (vector, update) => hub.exchange(vector, update),
-      meaning: (error) => (['never', 'asking'].includes((error as Error).message) ? (error as Error).message as 'never' : 'again'),
+      meaning: (error) => (['never', 'asking', 'this'].includes((error as Error).message) ? (error as Error).message as 'never' : 'again'),
       after: (milliseconds, run) => {
         const timer = { at: this.#now + milliseconds, run };
         this.#timers.push(timer);
@@ -41,6 +45,7 @@ class Page {
       random: () => 0.5,
       changed: () => { this.heard += 1; },
       keep: (state) => { this.kept = state; },
+      refused: () => { this.refused += 1; },
       settled: () => { this.settled += 1; },
     };
     this.sync = new LayoutSync(port, kept);
@@ -112,6 +117,51 @@ describe('a layout that is kept at the Hub', () => {
     one.set('short', 1);
     await one.pass(1_000);
     expect(hub.bytes - before).toBeLessThan(200);
+  });
+
+  it('that has grown longer than an update may be is edited all the same, in a page that has just been opened', async () => {
+    const hub = new FakeHub();
+    for (let page = 0; page < 40; page++) {
+      const one = new Page(hub);
+      await one.pass(1_000);
+      for (let tab = 0; tab < 50; tab++) {
+        one.set(`a-worker-with-a-long-identifier/terminal-${page}-${tab}`, { tile: 'root', at: tab });
+        await one.pass(300);
+        one.sync.doc.getMap('m').delete(`a-worker-with-a-long-identifier/terminal-${page}-${tab}`);
+      }
+      await one.pass(1_000);
+      one.sync.close();
+    }
+    expect(Y.encodeStateAsUpdate(hub.doc).length).toBeGreaterThan(1.5 * hub.longest);
+    const [fresh, other] = [new Page(hub), new Page(hub)];
+    await fresh.pass(1_000);
+    const again = new Page(hub, fresh.kept);
+    for (const page of [again, other]) await page.pass(1_000);
+    hub.bytes = 0;
+    again.set('new', 1);
+    other.set('newer', 2);
+    for (const page of [again, other]) await page.pass(1_000);
+    expect(hub.doc.getMap('m').toJSON()).toEqual({ new: 1, newer: 2 });
+    expect(again.refused + other.refused).toBe(0);
+    expect(hub.bytes).toBeLessThan(8_000);
+  });
+
+  it('that the Hub refuses for good says so once, stays here, and is still asked for', async () => {
+    const hub = new FakeHub();
+    const one = new Page(hub);
+    await one.pass(1_000);
+    one.set('much', 'x'.repeat(70_000));
+    await one.pass(60_000);
+    expect(one.refused).toBe(1);
+    const before = hub.exchanges;
+    one.set('more', 1);
+    await one.pass(60_000);
+    expect(hub.exchanges).toBe(before);
+    hub.doc.getMap('m').set('theirs', 2);
+    one.sync.pull();
+    await one.pass(1_000);
+    expect(one.all).toMatchObject({ more: 1, theirs: 2 });
+    expect(one.refused).toBe(1);
   });
 
   it('of somebody who may only look is asked for and never pushed again', async () => {

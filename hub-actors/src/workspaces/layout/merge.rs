@@ -2,7 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use yrs::{Doc, ReadTxn as _, StateVector, Transact as _, Update, updates::decoder::Decode as _};
+use yrs::{
+    Doc, ReadTxn as _, StateVector, Transact as _, Update,
+    updates::{decoder::Decode as _, encoder::Encode as _},
+};
 
 use super::shape;
 use crate::error::{Field, Refusal};
@@ -23,6 +26,9 @@ pub(super) struct Merged {
     pub(super) document: Option<Vec<u8>>,
     /// What a state vector lacks.
     pub(super) answer: Vec<u8>,
+    /// The state vector of what it is now: a page pushes what lies beyond it. All of a document
+    /// that has lived for long is more than [`UPDATE_MAX`].
+    pub(super) vector: Vec<u8>,
 }
 
 /// Merges an update into a document, both of which may be empty, and tells what `vector` lacks.
@@ -67,7 +73,12 @@ fn merged(document: &[u8], update: &[u8], vector: &[u8]) -> Option<Merged> {
     let document = (!update.is_empty())
         .then(|| change.encode_state_as_update_v1(&StateVector::default()))
         .filter(|new| new != document);
-    Some(Merged { document, answer })
+    let vector = change.state_vector().encode_v1();
+    Some(Merged {
+        document,
+        answer,
+        vector,
+    })
 }
 
 #[cfg(test)]
@@ -119,6 +130,45 @@ mod tests {
         let asked = merge(&document, &[], &[]).unwrap();
         assert_eq!(asked.document, None);
         assert_eq!(read(&asked.answer, "a").as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn what_outgrew_an_update_is_changed_by_what_is_beyond_its_vector() {
+        let page = Doc::with_client_id(1);
+        let map: MapRef = page.get_or_insert_map("tabs");
+        let mut document = Vec::new();
+        let mut vector = Vec::new();
+        for at in 0..1_500 {
+            let tab = format!("worker-of-somebody-{at}/terminal-{at}-with-a-long-name");
+            map.insert(&mut page.transact_mut(), tab.as_str(), "here");
+            map.remove(&mut page.transact_mut(), &tab);
+            if at % 100 == 0 {
+                let known = StateVector::decode_v1(&vector).unwrap_or_default();
+                let update = page.transact().encode_state_as_update_v1(&known);
+                let merged = merge(&document, &update, &[]).unwrap();
+                (document, vector) = (merged.document.unwrap(), merged.vector);
+            }
+        }
+        assert!(document.len() > UPDATE_MAX, "{}", document.len());
+        let reader = Doc::with_client_id(2);
+        let map: MapRef = reader.get_or_insert_map("tabs");
+        let asked = merge(&document, &[], &[]).unwrap();
+        let mut change = reader.transact_mut();
+        change
+            .apply_update(Update::decode_v1(&asked.answer).unwrap())
+            .unwrap();
+        map.insert(&mut change, "new", "tab");
+        let whole = change.encode_state_as_update_v1(&StateVector::default());
+        let refused = Err(Refusal::Malformed(Field::LayoutUpdate));
+        assert_eq!(merge(&document, &whole, &[]), refused);
+        let known = StateVector::decode_v1(&asked.vector).unwrap();
+        let news = change.encode_state_as_update_v1(&known);
+        let merged = merge(&document, &news, &[]).unwrap();
+        assert_eq!(
+            read(&merged.document.unwrap(), "new").as_deref(),
+            Some("tab")
+        );
+        assert_eq!(merged.vector, change.state_vector().encode_v1());
     }
 
     #[test]

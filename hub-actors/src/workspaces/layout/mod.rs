@@ -48,14 +48,14 @@ pub(crate) async fn sync_layout(
         let known = read(asked, &caller, &id, !request.update.is_empty()).await?;
         let merged = merged(known.clone(), &request).await?;
         let Some(new) = merged.document else {
-            return Ok(answer(merged.answer));
+            return Ok(answer(merged.answer, merged.vector));
         };
         let (caller, id) = (caller.clone(), id.clone());
         let stored = asked.state.order(asked.author(), move |conn, notes| {
             sorted(store(conn, notes, &caller, &id, &known, &new))
         });
         if stored.await? {
-            return Ok(answer(merged.answer));
+            return Ok(answer(merged.answer, merged.vector));
         }
     }
     Err(Refusal::Unavailable(AGAIN_AFTER))
@@ -110,8 +110,9 @@ fn store(
     Ok(true)
 }
 
-fn answer(update: Vec<u8>) -> wire::SyncLayoutResponse {
+fn answer(update: Vec<u8>, vector: Vec<u8>) -> wire::SyncLayoutResponse {
     wire::SyncLayoutResponse {
         update: Bytes::from(update),
+        state_vector: Bytes::from(vector),
     }
 }
