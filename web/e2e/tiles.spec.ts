@@ -1,4 +1,4 @@
-import { expect, openShell, run, screen, shot, test } from './rig';
+import { expect, openShell, prompt, run, screen, shot, test } from './rig';
 
 test('splitting, moving and resizing by keyboard alone never draws a terminal anew', async ({ page, solo }) => {
   await openShell(page, solo);
@@ -93,6 +93,7 @@ test('a tab floats as a window, is moved and sized by mouse and by command, and 
   await openShell(page, solo);
   await page.keyboard.press('Control+Shift+Enter');
   await expect(page.getByRole('tab')).toHaveCount(2);
+  await prompt(page);
   await run(page, 'echo lifted-$((5+5))');
   await expect(screen(page)).toContainText('lifted-10');
   await page.locator('.panel:not([hidden]) .xterm').evaluate((node) => node.setAttribute('data-kept', 'yes'));
