@@ -5,7 +5,7 @@
 
 import { signal } from '@preact/signals';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { focusedTile, narrow, shownTree, tree } from '../state/layout';
+import { drawn, focusedTile, narrow, shownTree } from '../state/layout';
 import { mayEdit } from '../state/workspaces';
 import { TerminalPanel } from '../terminal/TerminalPanel';
 import { DividerLine } from './DividerLine';
@@ -66,7 +66,7 @@ export function Tiling() {
           </div>
         );
       })}
-      {allTabs(tree.value).slice().sort().map((tab) => {
+      {allTabs(drawn.value).slice().sort().map((tab) => {
         const home = leafOf(shown, tab);
         const rect = (home && rectOf(home.id)) ?? box;
         return <TerminalPanel key={`panel ${tab}`} tab={tab} visible={home?.active === tab} rect={below(rect)} layer={home && layerOf(home.id)} tile={home?.id ?? ''} />;

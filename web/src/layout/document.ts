@@ -22,10 +22,13 @@ interface Hung {
 interface SplitEntry extends Hung {
   direction: Direction;
 }
-interface TabEntry {
+export interface TabEntry {
   tile: string;
   at: number;
 }
+/** Tabs that stand in no document, and yet have their places in the tree. */
+export type Private = ReadonlyMap<string, TabEntry>;
+const NONE: Private = new Map();
 type Node = { id: string; hung: Hung; direction?: Direction; float?: Float };
 
 const FIRST = 'root';
@@ -44,12 +47,12 @@ function maps(doc: Y.Doc) {
 }
 
 /** The tree of these entries. `active` of each tile is its first tab: the caller knows better. */
-export function readTree(doc: Y.Doc): Tree {
+export function readTree(doc: Y.Doc, own = NONE): Tree {
   const { tabs, tiles, splits, ratios, floats } = maps(doc);
   const nodes = new Map<string, Node>();
   for (const [id, entry] of entries(tiles, hungOf)) nodes.set(id, { id, hung: entry });
   for (const [id, entry] of entries(splits, splitOf)) nodes.set(id, { id, hung: entry, direction: entry.direction, float: readFloat(floats.get(id)) });
-  const content = tabsByTile(entries(tabs, tabOf));
+  const content = tabsByTile([...entries(tabs, tabOf).filter(([id]) => !own.has(id)), ...own]);
   const homeless = [...content].filter(([tile]) => !nodes.has(tile) || nodes.get(tile)!.direction).flatMap(([, list]) => list);
   const build = new Builder(nodes, content, (split) => ratioOf(ratios.get(split)));
   const tree = build.top();
@@ -58,18 +61,33 @@ export function readTree(doc: Y.Doc): Tree {
   return adopt(tree, build.firstTile ?? FIRST, homeless.map(({ id }) => id));
 }
 
-/** Makes the document say `after`. What it says already is left as it is, and so is all of it where nothing differs. */
-export function writeTree(doc: Y.Doc, after: Tree, origin?: unknown): void {
-  if (sameLayout(readTree(doc), after)) return;
+/**
+ * Makes the document say `after`, but for its private tabs. What it says already is left as it is, and so
+ * is all of it where nothing differs.
+ */
+export function writeTree(doc: Y.Doc, after: Tree, origin?: unknown, isPrivate = (_tab: string) => false): void {
+  const { tabs, tiles, splits, ratios, floats } = maps(doc);
+  const own = privateOf(doc, after, isPrivate);
+  const tells = [...own.keys()].some((tab) => tabs.has(tab));
+  if (!tells && sameLayout(readTree(doc, own), after)) return;
   doc.transact(() => {
-    const { tabs, tiles, splits, ratios, floats } = maps(doc);
-    const flat = flatten(after, new Map(entries(tabs, tabOf).map(([id, { at }]) => [id, at])));
+    const flat = flatten(after, placesIn(doc));
+    for (const tab of own.keys()) flat.tabs.delete(tab);
     replace(tabs, flat.tabs);
     replace(tiles, flat.tiles);
     replace(splits, flat.splits);
     replace(ratios, flat.ratios);
     replace(floats, flat.floats);
   }, origin);
+}
+
+/** Where the private tabs of a tree stand, beside those of the document. */
+export function privateOf(doc: Y.Doc, tree: Tree, isPrivate: (tab: string) => boolean): Private {
+  return new Map([...flatten(tree, placesIn(doc)).tabs].filter(([tab]) => isPrivate(tab)));
+}
+
+function placesIn(doc: Y.Doc): Map<string, number> {
+  return new Map(entries(maps(doc).tabs, tabOf).map(([id, { at }]) => [id, at]));
 }
 
 /** Whether both have the same tabs in the same tiles in the same places, whatever is shown. */
@@ -155,12 +173,12 @@ function tabsByTile(tabs: [string, TabEntry][]): Map<string, Placed[]> {
 
 /** False for the one node of a ring that is cut from it, and for what hangs on nothing. */
 function rooted(node: Node, nodes: ReadonlyMap<string, Node>): boolean {
-  const seen = [node.id];
+  const seen = new Set([node.id]);
   for (let at = nodes.get(node.hung.in); at; at = nodes.get(at.hung.in)) {
-    if (at.id === node.id) return node.id !== seen.toSorted()[0];
+    if (at.id === node.id) return node.id !== [...seen].sort()[0];
     // A ring further up is cut there.
-    if (seen.includes(at.id)) return true;
-    seen.push(at.id);
+    if (seen.has(at.id)) return true;
+    seen.add(at.id);
   }
   return true;
 }

@@ -1,6 +1,6 @@
 /** Moving a tab by pointer: into another place of a tab list, into a tile, or onto a tile's edge. */
 
-import { moveTab, narrow, split, tree } from '../state/layout';
+import { drawn, moveTab, narrow, split } from '../state/layout';
 import { mayEdit } from '../state/workspaces';
 import { terminalFor } from '../terminal/registry';
 import { dropZone } from './place';
@@ -69,7 +69,7 @@ function landingAt(at: PointerEvent, tab: string): Landing | undefined {
   }
   const { x, y, width, height } = tile.getBoundingClientRect();
   const zone = dropZone({ x, y, width, height }, at.clientX, at.clientY);
-  const only = leafOf(tree.peek(), tab)?.id === id && (leafById(tree.peek(), id)?.tabs.length ?? 0) < 2;
+  const only = leafOf(drawn.peek(), tab)?.id === id && (leafById(drawn.peek(), id)?.tabs.length ?? 0) < 2;
   return only || narrow.peek() ? undefined : { tile: id, at: zone };
 }
 

@@ -163,6 +163,25 @@ export function prune(tree: Tree, keep: (tab: string) => boolean): Tree {
   return allTabs(tree).reduce((rest, tab) => (keep(tab) ? rest : removeTab(rest, tab)), tree);
 }
 
+/** The tree as somebody sees it who sees only some of its tabs: a tile that has others alone gives its room away. */
+export function seenBy(tree: Tree, sees: (tab: string) => boolean): Tree {
+  return seen(tree, sees) ?? emptyTree(leaves(tree)[0]!.id);
+}
+
+function seen(tree: Tree, sees: (tab: string) => boolean): Tree | undefined {
+  if (tree.kind === 'split') {
+    const [first, second] = [seen(tree.first, sees), seen(tree.second, sees)];
+    if (!first || !second) return first ?? second;
+    return first === tree.first && second === tree.second ? tree : { ...tree, first, second };
+  }
+  const tabs = tree.tabs.filter(sees);
+  if (tabs.length === tree.tabs.length) return tree;
+  if (tabs.length === 0) return undefined;
+  if (tree.active !== null && tabs.includes(tree.active)) return { ...tree, tabs };
+  const after = tree.tabs.slice(tree.tabs.indexOf(tree.active ?? '')).find(sees);
+  return { ...tree, tabs, active: after ?? tabs.at(-1)! };
+}
+
 /** Removes an empty tile on purpose; the last tile stays. */
 export function removeLeaf(tree: Tree, leafId: string): Tree {
   if (tree.kind === 'leaf') return tree;

@@ -106,7 +106,7 @@ export function watch<I extends DescMessage, O extends DescMessage>(
         if (isReady(workerId)) watch(workerId, method, input, output, onMessage, again, inWorkspace);
       }, again.next(performance.now(), Math.random()));
     },
-  });
+  }, inWorkspace);
   watched.set(name, stream);
 }
 

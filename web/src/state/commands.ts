@@ -47,7 +47,7 @@ const hasTab = () => inWorkspace() && layout.currentTab.value !== null;
 const hasOwnTab = () => hasTab() && mayEdit.value;
 const inOwnWindow = () => hasOwnTab() && layout.floatHere() !== undefined;
 const canOpen = () => inWorkspace() && mayEdit.value && currentWorker() !== undefined;
-const severalTiles = () => inWorkspace() && leaves(layout.tree.value).length > 1;
+const severalTiles = () => inWorkspace() && leaves(layout.drawn.value).length > 1;
 const inTerminal = () => document.activeElement?.closest('.terminal-host') !== null && document.activeElement !== null;
 
 function withTerminal(use: (terminal: TerminalHandle) => void): void {
@@ -150,7 +150,7 @@ const BOUND: { command: Command; keys: Keys }[] = FIXED.flatMap((command) =>
 
 /** Everything that can be done now, with a command for each tab and each Worker. */
 export function availableCommands(): Command[] {
-  const tabs = leaves(layout.tree.value)
+  const tabs = leaves(layout.drawn.value)
     .flatMap((leaf) => leaf.tabs)
     .map((tab): Command => ({
       id: `show.${tab}`, title: `Show ${titleOf(tab)}`, group: 'Go', run: () => (go('workspace'), layout.showTab(tab)),

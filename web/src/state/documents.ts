@@ -3,16 +3,17 @@
 import { effect, signal, untracked } from '@preact/signals';
 import { SyncLayoutRequestSchema, SyncLayoutResponseSchema } from '../gen/leapmux/v1/workspaces_pb';
 import { RpcFailure, rpc } from '../hub/rpc';
-import { readTree, showingAsBefore, writeTree } from '../layout/document';
+import { privateOf, readTree, showingAsBefore, writeTree } from '../layout/document';
 import { parseTree } from '../layout/stored';
 import { LayoutSync, type SyncPort } from '../layout/sync';
-import { allTabs, emptyTree } from '../layout/tree';
+import { allTabs, emptyTree, type Tree } from '../layout/tree';
 import { onSignedOut } from './account';
+import { isOnlyForMe } from './attaching';
 import { onMissed, onNews } from './events';
 import { recall, recallBytes, remember, rememberBytes } from './kept';
-import { tree } from './layout';
+import { tabParts, tree, type TabId } from './layout';
 import { toast } from './toasts';
-import { here, mayEdit } from './workspaces';
+import { here, mayEdit, workspaceHere } from './workspaces';
 
 /** The Hub has said what it knows of this layout, or there is no Hub that would. */
 export const layoutKnown = signal(false);
@@ -37,6 +38,11 @@ export function followLayout(userId: string): void {
       if (!hearing) write();
     });
   });
+  effect(() => {
+    // What was only for me is for everybody once its Worker is attached; after the other effects.
+    void workspaceHere.value?.workerIds;
+    queueMicrotask(() => write());
+  });
   onMissed(() => sync?.pull());
   onNews((news) => {
     if (news.case === 'layoutChanged' && news.value.workspaceId === here.peek()) sync?.pull();
@@ -56,9 +62,9 @@ function open(userId: string, workspaceId: string, moves: boolean): void {
   const kept = recallBytes(documentKey);
   const made = new LayoutSync(port(workspaceId, documentKey), kept);
   sync = made;
-  const read = readTree(made.doc);
   const before = stored ?? (moves ? tree.peek() : emptyTree('root'));
-  hear(() => { tree.value = kept && allTabs(read).length > 0 ? showingAsBefore(read, before) : before; });
+  const read = readAfter(made.doc, before);
+  hear(() => { tree.value = kept && allTabs(read).length > 0 ? read : before; });
   if (kept) layoutKnown.value = true;
   made.pull();
 }
@@ -95,11 +101,20 @@ function settled(): void {
 
 function take(): void {
   const doc = sync?.doc;
-  if (doc) hear(() => { tree.value = showingAsBefore(readTree(doc), tree.peek()); });
+  if (doc) hear(() => { tree.value = readAfter(doc, tree.peek()); });
+}
+
+/** What stands there now, and among it what is only for me, as it stood before. */
+function readAfter(doc: LayoutSync['doc'], before: Tree): Tree {
+  return showingAsBefore(readTree(doc, privateOf(doc, before, isPrivate)), before);
 }
 
 function write(): void {
-  if (sync && layoutKnown.peek() && mayEdit.peek()) writeTree(sync.doc, tree.peek(), 'here');
+  if (sync && layoutKnown.peek() && mayEdit.peek()) writeTree(sync.doc, tree.peek(), 'here', isPrivate);
+}
+
+function isPrivate(tab: TabId): boolean {
+  return isOnlyForMe(here.peek(), tabParts(tab).workerId);
 }
 
 function hear(change: () => void): void {

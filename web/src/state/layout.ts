@@ -1,4 +1,7 @@
-/** Which tabs stand where, and which tile has the attention. `documents.ts` keeps it and shares it. */
+/**
+ * Which tabs stand where, and which tile has the attention. `documents.ts` keeps it and shares it. What a
+ * person sees of it is `drawn`: others' tabs that are not for them stay in the tree, and where they were.
+ */
 
 import { computed, signal } from '@preact/signals';
 import { neighbour, place } from '../layout/place';
@@ -13,18 +16,32 @@ export const focusedTile = signal('root');
 /** Narrow windows show one tile with every tab in it; the tree itself is left alone. */
 export const narrow = signal(matchMedia('(max-width: 640px)').matches);
 
+/** Each drawn tab is a terminal with a screen of its own; whoever can edit the layout could list any number. */
+export const MOST_DRAWN = 64;
+const sees = signal<(tab: TabId) => boolean>(() => true);
+
+export const drawn = computed<Tree>(() => {
+  const those = new Set(tiling.allTabs(tree.value).filter(sees.value).slice(0, MOST_DRAWN));
+  return tiling.seenBy(tree.value, (tab) => those.has(tab));
+});
+
+/** Says which tabs this person can see; may read signals. */
+export function drawOnly(those: (tab: TabId) => boolean): void {
+  sees.value = those;
+}
+
 export const currentTile = computed<Leaf>(() => {
-  const all = tiling.leaves(tree.value);
+  const all = tiling.leaves(drawn.value);
   return all.find((leaf) => leaf.id === focusedTile.value) ?? (all[0] as Leaf);
 });
 
 export const currentTab = computed<TabId | null>(() => currentTile.value.active);
 
-/** What is drawn. */
+/** As it fits into the window. */
 export const shownTree = computed<Tree>(() =>
   narrow.value
-    ? { kind: 'leaf', id: currentTile.value.id, tabs: tiling.allTabs(tree.value), active: currentTab.value }
-    : tree.value,
+    ? { kind: 'leaf', id: currentTile.value.id, tabs: tiling.allTabs(drawn.value), active: currentTab.value }
+    : drawn.value,
 );
 
 export const visibleTabs = computed(
@@ -74,8 +91,11 @@ export function swapTab(tab: TabId, by: TabId): void {
   tree.value = tiling.replaceTab(tree.value, tab, by);
 }
 
+/** `index`: among the tabs that are drawn. */
 export function moveTab(tab: TabId, leafId: string, index?: number): void {
-  tree.value = tiling.moveTab(tree.value, tab, leafId, index);
+  const before = index === undefined ? undefined : tiling.leafById(drawn.value, leafId)?.tabs[index];
+  const at = before === undefined ? undefined : tiling.leafById(tree.value, leafId)?.tabs.indexOf(before);
+  tree.value = tiling.moveTab(tree.value, tab, leafId, at);
   focusedTile.value = tiling.leafOf(tree.value, tab)?.id ?? focusedTile.value;
 }
 
@@ -105,7 +125,7 @@ export function shiftCurrentTab(by: 1 | -1): void {
 }
 
 export function stepTab(by: 1 | -1): void {
-  const shown = narrow.value ? tiling.allTabs(tree.value) : currentTile.value.tabs;
+  const shown = narrow.value ? tiling.allTabs(drawn.value) : currentTile.value.tabs;
   const at = shown.indexOf(currentTab.value ?? '');
   const next = shown[(at + by + shown.length) % shown.length];
   if (next !== undefined) showTab(next);
@@ -117,7 +137,7 @@ export function focusTile(side: Side): void {
 }
 
 export function resizeCurrentTile(by: number): void {
-  const home = parentOf(tree.value, currentTile.value.id);
+  const home = parentOf(drawn.value, currentTile.value.id);
   if (home && !home.split.float) setRatio(home.split.id, home.split.ratio + (home.leads ? by : -by));
 }
 
@@ -128,7 +148,7 @@ export function setRatio(splitId: string, ratio: number): void {
 /** Lifts the current tab out into a window over the tiles. */
 export function floatCurrentTab(): void {
   const tab = currentTab.value;
-  if (tab === null || tiling.floatOf(tree.value, currentTile.value.id)) return;
+  if (tab === null || tiling.floatOf(drawn.value, currentTile.value.id)) return;
   const ids = { leaf: freshId(), split: freshId() };
   const before = tree.value;
   tree.value = tiling.floatTab(tree.value, tab, ids, NEW_WINDOW);
@@ -136,7 +156,7 @@ export function floatCurrentTab(): void {
 }
 
 export function floatHere(): tiling.Split | undefined {
-  return tiling.floatOf(tree.value, currentTile.value.id);
+  return tiling.floatOf(drawn.value, currentTile.value.id);
 }
 
 /** Moves the window that has the attention, or gives it another size. */
@@ -160,6 +180,7 @@ export function closeTile(leafId: string): void {
   focusedTile.value = currentTile.value.id;
 }
 
+/** Out of the layout, for everybody. */
 export function pruneTabs(keep: (tab: TabId) => boolean): void {
   const pruned = tiling.prune(tree.value, keep);
   if (pruned !== tree.value) tree.value = pruned;
@@ -167,7 +188,7 @@ export function pruneTabs(keep: (tab: TabId) => boolean): void {
 }
 
 function neighbourOf(leafId: string, side: Side): string | undefined {
-  return neighbour(place(tree.value, { x: 0, y: 0, width: 1000, height: 1000 }, 6), leafId, side);
+  return neighbour(place(drawn.value, { x: 0, y: 0, width: 1000, height: 1000 }, 6), leafId, side);
 }
 
 const NEW_WINDOW: tiling.Float = { x: 0.3, y: 0.2, width: 0.5, height: 0.55 };

@@ -10,13 +10,13 @@ import { followHub, onNews } from './events';
 import { doubtsSignIn } from './status';
 import { bellCount, clearBell, followTerminals, titleOf } from './terminals';
 import { followLayout } from './documents';
-import { currentTab, followWidth, pruneTabs, tabParts, tree, visibleTabs } from './layout';
+import { currentTab, drawn, followWidth, tabParts, visibleTabs } from './layout';
 import { followGrants } from './grants';
 import { followOrganisations } from './organisations';
 import { followOwnDevice } from './own-device';
 import { followPresence } from './presence';
-import { followWorkers, workers } from './workers';
-import { followWorkspaces, ownsHere, workersHere } from './workspaces';
+import { followWorkers } from './workers';
+import { followWorkspaces, workersHere } from './workspaces';
 
 let started = false;
 
@@ -56,12 +56,9 @@ export function startWorkspace(userId: string): void {
 function openChannelsEarly(userId: string): void {
   const asked = new Set<string>();
   effect(() => {
-    const [all, known] = [workers.value, workersHere.value];
-    if (!all || !known) return;
-    const ids = new Set(all.map((worker) => worker.workerId));
-    // Somebody else may see more Workers than this person does.
-    if (ownsHere.value) pruneTabs((tab) => ids.has(tabParts(tab).workerId));
-    const wanted = new Set(allTabs(tree.value).map((tab) => tabParts(tab).workerId));
+    const known = workersHere.value;
+    if (!known) return;
+    const wanted = new Set(allTabs(drawn.value).map((tab) => tabParts(tab).workerId));
     const first = known.find((worker) => worker.online) ?? known[0];
     if (wanted.size === 0 && first) wanted.add(first.workerId);
     const here = new Set(known.map((worker) => worker.workerId));

@@ -17,11 +17,11 @@ import { call, isReady, onReady, statuses, unwatch, watch } from './channels';
 import { besidesOthers } from './attaching';
 import { layoutKnown } from './documents';
 import {
-  addTabTo, currentTile, dropTab, pruneTabs, split, swapTab, tabId, tabParts, tree, visibleTabs, type TabId,
+  MOST_DRAWN, addTabTo, currentTile, drawn, drawOnly, dropTab, pruneTabs, split, swapTab, tabId, tabParts, tree, visibleTabs, type TabId,
 } from './layout';
 import { allTabs, leafById, type Side } from '../layout/tree';
 import { toast } from './toasts';
-import { isMine, workerOf } from './workers';
+import { isMine, workerOf, workers } from './workers';
 import { here, isFirst, mayEdit, workspacesAsked } from './workspaces';
 
 export const terminals = signal<ReadonlyMap<string, TerminalSummary[]>>(new Map());
@@ -29,6 +29,8 @@ export const terminals = signal<ReadonlyMap<string, TerminalSummary[]>>(new Map(
 export const bells = signal<ReadonlySet<TabId>>(new Set());
 /** Tabs whose terminal the Worker no longer has after a reconnection, with their last title. */
 export const gone = signal<ReadonlyMap<TabId, string>>(new Map());
+/** Tabs whose terminal the Worker of somebody else does not show to this person, or not any more. */
+const unseen = signal<ReadonlySet<TabId>>(new Set());
 /** Workers for which a terminal is being opened right now. */
 export const opening = signal<ReadonlySet<string>>(new Set());
 
@@ -58,8 +60,16 @@ export function plainTitleOf(tab: TabId): string {
   return displayText(summaryOf(tab)?.title ?? gone.value.get(tab) ?? '', 80) || 'Terminal';
 }
 
+/**
+ * Somebody else may see more Workers than this person does, and at a Worker more terminals: their tabs are
+ * not drawn here, and stay in the layout.
+ */
+const knownWorkers = computed(() => workers.value && new Set(workers.value.map(({ workerId }) => workerId)));
+const isSeen = (tab: TabId): boolean => knownWorkers.value?.has(tabParts(tab).workerId) !== false && !unseen.value.has(tab);
+
 /** Follows the list of each Worker whose channel becomes ready, in the workspace that is shown. */
 export function followTerminals(): void {
+  drawOnly(isSeen);
   const known = new Set<string>();
   const follow = (workerId: string) => {
     const name = `${workerId} ${here.peek()}`;
@@ -78,6 +88,7 @@ export function followTerminals(): void {
     shown = here.value;
     untracked(() => {
       terminals.value = new Map();
+      unseen.value = new Set();
       [...statuses.peek().keys()].filter(isReady).forEach(follow);
     });
   });
@@ -87,9 +98,10 @@ export function followTerminals(): void {
 type Since = 'page' | 'reconnection' | 'list';
 
 /**
- * Drops the tabs of terminals that somebody closed, but not those that were lost while there was no
+ * The tabs of terminals that somebody closed go, but not those that were lost while there was no
  * connection, nor one that the layout has told of before its list did; at the first list, gives a
- * person something to type in.
+ * person something to type in. A Worker shows all that it has only to its owner, so only they take
+ * tabs out of the layout; anybody else just does not draw them.
  */
 function reconcile(workerId: string, list: TerminalSummary[], since: Since): void {
   const alive = new Set(list.map((one) => tabId(workerId, one.terminalId)));
@@ -99,8 +111,10 @@ function reconcile(workerId: string, list: TerminalSummary[], since: Since): voi
     gone.value = new Map([...gone.value, ...missing.map((tab) => [tab, plainTitleOf(tab)] as const)]);
   }
   terminals.value = new Map(terminals.peek()).set(workerId, list);
-  const closed = since === 'list' ? missing.filter((tab) => before.has(tab)) : since === 'page' && mayEdit.peek() ? missing : [];
-  pruneTabs((tab) => !closed.includes(tab) || gone.value.has(tab));
+  const missed = since === 'list' ? missing.filter((tab) => before.has(tab)) : since === 'page' ? missing : [];
+  const closed = new Set(missed.filter((tab) => !gone.peek().has(tab)));
+  if (!isMyWorker(workerId)) unseen.value = new Set([...[...unseen.peek()].filter((tab) => !alive.has(tab)), ...closed]);
+  else if (since === 'list' || mayEdit.peek()) pruneTabs((tab) => !closed.has(tab));
   if (since === 'page') begin(workerId, list);
 }
 
@@ -112,9 +126,8 @@ function begin(workerId: string, list: TerminalSummary[]): void {
     if (!layoutKnown.value || !workspacesAsked.value) return;
     queueMicrotask(() => stop());
     untracked(() => {
-      const worker = workerOf(workerId);
-      const own = worker !== undefined && isMine(worker) && isFirst.peek() && mayEdit.peek();
-      if (!own || here.peek() !== workspace || allTabs(tree.peek()).length > 0) return;
+      const own = isMyWorker(workerId) && isFirst.peek() && mayEdit.peek();
+      if (!own || here.peek() !== workspace || allTabs(drawn.peek()).length > 0) return;
       const running = list.filter((one) => one.state === TerminalState.RUNNING);
       if (running.length === 0) void start(workerId, true).then((opened) => opened && addTabTo(currentTile.peek().id, opened));
       for (const one of running.slice(-MAX_OPENED_AT_START)) {
@@ -122,6 +135,11 @@ function begin(workerId: string, list: TerminalSummary[]): void {
       }
     });
   });
+}
+
+function isMyWorker(workerId: string): boolean {
+  const worker = workerOf(workerId);
+  return worker !== undefined && isMine(worker);
 }
 
 /** The Worker has said what it has, and this is not of it. */
@@ -140,7 +158,7 @@ export async function openTerminal(workerId: string, leafId = currentTile.value.
 export async function openBeside(workerId: string, leafId: string, side: Side): Promise<void> {
   const opened = await start(workerId);
   if (!opened) return;
-  if (leafById(tree.value, leafId)?.tabs.length) split(leafId, side, opened);
+  if (leafById(drawn.value, leafId)?.tabs.length) split(leafId, side, opened);
   else addTabTo(leafId, opened);
 }
 
@@ -156,6 +174,10 @@ export async function restartTerminal(tab: TabId): Promise<void> {
 async function start(workerId: string, byItself = false): Promise<TabId | undefined> {
   if (!byItself) await new Promise<void>((resolve) => void besidesOthers(workerId, resolve));
   if (!isReady(workerId) || opening.value.has(workerId) || !mayEdit.peek()) return undefined;
+  if (allTabs(drawn.peek()).length >= MOST_DRAWN) {
+    toast(`${MOST_DRAWN} tabs are all that one layout shows. Close one first.`, 'danger');
+    return undefined;
+  }
   opening.value = new Set([...opening.value, workerId]);
   try {
     const summary = await call(

@@ -6,7 +6,7 @@ import type { Workspace } from '../gen/leapmux/v1/workspaces_pb';
 import { account } from '../state/account';
 import { channels, isReady, statuses } from '../state/channels';
 import { allTabs } from '../layout/tree';
-import { showTab, tabParts, tree } from '../state/layout';
+import { drawn, showTab, tabParts } from '../state/layout';
 import { go } from '../state/route';
 import { openTerminal } from '../state/terminals';
 import { toast } from '../state/toasts';
@@ -14,7 +14,7 @@ import { isMine, workerOf } from '../state/workers';
 import { choose, isHere, mayEdit, workspaces } from '../state/workspaces';
 
 function show(workerId: string, orShow: boolean): void {
-  const placed = orShow ? allTabs(tree.peek()).find((tab) => tabParts(tab).workerId === workerId) : undefined;
+  const placed = orShow ? allTabs(drawn.peek()).find((tab) => tabParts(tab).workerId === workerId) : undefined;
   if (placed !== undefined) showTab(placed);
   else void openTerminal(workerId);
 }

@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import { Role } from '../gen/leapmux/v1/channel_pb';
 import type { GranteeDevices } from '../gen/leapmux/v1/workspaces_pb';
-import { attach } from '../state/attaching';
+import { attach, keepForMe } from '../state/attaching';
 import { firstKey, saw, standingOf } from '../state/due';
 import { certify, grantees, modeOf } from '../state/grants';
 import { wordsOf } from '../state/key-words';
@@ -46,7 +46,7 @@ export function AttachDialog({ workspaceId, workerId, then }: Props) {
           if (due.length > 0) setCandidates(due);
           else go();
         }}>
-        <button type="button" class="link start" onClick={go}>Only for me: the others do not see it</button>
+        <button type="button" class="link start" onClick={() => { keepForMe(workspaceId, workerId); go(); }}>Only for me: the others do not see it</button>
       </Form>
     </Dialog>
   );
