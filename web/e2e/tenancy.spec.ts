@@ -39,6 +39,7 @@ const SCREENS: [name: string, at: string, act?: (page: Page) => Promise<void>][]
   ['organisation', '/organisations/engine-works'],
   ['organisation-invite', '/organisations/engine-works', press('Invite by name…')],
   ['organisation-link', '/organisations/engine-works', press('Make a link…', 'Make the link')],
+  ['organisation-workspace', '/organisations/engine-works', press('What to do with Difference engine')],
   ['organisation-delete', '/organisations/engine-works', press('Delete…')],
   ['workspaces', '/organisations', inRail(/^Workspace:/)],
   ['workspace-new', '/organisations', inRail(/^Workspace:/, 'New workspace…')],

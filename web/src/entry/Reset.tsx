@@ -1,6 +1,7 @@
 /** A forgotten password: ask for a mail, and with the code from it choose a new one. */
 
 import { useState } from 'preact/hooks';
+import { RpcFailure } from '../hub/rpc';
 import { hub } from '../state/account';
 import { requestReset, resetPassword } from '../state/entry';
 import { emailProblem, passwordProblem } from '../state/names';
@@ -12,8 +13,8 @@ import { Card, GoTo } from './Card';
 
 export function Reset() {
   useTitle('New password');
-  const [code] = useState(carried('reset'));
-  if (code !== '') return <Choose code={code} />;
+  const [code, setCode] = useState(carried('reset'));
+  if (code !== '') return <Choose code={code} onAnew={() => setCode('')} />;
   if (hub.value.mail) return <Ask />;
   return (
     <Card lead="This Hub sends no mail.">
@@ -49,9 +50,10 @@ function Ask() {
   );
 }
 
-function Choose({ code }: { code: string }) {
+function Choose({ code, onAnew }: { code: string; onAnew: () => void }) {
   const [password, setPassword] = useState('');
   const [done, setDone] = useState(false);
+  const [spent, setSpent] = useState(false);
   if (done) {
     return (
       <Card lead="The password is changed.">
@@ -64,12 +66,21 @@ function Choose({ code }: { code: string }) {
     <Card lead="Choose a new password.">
       <Form verb="Change the password" doing="Changing…" check={() => passwordProblem(password)}
         onSubmit={async () => {
-          await resetPassword(code, password);
+          try {
+            await resetPassword(code, password);
+          } catch (error) {
+            if (error instanceof RpcFailure && error.code === 'failed_precondition') {
+              dropCarried();
+              setSpent(true);
+            }
+            throw error;
+          }
           dropCarried();
           setDone(true);
         }}>
         <PasswordField label="New password" value={password} onInput={setPassword} fresh autofocus again />
       </Form>
+      {spent && <p><button type="button" class="link" onClick={onAnew}>Ask for another mail</button></p>}
       <p class="hint">All logins and tokens of the account end with it.</p>
       <Back />
     </Card>

@@ -14,6 +14,7 @@ import { Form } from '../ui/Form';
 import { displayText } from '../ui/text';
 import { Invitations } from './Invitations';
 import { Members } from './Members';
+import { Workspaces } from './Workspaces';
 
 export function OrganisationPart({ one }: { one: Organisation }) {
   const leads = one.role === OrganisationRole.OWNER || one.role === OrganisationRole.ADMIN;
@@ -22,6 +23,7 @@ export function OrganisationPart({ one }: { one: Organisation }) {
       <Use one={one} />
       {!one.personal && <Members one={one} />}
       {!one.personal && leads && <Invitations one={one} />}
+      {!one.personal && leads && <Workspaces one={one} />}
       {one.personal && (
         <p class="muted">This one is yours alone. To share workspaces and Workers with others, <button class="link" onClick={() => go('organisations')}>make an organisation of several people</button>.</p>
       )}
@@ -93,7 +95,7 @@ function Ends({ one, leads }: { one: Organisation; leads: boolean }) {
             go('organisations');
             toast(`${name} is deleted.`);
           }}>
-          <p>Its workspaces and their layouts are deleted, its members lose them at once, and its Workers are deregistered. It cannot be undone.</p>
+          <p>Its workspaces and their layouts are deleted, and its members lose them at once. Your Workers in it move to your personal organisation; while Workers of others are registered in it, it cannot be deleted. It cannot be undone.</p>
         </Confirm>
       )}
     </section>

@@ -1,7 +1,9 @@
 /** Why a Worker cannot be used right now, and what a person can do about it. */
 
 import { statuses, channels } from '../state/channels';
+import { notRegistered } from '../state/own-device';
 import { reopen, reopening } from '../state/reopen';
+import { go } from '../state/route';
 import { reasonSentence, speak } from '../state/status';
 import { isMine, workerName, workerOf, workers } from '../state/workers';
 import { displayText, fourWords } from '../ui/text';
@@ -58,7 +60,12 @@ function Certification({ owner, name, words }: { owner: string; name: string; wo
       <div class="ways">
         <p>{owner} finds you under <strong>Sharing</strong> of the workspace, and can compare these words with you there.</p>
         <p>Have you been let in on another device? Then open <strong>Settings</strong> on that one and vouch for this.</p>
+        <p>
+          Is that device lost? <button class="link" onClick={() => go('settings')}>Forget it in Settings</button>, under
+          “Your devices at this Hub”, with all others that are older than this one. Then {owner} is asked about this one.
+        </p>
       </div>
+      {notRegistered.value !== undefined && <p class="notice warn">The Hub does not tell {owner} of this device: {notRegistered.value} Forget one in Settings that you do not use any more.</p>}
       <p class="hint" role="status">This page keeps asking and opens by itself.</p>
     </div>
   );

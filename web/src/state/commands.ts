@@ -12,7 +12,7 @@ import { changeFontSize, prefs, setPref, type Theme } from './prefs';
 import { go, route } from './route';
 import { closeTerminal, openBeside, openTerminal, restartTerminal, summaryOf, titleOf } from './terminals';
 import { workerName } from './workers';
-import { choose, here, mayEdit, titleOfWorkspace, workersHere, workspaces } from './workspaces';
+import { choose, here, mayEdit, titleOfWorkspace, workersHere, myWorkspaces } from './workspaces';
 
 export interface Command {
   id: string;
@@ -160,7 +160,7 @@ export function availableCommands(): Command[] {
     .map((worker): Command => ({
       id: `open.${worker.workerId}`, title: `New terminal on ${workerName(worker.workerId)}`, group: 'Terminal', run: () => void openTerminal(worker.workerId),
     }));
-  const places = (workspaces.value ?? [])
+  const places = myWorkspaces.value
     .filter((one) => one.archivedUnixMs === 0n && one.workspaceId !== here.value)
     .map((one): Command => ({
       id: `workspace.${one.workspaceId}`, title: `Workspace: ${titleOfWorkspace(one)}`, group: 'Go', run: () => (go('workspace'), choose(one.workspaceId)),

@@ -1,12 +1,14 @@
 /** This browser's key at the Hub, so that others' grants can name it; and what speaks for further devices. */
 
+import { signal } from '@preact/signals';
 import {
   ListDevicesRequestSchema, ListDevicesResponseSchema,
   PublishDeviceCertificateRequestSchema, PublishDeviceCertificateResponseSchema,
   RegisterDeviceRequestSchema, RegisterDeviceResponseSchema,
   type UserDevice,
 } from '../gen/leapmux/v1/accounts_pb';
-import { rpc } from '../hub/rpc';
+import { sentence } from '../hub/refusals';
+import { RpcFailure, rpc } from '../hub/rpc';
 import { channels } from './channels';
 import { browserName } from './browser';
 
@@ -16,12 +18,25 @@ const YEAR_MS = 365 * 86_400_000;
 /** Out of the way of what a person waits for. */
 const AFTER_MS = 1_500;
 
+/** Why the Hub does not know this device, where a person can do something about it. */
+export const notRegistered = signal<string | undefined>(undefined);
+
 export function followOwnDevice(): void {
   setTimeout(() => void registerDevice().catch(() => undefined), AFTER_MS);
 }
 
-/** In both modes at once: the longer key has the shorter one in it. */
 export async function registerDevice(): Promise<void> {
+  try {
+    await register();
+    notRegistered.value = undefined;
+  } catch (error) {
+    if (error instanceof RpcFailure && error.code === 'resource_exhausted') notRegistered.value = sentence(error);
+    throw error;
+  }
+}
+
+/** In both modes at once: the longer key has the shorter one in it. */
+async function register(): Promise<void> {
   const { algorithm, key } = await channels().work('own-device', { mode: 'post-quantum' });
   const label = browserName(navigator.userAgent);
   await rpc('AccountService/RegisterDevice', RegisterDeviceRequestSchema, { algorithm, key, label }, RegisterDeviceResponseSchema);

@@ -26,12 +26,14 @@ export const route = computed<Route>(() => place.value.route);
 export const section = computed<string>(() => place.value.section);
 
 addEventListener('popstate', () => {
+  leave();
   place.value = read();
 });
 
 export function go(to: Route, part = ''): void {
   if (to === place.value.route && part === place.value.section) return;
   const path = to === 'workspace' ? '/' : `/${to}${part === '' ? '' : `/${part}`}`;
+  leave();
   history.pushState(null, '', path);
   place.value = { route: to, section: part };
 }
@@ -45,6 +47,11 @@ export function carried(of: Route): string {
 /** It has done its work. */
 export function dropCarried(): void {
   hold(['workspace', '']);
+}
+
+/** Whoever goes away from the link of a mail comes back to ask for another one. */
+function leave(): void {
+  if (place.peek().route === 'reset' && held.peek()[0] === 'reset') dropCarried();
 }
 
 function read(): Place {

@@ -1,4 +1,4 @@
-/** The workspaces that the person has a role in, and the one that is shown. */
+/** The workspaces that the Hub lists, those that the person has a role in, and the one that is shown. */
 
 import { computed, signal } from '@preact/signals';
 import { Role } from '../gen/leapmux/v1/channel_pb';
@@ -21,7 +21,9 @@ import { onMissed, onNews } from './events';
 import { recall, remember } from './kept';
 import { isMine, workerOf, workers } from './workers';
 
+/** Whoever leads an organisation is told of all its workspaces, and has no role in them by that. */
 export const workspaces = signal<Workspace[] | undefined>(undefined);
+export const myWorkspaces = computed(() => (workspaces.value ?? []).filter(hasRole));
 /** The Hub has answered, one way or the other. */
 export const workspacesAsked = signal(false);
 /** Empty: a Hub that keeps none, or nobody knows yet. */
@@ -142,15 +144,19 @@ function drop(workspaceId: string): void {
   stayOrLeave();
 }
 
-/** One that is gone or archived is left for the first. */
+function hasRole(one: Workspace): boolean {
+  return one.role !== Role.UNSPECIFIED;
+}
+
+/** One that is gone or archived, or in which the person is nothing any more, is left for the first. */
 function stayOrLeave(): void {
   const stays = workspaceHere.peek();
-  if (stays && stays.archivedUnixMs === 0n) return;
+  if (stays && stays.archivedUnixMs === 0n && hasRole(stays)) return;
   choose(firstOf(workspaces.peek() ?? [])?.workspaceId ?? '');
 }
 
 /** The oldest of one's own, before others'. */
 function firstOf(list: readonly Workspace[]): Workspace | undefined {
-  const open = list.filter((one) => one.archivedUnixMs === 0n).toSorted((a, b) => Number(a.createdUnixMs - b.createdUnixMs));
+  const open = list.filter((one) => one.archivedUnixMs === 0n && hasRole(one)).toSorted((a, b) => Number(a.createdUnixMs - b.createdUnixMs));
   return open.find((one) => one.role === Role.OWNER) ?? open[0];
 }

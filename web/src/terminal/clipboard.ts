@@ -35,7 +35,8 @@ function copyThroughSelection(text: string): boolean {
   const area = document.createElement('textarea');
   area.value = text;
   area.className = 'off-screen';
-  document.body.append(area);
+  // What is outside of an open dialog can be neither focused nor selected.
+  ([...document.querySelectorAll('dialog:modal')].at(-1) ?? document.body).append(area);
   area.select();
   const done = document.execCommand('copy');
   area.remove();

@@ -7,6 +7,7 @@ import { organisations, personal } from '../state/organisations';
 import { Registration, type Wish } from '../state/registration';
 import { toast } from '../state/toasts';
 import { workerName } from '../state/workers';
+import { writeClipboard } from '../terminal/clipboard';
 import { Dialog } from '../ui/Dialog';
 import { Field } from '../ui/Field';
 import { Form } from '../ui/Form';
@@ -129,7 +130,10 @@ function Running({ registration, onLeave, onAnew, onClose }: RunningProps) {
 function Command({ registration }: { registration: Registration }) {
   const { command, copied } = registration;
   const [failed, setFailed] = useState(false);
-  const copy = () => navigator.clipboard.writeText(command).then(() => { copied.value = true; }, () => setFailed(true));
+  const copy = async () => {
+    if (await writeClipboard(command)) copied.value = true;
+    else setFailed(true);
+  };
   return (
     <>
       <p>Run this on the machine that becomes the Worker:</p>

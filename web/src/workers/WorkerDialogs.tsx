@@ -64,17 +64,20 @@ function Transfer({ worker, onClose }: { worker: Worker; onClose: () => void }) 
   const members = useAsked(() => listMembers(worker.organisationId));
   const others = members.value?.filter((member) => member.userId !== worker.ownerUserId);
   const [to, setTo] = useState('');
+  const [given, setGiven] = useState<string>();
   const id = useId();
+  if (given !== undefined) return <Transferred worker={worker} userId={given} onClose={onClose} />;
   return (
     <Dialog title={`Transfer ${workerName(worker.workerId)}`} onClose={onClose}>
-      <p>Its new owner decides who may use it. The Worker then trusts the new owner’s first device, and no longer yours.</p>
+      <p>At this Hub it belongs to its new owner at once. The Worker itself believes no Hub about that: it refuses the new owner until somebody on its machine runs</p>
+      <p><code class="command">{acceptCommand(to === '' ? 'ID' : to)}</code></p>
+      <p>and starts it again. After that it no longer knows your devices, and the new owner’s first one is approved on the machine. Transfer it only if you, or they, can get at that machine.</p>
       <Waiting of={members} />
       {others?.length === 0 && <p class="notice">Nobody else is in its organisation. Invite the new owner first, or register the Worker in an organisation of several people.</p>}
       <Form verb="Transfer" doing="Transferring…" danger disabled={!others?.length} onCancel={onClose} check={() => (to === '' ? 'Choose the new owner.' : undefined)}
         onSubmit={async () => {
           await transferWorker(worker.workerId, to);
-          toast('The Worker has a new owner.');
-          onClose();
+          setGiven(to);
         }}>
         {others !== undefined && others.length > 0 && (
           <div class="field">
@@ -88,6 +91,26 @@ function Transfer({ worker, onClose }: { worker: Worker; onClose: () => void }) 
       </Form>
     </Dialog>
   );
+}
+
+/** What is still to be done, and where. */
+function Transferred({ worker, userId, onClose }: { worker: Worker; userId: string; onClose: () => void }) {
+  return (
+    <Dialog title={`${workerName(worker.workerId)} has a new owner at this Hub`} onClose={onClose}>
+      <p>Until this is done on its machine, the Worker refuses them:</p>
+      <ol class="prose">
+        <li><Copyable label="Run this there" text={acceptCommand(userId)} first /></li>
+        <li>Start the Worker again.</li>
+        <li>When the new owner connects, their page shows four words. Compare them, and run <code class="command">leapmux worker devices approve WORDS</code>.</li>
+      </ol>
+      <div class="actions"><button class="primary" onClick={onClose}>Done</button></div>
+    </Dialog>
+  );
+}
+
+/** Shown to be pasted: an id of the Hub's is no place for anything else. */
+function acceptCommand(userId: string): string {
+  return `leapmux worker owner accept --user ${/^[A-Za-z0-9_-]+$/.test(userId) ? userId : 'ID'}`;
 }
 
 function Deregister({ worker, onClose }: { worker: Worker; onClose: () => void }) {

@@ -7,7 +7,7 @@ import { rpc } from '../hub/rpc';
 import { account } from '../state/account';
 import { channels } from '../state/channels';
 import { wordsOf } from '../state/key-words';
-import { listDevices, vouchFor } from '../state/own-device';
+import { listDevices, notRegistered, registerDevice, vouchFor } from '../state/own-device';
 import { toast } from '../state/toasts';
 import { Asking } from '../ui/Asking';
 import { displayText, moment } from '../ui/text';
@@ -21,7 +21,8 @@ export function OwnDevices() {
   return (
     <section class="settings-part stretch" aria-labelledby="own-devices-title">
       <h2 id="own-devices-title">Your devices at this Hub</h2>
-      <p class="muted">Others who share with you let in your first device. It vouches for the rest: compare the words with those that the other device shows here, then vouch.</p>
+      <p class="muted">Others who share with you let in your first device. It vouches for the rest: compare the words with those that the other device shows here, then vouch. If you have lost it, forget it: the next oldest is the first then, and those who share with you are asked about it.</p>
+      {notRegistered.value !== undefined && <p class="notice warn">This device is not among them: {notRegistered.value} Forget one that you do not use any more.</p>}
       <Asking of={asked} />
       <ul class="records" aria-label="Your devices">
         {asked.value?.map((one) => <Device key={one.key.join(',')} one={one} isThis={own !== undefined && equal(own, one.key)} changed={() => void asked.again()} />)}
@@ -43,7 +44,11 @@ function Device({ one, isThis, changed }: { one: UserDevice; isThis: boolean; ch
   const vouch = () => act(async () => {
     if (who.state === 'signed-in') await vouchFor(who.userId, one.algorithm, one.key);
   }, 'Vouched for. Workers that know this device let it in.');
-  const forget = () => act(() => rpc('AccountService/ForgetDevice', ForgetDeviceRequestSchema, { key: one.key }, ForgetDeviceResponseSchema), 'Forgotten.');
+  const forget = () => act(async () => {
+    await rpc('AccountService/ForgetDevice', ForgetDeviceRequestSchema, { key: one.key }, ForgetDeviceResponseSchema);
+    // There may be room for this one now.
+    if (notRegistered.peek() !== undefined) await registerDevice();
+  }, 'Forgotten.');
   const label = displayText(one.label, 60) || 'A device';
   return (
     <li class="record">

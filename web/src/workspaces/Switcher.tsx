@@ -11,7 +11,7 @@ import { undecided } from '../state/grants';
 import { closeDrawer, show } from '../state/overlays';
 import { go } from '../state/route';
 import { toast } from '../state/toasts';
-import { archiveWorkspace, choose, here, ownsHere, restoreWorkspace, titleOfWorkspace, workspaceHere, workspaces } from '../state/workspaces';
+import { archiveWorkspace, choose, here, myWorkspaces, ownsHere, restoreWorkspace, titleOfWorkspace, workspaceHere } from '../state/workspaces';
 import { Icon } from '../ui/Icon';
 import { displayText } from '../ui/text';
 import { Others } from './Others';
@@ -56,7 +56,7 @@ function waitingIn(workspaceId: string): number {
 const ROLE: Record<Role, string> = { [Role.UNSPECIFIED]: 'Guest', [Role.VIEWER]: 'Viewer', [Role.EDITOR]: 'Editor', [Role.OWNER]: 'Owner' };
 
 function Menu({ current, alone, close }: { current: Workspace; alone: boolean; close: () => void }) {
-  const all = (workspaces.value ?? []).toSorted((a, b) => Number(a.createdUnixMs - b.createdUnixMs));
+  const all = myWorkspaces.value.toSorted((a, b) => Number(a.createdUnixMs - b.createdUnixMs));
   const active = all.filter((one) => one.archivedUnixMs === 0n);
   const [mine, shared] = [active.filter((one) => one.role === Role.OWNER), active.filter((one) => one.role !== Role.OWNER)];
   const archived = all.filter((one) => one.archivedUnixMs > 0n);

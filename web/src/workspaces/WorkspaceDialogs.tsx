@@ -1,7 +1,6 @@
 /** What is asked before something is done with a workspace. */
 
 import { useId, useState } from 'preact/hooks';
-import { account } from '../state/account';
 import { listMembers, organisationName, organisations, personal } from '../state/organisations';
 import { dismiss, type Overlay } from '../state/overlays';
 import { toast } from '../state/toasts';
@@ -76,14 +75,13 @@ function Rename({ workspaceId }: { workspaceId: string }) {
 
 function Transfer({ workspaceId }: { workspaceId: string }) {
   const one = workspaceOf(workspaceId);
-  const who = account.value;
   const members = useAsked(() => listMembers(one?.organisationId ?? ''));
-  const others = members.value?.filter((member) => who.state !== 'signed-in' || member.userId !== who.userId);
+  const others = members.value?.filter((member) => member.userId !== one?.ownerUserId);
   const [to, setTo] = useState('');
   const id = useId();
   return (
     <Dialog title={`Transfer ${titleOfWorkspace(one)}`} onClose={dismiss}>
-      <p>Its new owner decides with whom it is shared. Your Workers in it stay yours; detach them if they should not be used there any more.</p>
+      <p>Its new owner decides with whom it is shared. Workers in it stay whose they are; detach yours if they should not be used there any more.</p>
       <Asking of={members} />
       {others?.length === 0 && <p class="notice">Nobody else is in {organisationName(one?.organisationId ?? '')}.</p>}
       <Form verb="Transfer" doing="Transferring…" danger disabled={!others?.length} onCancel={dismiss} check={() => (to === '' ? 'Choose the new owner.' : undefined)}

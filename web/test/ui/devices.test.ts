@@ -6,6 +6,7 @@ import { account } from '../../src/state/account';
 import { channels, useThread } from '../../src/state/channels';
 import { approve, devices, followDevices, keyOf, notNow, otherUser, remove, waitingDevice, wordsOfDevice } from '../../src/state/devices';
 import { WorkerSchema } from '../../src/gen/leapmux/v1/workers_pb';
+import { notRegistered, registerDevice } from '../../src/state/own-device';
 import { workers } from '../../src/state/workers';
 
 const KEY = new Uint8Array(1984).fill(1);
@@ -21,6 +22,7 @@ useThread(() => ({
     return toBinary(DeviceListSchema, create(DeviceListSchema));
   },
   work: async (kind: string, asked: { key: Uint8Array }) => {
+    if (kind === 'own-device') return { algorithm: 2, key: KEY, words: '' };
     if (kind === 'words') return `words-of-${asked.key[0]}`;
     signed.push(asked);
     return new Uint8Array(8);
@@ -118,5 +120,17 @@ describe('devices', () => {
     notNow(first);
     expect(keyOf(waitingDevice.value!)).not.toBe(keyOf(first));
     expect(waitingDevice.value!.device.userId).toBe('other');
+  });
+});
+
+describe('a device that the Hub has no room for', () => {
+  it('says so, until there is room', async () => {
+    vi.stubGlobal('navigator', { userAgent: '' });
+    vi.stubGlobal('fetch', async () => new Response(JSON.stringify({ code: 'resource_exhausted', message: 'a quota of the user is used up' }), { status: 429 }));
+    await expect(registerDevice()).rejects.toThrow();
+    expect(notRegistered.value).toBe('A quota of the user is used up.');
+    vi.stubGlobal('fetch', async () => new Response('{}'));
+    await registerDevice();
+    expect(notRegistered.value).toBeUndefined();
   });
 });

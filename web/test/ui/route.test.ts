@@ -43,6 +43,22 @@ describe('the place of the page', () => {
     expect([second.carried('join'), kept.size]).toEqual(['', 0]);
   });
 
+  it('forgets the code of a mail when it is left, and keeps an invitation on the way to the sign-in', async () => {
+    const mail = await at('/reset', '#code');
+    mail.go('workspace');
+    mail.go('reset');
+    expect([mail.carried('reset'), kept.size]).toEqual(['', 0]);
+    vi.resetModules();
+    const back = await at('/reset', '#code');
+    vi.stubGlobal('location', { pathname: '/', hash: '' });
+    onpop();
+    expect(back.carried('reset')).toBe('');
+    vi.resetModules();
+    const join = await at('/join', '#secret');
+    join.go('sign-up');
+    expect(join.carried('join')).toBe('secret');
+  });
+
   it('leaves what stands behind # elsewhere alone', async () => {
     const { carried } = await at('/settings', '#tiles');
     expect([addresses, carried('join'), kept.size]).toEqual([[], '', 0]);

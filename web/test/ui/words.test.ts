@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { rank } from '../../src/screens/ranking';
 import { reasonSentence, speak } from '../../src/state/status';
 import { retryDelayMs } from '../../src/hub/retry';
-import { lineCount, pasteable } from '../../src/terminal/clipboard';
+import { lineCount, pasteable, writeClipboard } from '../../src/terminal/clipboard';
 import { held, pressed } from '../../src/terminal/keys';
 import { displayText } from '../../src/ui/text';
 
@@ -33,6 +33,25 @@ describe('the palette', () => {
     expect(rank('Split right', 'right')).toBe(1);
     expect(rank('Split right', 'sr')).toBe(4);
     expect(rank('Split right', 'xyz')).toBeUndefined();
+  });
+});
+
+describe('a copy without the asynchronous clipboard', () => {
+  it('is made through a selection, inside of the dialog that holds the focus', async () => {
+    const held: string[] = [];
+    const inside = (name: string) => ({ append: ({ value }: { value: string }) => held.push(`${name}: ${value}`) });
+    let dialogs: object[] = [];
+    vi.stubGlobal('navigator', {});
+    vi.stubGlobal('HTMLElement', class {});
+    vi.stubGlobal('document', {
+      activeElement: null, body: inside('body'), querySelectorAll: () => dialogs,
+      createElement: () => ({ select: () => undefined, remove: () => undefined }), execCommand: () => true,
+    });
+    expect(await writeClipboard('one')).toBe(true);
+    dialogs = [inside('below'), inside('above')];
+    expect(await writeClipboard('two')).toBe(true);
+    expect(held).toEqual(['body: one', 'above: two']);
+    vi.unstubAllGlobals();
   });
 });
 

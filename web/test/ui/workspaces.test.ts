@@ -8,7 +8,7 @@ import { account } from '../../src/state/account';
 import { tell } from '../../src/state/events';
 import { hear, lookingAt, others, people } from '../../src/state/presence';
 import { workers } from '../../src/state/workers';
-import { choose, followWorkspaces, here, isFirst, isHere, isViewOnly, mayEdit, workspaces } from '../../src/state/workspaces';
+import { choose, followWorkspaces, here, isFirst, isHere, isViewOnly, mayEdit, myWorkspaces, workspaces } from '../../src/state/workspaces';
 
 vi.hoisted(() => Object.assign(globalThis, { matchMedia: () => ({ matches: false, addEventListener: () => undefined }) }));
 
@@ -52,6 +52,19 @@ describe('the workspace that is shown', () => {
     tell({ case: 'workspaceChanged', value: { $typeName: 'leapmux.v1.WorkspaceChanged', workspace: workspace('second', Role.OWNER, 9, 10) } });
     expect(here.value).toBe('first');
     expect(workspaces.value).toHaveLength(3);
+  });
+
+  it('is never one that somebody only keeps in order for an organisation', async () => {
+    list = [workspace('of-others', Role.UNSPECIFIED, 1), workspace('shared', Role.VIEWER, 3)];
+    await followWorkspaces('me');
+    expect(here.value).toBe('shared');
+    expect(myWorkspaces.value.map(({ workspaceId }) => workspaceId)).toEqual(['shared']);
+    expect(workspaces.value).toHaveLength(2);
+    tell({ case: 'workspaceChanged', value: { $typeName: 'leapmux.v1.WorkspaceChanged', workspace: workspace('shared', Role.UNSPECIFIED, 3) } });
+    expect(here.value).toBe('');
+    list = [workspace('of-others', Role.UNSPECIFIED, 1)];
+    await followWorkspaces('me');
+    expect(here.value).toBe('made');
   });
 
   it('is made where somebody has none', async () => {
