@@ -30,6 +30,8 @@ export interface Screen {
   changed(state: 'attaching' | 'live' | 'held' | 'refused'): void;
   /** More was typed without a connection than is kept: from here on it is dropped. Once per loss. */
   dropped(): void;
+  /** The Worker lets this page look and not type; what was typed is gone. */
+  muted(): void;
 }
 
 export interface Port {
@@ -68,6 +70,10 @@ export class Attachment {
   /** Something was dropped: what follows would be a command with a hole in it. */
   private full = false;
   private over = false;
+  /** Something was typed into this stream: if it is denied, that was it, and not the view. */
+  private spoke = false;
+  /** The Worker wants nothing typed, whatever the Hub says of the role. */
+  private mute = false;
 
   constructor(
     private readonly terminalId: string,
@@ -77,8 +83,15 @@ export class Attachment {
 
   /** Attaches, or attaches again after a loss. A stream that still stands goes on. */
   connect(size: Size): void {
+    // The role may be another one by now.
+    this.mute = false;
+    this.open(size);
+  }
+
+  private open(size: Size): void {
     if (this.stream && !this.over) return this.goOn(size);
     this.size = size;
+    this.spoke = false;
     if (this.over) return;
     if (!this.port.usable()) return this.screen.changed('held');
     this.screen.changed('attaching');
@@ -96,9 +109,11 @@ export class Attachment {
   }
 
   type(data: Uint8Array): void {
+    if (this.mute) return this.screen.muted();
     // A stream may stand without a path, and end when none comes back: nothing is given to it then.
     // What was kept goes first, once the stream has spoken.
     if (!this.stream || !this.port.usable() || this.kept.length > 0 || this.full) return this.keep(data);
+    this.spoke ||= data.length > 0;
     for (let at = 0; at < data.length; at += INPUT_PIECE) {
       this.send({ case: 'data', value: data.subarray(at, at + INPUT_PIECE) });
     }
@@ -172,10 +187,20 @@ export class Attachment {
   private ended(stream: ChannelStream | undefined, code: number | undefined): void {
     if (stream !== this.stream || this.over) return;
     this.stream = undefined;
+    if (code === DENIED && this.spoke) return this.lookOn();
     this.screen.changed(code === DENIED ? 'refused' : 'held');
     // Without an error the terminal itself is gone.
     if (code === undefined || FINAL_CODES.has(code)) return;
-    if (this.port.usable()) this.port.later(() => this.connect(this.size));
+    if (this.port.usable()) this.port.later(() => this.open(this.size));
+  }
+
+  /** It was what was typed that was denied: without it the view may stand. */
+  private lookOn(): void {
+    this.mute = true;
+    this.kept = [];
+    this.keptBytes = 0;
+    this.screen.muted();
+    this.open(this.size);
   }
 
   private keep(data: Uint8Array): void {

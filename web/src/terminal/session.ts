@@ -115,6 +115,10 @@ export class TerminalSession implements TerminalHandle, Screen {
     toast('Too much was typed without a connection. The rest was not kept: check the line before you go on.', 'danger');
   }
 
+  muted(): void {
+    this.viewOnly.refuse();
+  }
+
   // What a person asks.
 
   focus(): void {

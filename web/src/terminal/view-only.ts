@@ -1,4 +1,4 @@
-/** A terminal that may be looked at: the Worker would drop what is typed, and the page says so instead. */
+/** A terminal that may be looked at: the Worker refuses what is typed, and the page says so instead. */
 
 import { tabParts, type TabId } from '../state/layout';
 import { toast } from '../state/toasts';

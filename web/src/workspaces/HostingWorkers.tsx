@@ -41,7 +41,7 @@ function Mine({ workspaceId, one, on }: { workspaceId: string; one: Worker; on: 
     <li>
       <label class="check">
         <input type="checkbox" checked={on} disabled={busy} onChange={() => void turn()} />
-        <span>{workerName(one.workerId)} <span class="hint">{on ? 'Its terminals of this workspace are reached by everybody above.' : 'Only you reach it.'}</span></span>
+        <span>{workerName(one.workerId)} <span class="hint">{on ? 'Its terminals of this workspace are reached by those whom you have certified.' : 'Only you reach it.'}</span></span>
       </label>
     </li>
   );

@@ -41,6 +41,7 @@ function rig() {
     summary: () => undefined,
     changed: (state) => void states.push(state),
     dropped: () => void states.push('dropped'),
+    muted: () => void states.push('muted'),
   };
   const attachment = new Attachment('t1', port, screen);
   const tell = (body: TerminalEvent['body'], on = streams.length - 1) =>
@@ -53,6 +54,27 @@ function rig() {
 }
 
 describe('an attachment', () => {
+  it('to a Worker that lets one look and not type keeps the view and types no more, until it is connected anew', async () => {
+    const { attachment, attaches, sent, shown, states, streams, snapshot } = rig();
+    const denied = { code: 7, message: 'you may look at this terminal and not type' };
+    attachment.connect(SIZE);
+    await snapshot(1n, 'screen');
+    attachment.type(bytes('a'));
+    streams[0]?.onEnd(denied);
+    expect(attaches).toHaveLength(2);
+    await snapshot(2n, 'still');
+    attachment.type(bytes('b'));
+    expect(sent).toEqual(['a']);
+    expect(shown).toEqual(['[80x24]screen', '[80x24]still']);
+    expect(states).toEqual(['attaching', 'live', 'muted', 'attaching', 'live', 'muted']);
+    streams[1]?.onEnd(denied);
+    expect(states.at(-1)).toBe('refused');
+    attachment.connect(SIZE);
+    await snapshot(3n, 'again');
+    attachment.type(bytes('c'));
+    expect(sent).toEqual(['a', 'c']);
+  });
+
   it('keeps what is typed while its stream stands without a path, and sends it once, whether the stream goes on or ends', async () => {
     const { attachment, sent, streams, snapshot, setUsable } = rig();
     attachment.connect(SIZE);
