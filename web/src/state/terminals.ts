@@ -105,7 +105,7 @@ type Since = 'page' | 'reconnection' | 'list';
  */
 function reconcile(workerId: string, list: TerminalSummary[], since: Since): void {
   const alive = new Set(list.map((one) => tabId(workerId, one.terminalId)));
-  const before = new Set((terminals.peek().get(workerId) ?? []).map((one) => tabId(workerId, one.terminalId)));
+  const before = new Map((terminals.peek().get(workerId) ?? []).map((one) => [tabId(workerId, one.terminalId), one]));
   const missing = allTabs(tree.value).filter((tab) => tabParts(tab).workerId === workerId && !alive.has(tab));
   if (since === 'reconnection') {
     gone.value = new Map([...gone.value, ...missing.map((tab) => [tab, plainTitleOf(tab)] as const)]);
@@ -115,6 +115,9 @@ function reconcile(workerId: string, list: TerminalSummary[], since: Since): voi
   const closed = new Set(missed.filter((tab) => !gone.peek().has(tab)));
   if (!isMyWorker(workerId)) unseen.value = new Set([...[...unseen.peek()].filter((tab) => !alive.has(tab)), ...closed]);
   else if (since === 'list' || mayEdit.peek()) pruneTabs((tab) => !closed.has(tab));
+  // Of what has a screen on this page, that one hears it too.
+  const rang = list.filter((one) => one.bell && before.get(tabId(workerId, one.terminalId))?.bell === false);
+  rang.forEach((one) => ringBell(tabId(workerId, one.terminalId)));
   if (since === 'page') begin(workerId, list);
 }
 

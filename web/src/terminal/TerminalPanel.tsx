@@ -32,8 +32,11 @@ interface Props {
 export function TerminalPanel({ tab, tile, visible, rect, layer }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const [session, setSession] = useState<TerminalSession>();
+  // A screen is made when it is looked at for the first time, and stays from then on.
+  const wanted = useRef(false);
+  wanted.current ||= visible;
   useEffect(() => {
-    if (!host.current) return undefined;
+    if (!host.current || !wanted.current) return undefined;
     const started = new TerminalSession(tab, host.current, () => restartOnEnter(tab));
     const unregister = register(tab, started);
     setSession(started);
@@ -42,7 +45,7 @@ export function TerminalPanel({ tab, tile, visible, rect, layer }: Props) {
       unregister();
       started.dispose();
     };
-  }, [tab]);
+  }, [tab, wanted.current]);
 
   const inUse = visible && tile === focusedTile.value && route.value === 'workspace';
   const phase = session?.phase.value;

@@ -9,7 +9,7 @@ import { allTabs, emptyTree, type Tree } from '../../src/layout/tree';
 import { account } from '../../src/state/account';
 import { channels, useThread } from '../../src/state/channels';
 import { MOST_DRAWN, currentTab, drawn, moveTab, stepTab, tree } from '../../src/state/layout';
-import { followTerminals } from '../../src/state/terminals';
+import { bells, followTerminals } from '../../src/state/terminals';
 import { workers } from '../../src/state/workers';
 import { here, workspaces } from '../../src/state/workspaces';
 
@@ -88,6 +88,18 @@ describe('tabs', () => {
     expect(currentTab.value).toBe('theirs/3');
     stepTab(1);
     expect(currentTab.value).toBe('theirs/2');
+  });
+
+  it('that nobody has looked at yet ring by the Worker’s list', () => {
+    enter(Role.OWNER);
+    vi.stubGlobal('document', { visibilityState: 'visible', hasFocus: () => true });
+    tree.value = { ...leaf('mine/1', 'mine/2'), active: 'mine/1' } as Tree;
+    const list = (...bells: boolean[]) => void streams.get(`mine ${here.value}`)!.onData(toBinary(TerminalListSchema, create(TerminalListSchema, { terminals: bells.map((bell, at) => ({ terminalId: `${at + 1}`, bell })) })));
+    list(true, true);
+    expect(bells.value.size).toBe(0);
+    list(false, false);
+    list(true, true);
+    expect([...bells.value]).toEqual(['mine/2']);
   });
 
   it('are drawn up to a number, however many the layout lists', () => {
