@@ -9,9 +9,9 @@ import { dark, prefs } from '../state/prefs';
 import { clearBell, remember, ringBell, titleOf } from '../state/terminals';
 import { toast } from '../state/toasts';
 import { here } from '../state/workspaces';
-import { plural } from '../ui/text';
 import { Attachment, type Screen, type Size } from './attachment';
-import { lineCount, pasteable, readClipboard, writeClipboard } from './clipboard';
+import { pasteable, readClipboard } from './clipboard';
+import { copyText } from './copying';
 import { held, pressed, type Modifier, type NamedKey } from './keys';
 import { followHidden, followShown, targetOf } from './links';
 import type { TerminalHandle } from './registry';
@@ -133,7 +133,7 @@ export class TerminalSession implements TerminalHandle, Screen {
 
   copy(): void {
     const text = this.view?.selection() ?? '';
-    if (text !== '') void this.copyText(text, 'Copied');
+    if (text !== '') void copyText(text, 'Copied');
   }
 
   paste(): void {
@@ -286,17 +286,11 @@ export class TerminalSession implements TerminalHandle, Screen {
   private selected(text: string): void {
     clearTimeout(this.selectTimer);
     if (text === '' || !prefs.peek().copyOnSelect || this.finding.peek()) return;
-    this.selectTimer = setTimeout(() => void this.copyText(text, 'Copied'), SELECTION_SETTLES_MS);
+    this.selectTimer = setTimeout(() => void copyText(text, 'Copied'), SELECTION_SETTLES_MS);
   }
 
   private programCopy(text: string): void {
     if (!document.hasFocus() || !this.host.contains(document.activeElement)) return;
-    if (text.length > 0 && text.length <= MAX_PROGRAM_COPY) void this.copyText(text, 'The program copied');
-  }
-
-  private async copyText(text: string, what: string): Promise<void> {
-    const done = await writeClipboard(text);
-    if (done) toast(`${what} ${plural(lineCount(text), 'line')}`);
-    else toast('The browser did not allow copying.', 'danger');
+    if (text.length > 0 && text.length <= MAX_PROGRAM_COPY) void copyText(text, 'The program copied');
   }
 }
