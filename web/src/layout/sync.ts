@@ -135,9 +135,13 @@ export class LayoutSync {
     this.#schedule(this.#again.next(this.port.now(), this.port.random()));
   }
 
-  /** What the Hub lacks. */
+  /** What the Hub lacks; all there is, where it says nothing that can be read. */
   #news(): Uint8Array {
-    return Y.encodeStateAsUpdate(this.doc, this.#hubs?.length ? this.#hubs : undefined);
+    try {
+      return Y.encodeStateAsUpdate(this.doc, this.#hubs?.length ? this.#hubs : undefined);
+    } catch {
+      return Y.encodeStateAsUpdate(this.doc);
+    }
   }
 }
 

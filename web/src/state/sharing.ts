@@ -23,19 +23,27 @@ export async function listShares(workspaceId: string): Promise<Share[]> {
   return (await rpc('WorkspaceService/ListShares', ListSharesRequestSchema, { workspaceId }, ListSharesResponseSchema)).shares;
 }
 
-/** A person's act: the certificates that can be made for it are made at once, for the role that was chosen. */
+/**
+ * A person's act: the certificate that can be made for it is made at once, for the role that was chosen. Who
+ * everybody is only the Hub says: they are listed, and a person decides about those who stand there.
+ */
 export async function share(workspaceId: string, whom: Whom, role: Role): Promise<void> {
   await rpc('WorkspaceService/ShareWorkspace', ShareWorkspaceRequestSchema, { workspaceId, grantee: granteeOf(whom), role }, ShareWorkspaceResponseSchema);
-  await decide(workspaceId, whom, role);
+  if (whom === 'everybody') await tendAll(workspaceId);
+  else await decide(workspaceId, whom, role);
 }
 
 export async function unshare(workspaceId: string, whom: Whom): Promise<void> {
   await rpc('WorkspaceService/UnshareWorkspace', UnshareWorkspaceRequestSchema, { workspaceId, grantee: granteeOf(whom) }, UnshareWorkspaceResponseSchema);
+  await tendAll(workspaceId);
+}
+
+async function tendAll(workspaceId: string): Promise<void> {
   await Promise.all(ownHosts(workspaceId).map((workerId) => tend(workerId).catch(() => undefined)));
 }
 
 /** Certifies at each Worker of one's own that hosts it. A Hub that lists them with a better role gets nothing signed. */
-export async function decide(workspaceId: string, whom: Whom, role: Role): Promise<void> {
+async function decide(workspaceId: string, whom: Whom, role: Role): Promise<void> {
   await Promise.all(ownHosts(workspaceId).map((workerId) => certify(workerId, (grant) => isOf(grant, workspaceId, whom) && grant.role <= role)));
 }
 

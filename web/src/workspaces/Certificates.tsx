@@ -35,8 +35,10 @@ export function Certificates({ workspaceId, whom, named }: Props) {
   if (hosts.length === 0) return <p class="hint">Nothing to certify: none of your Workers is attached.</p>;
   if (rows.length === 0) return <p class="hint">{whom === 'everybody' ? 'Nobody else is there yet.' : 'Asking the Hub…'}</p>;
   const several = hosts.length > 1;
+  const due = rows.flatMap(dueOf);
   return (
     <ul class="certificates">
+      {due.length > 1 && <All key={due.map(({ workerId, one, key }) => `${workerId} ${one.userId} ${one.role} ${nameOf(key)}`).join()} due={due} />}
       {rows.map((row) => <Row key={`${row.workerId} ${row.one.userId}`} row={row} several={several} named={named === true || whom === 'everybody'} />)}
     </ul>
   );
@@ -61,6 +63,36 @@ function Row({ row: { workerId, one }, several, named }: { row: At; several: boo
       return <Due key={`${one.role} ${nameOf(deviceKey)}`} workerId={workerId} one={one} who={who} where={where} deviceKey={deviceKey} />;
     }
   }
+}
+
+interface DueOne extends At { key: Uint8Array }
+
+function dueOf({ workerId, one }: At): DueOne[] {
+  const worker = workerOf(workerId);
+  const mode = worker && modeOf(worker);
+  const key = mode && standingOf(one, mode, Date.now()) === 'due' ? firstKey(one.devices, mode) : undefined;
+  return key ? [{ workerId, one, key }] : [];
+}
+
+/** For those who are listed, as they are listed. */
+function All({ due }: { due: DueOne[] }) {
+  const [busy, setBusy] = useState(false);
+  const settled = useSettled();
+  const act = async () => {
+    setBusy(true);
+    try {
+      let signed = 0;
+      for (const workerId of new Set(due.map((one) => one.workerId))) {
+        const decided = due.filter((one) => one.workerId === workerId).map(({ one, key }) => saw(one, key));
+        signed += await certify(workerId, (grant) => decided.some((fits) => fits(grant)));
+      }
+      toast(`Certified ${signed} of ${due.length}.`, signed < due.length ? 'danger' : 'plain');
+    } catch (error) {
+      toast(sentence(error), 'danger');
+    }
+    setBusy(false);
+  };
+  return <li class="certificate due"><button class="small" disabled={busy || !settled} onClick={() => void act()}>{busy ? 'Certifying…' : `Certify all ${due.length}`}</button></li>;
 }
 
 interface StandingProps {

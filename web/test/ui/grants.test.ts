@@ -100,12 +100,19 @@ describe('the owner’s page', () => {
   it('signs for the role that a person chose, and nothing where the Hub lists more', async () => {
     list = [grantee({ role: Role.EDITOR }), grantee({ userId: 'ann', role: Role.OWNER }), grantee({ userId: 'bob', workspaceId: 'another' })];
     await share('ws', { userId: 'mary' }, Role.VIEWER);
-    await share('ws', 'everybody', Role.VIEWER);
+    await share('ws', { userId: 'ann' }, Role.EDITOR);
     await share('ws', { userId: 'bob' }, Role.VIEWER);
-    expect(signed).toEqual([]);
-    expect(published).toEqual([]);
+    expect(signed.filter(({ acted }) => acted)).toEqual([]);
+    signed = [];
     await share('ws', { userId: 'mary' }, Role.EDITOR);
     expect(signed).toMatchObject([{ acted: true, grants: [{ userId: 'mary', role: Role.EDITOR }] }]);
+  });
+
+  it('signs for nobody in particular when all are meant: who they are only the Hub says', async () => {
+    list = [grantee({ userId: 'invented' })];
+    await share('ws', 'everybody', Role.EDITOR);
+    expect(published).toEqual([]);
+    expect(undecided.value.get('w')!.map(({ userId }) => userId)).toEqual(['invented']);
   });
 
   it('signs what a person saw, and nothing where the Hub says another key or role by then', async () => {

@@ -146,6 +146,20 @@ describe('a layout that is kept at the Hub', () => {
     expect(hub.bytes).toBeLessThan(8_000);
   });
 
+  it('is pushed as a whole to a Hub that says nonsense of what it has', async () => {
+    const hub = new FakeHub();
+    const exchange = hub.exchange.bind(hub);
+    hub.exchange = async (vector, update) => ({ ...(await exchange(vector, update)), stateVector: Uint8Array.of(255, 255, 255) });
+    const one = new Page(hub);
+    await one.pass(1_000);
+    one.set('a', 1);
+    await one.pass(1_000);
+    one.set('b', 2);
+    one.sync.close();
+    await one.pass(1_000);
+    expect(hub.doc.getMap('m').toJSON()).toEqual({ a: 1, b: 2 });
+  });
+
   it('that the Hub refuses for good says so once, stays here, and is still asked for', async () => {
     const hub = new FakeHub();
     const one = new Page(hub);
