@@ -36,12 +36,34 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PrivateFi
         Err(error) => return Err(error.into()),
     };
     check(&file)?;
+    whole(file, limit).map(Some)
+}
+
+/// Reads at most `limit` bytes of a secret that was put there for us, like one that a cluster mounts:
+/// it belongs to whoever put it, and a group may be how we get at it. Nothing there is `None`.
+///
+/// # Errors
+///
+/// [`PrivateFileError`]; a file that strangers may read is refused.
+pub(crate) fn read_mounted(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PrivateFileError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if file.metadata()?.mode() & 0o007 != 0 {
+        return Err(PrivateFileError::Exposed);
+    }
+    whole(file, limit).map(Some)
+}
+
+fn whole(file: File, limit: u64) -> Result<Vec<u8>, PrivateFileError> {
     // Room for all of it: a buffer that grows leaves copies of a key behind.
     let room = file.metadata()?.len().min(limit).saturating_add(1);
     let mut content = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
     file.take(limit + 1).read_to_end(&mut content)?;
     match u64::try_from(content.len()) {
-        Ok(length) if length <= limit => Ok(Some(content)),
+        Ok(length) if length <= limit => Ok(content),
         _ => Err(PrivateFileError::TooLarge),
     }
 }
@@ -189,6 +211,19 @@ mod tests {
         write(&path, b"secret").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(read(&path, 8), Err(PrivateFileError::Exposed)));
+    }
+
+    #[test]
+    fn a_secret_that_was_mounted_for_our_group_is_read_and_one_for_everybody_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        write(&path, b"secret").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o440)).unwrap();
+        let read = |limit| read_mounted(&path, limit);
+        assert_eq!(read(8).unwrap().as_deref(), Some(&b"secret"[..]));
+        assert!(matches!(read(5), Err(PrivateFileError::TooLarge)));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+        assert!(matches!(read(8), Err(PrivateFileError::Exposed)));
     }
 
     #[test]

@@ -180,11 +180,12 @@ fn credentials(config: &MailConfig) -> Result<Option<Credentials>, MailError> {
     let password = match &config.password_file {
         None => config.password.expose().to_owned(),
         Some(path) => {
-            let read =
-                private_file::read(path, 1_024).map_err(|source| MailError::PasswordFile {
+            let read = private_file::read_mounted(path, 1_024).map_err(|source| {
+                MailError::PasswordFile {
                     path: path.clone(),
                     source,
-                })?;
+                }
+            })?;
             let text = read.and_then(|bytes| String::from_utf8(bytes).ok());
             let text = text.ok_or_else(|| MailError::NoPassword { path: path.clone() })?;
             text.trim_end_matches(['\r', '\n']).to_owned()

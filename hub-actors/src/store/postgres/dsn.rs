@@ -1,16 +1,7 @@
 //! Where the database is, how the way there is protected, and how long anything may take.
 
 use std::{
-    fmt,
-    fs::{self, File},
-    future::Future,
-    io::{self, Read as _},
-    net::IpAddr,
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
+    fmt, fs, future::Future, io, net::IpAddr, path::Path, pin::Pin, sync::Arc, time::Duration,
 };
 
 use rustls::{
@@ -25,7 +16,7 @@ use tokio_postgres::{
 use tokio_postgres_rustls::MakeRustlsConnect;
 use zeroize::Zeroizing;
 
-use crate::{config::SecretDsn, store::open::DatabaseError};
+use crate::{config::SecretDsn, private_file, store::open::DatabaseError};
 
 /// Why a connection cannot be had. None of them repeats the DSN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -107,15 +98,11 @@ pub(crate) fn load(
     read(path).ok_or(DatabaseError::DsnFile)
 }
 
-/// A secret that was mounted belongs to whoever mounts it: only that strangers may not read it
-/// can be asked for.
 fn read(path: &Path) -> Option<Zeroizing<String>> {
-    let file = File::open(path).ok()?;
-    let mode = file.metadata().ok()?.permissions().mode();
-    let mut text = Zeroizing::new(String::new());
-    let length = file.take(DSN_MAX + 1).read_to_string(&mut text).ok()?;
-    let fits = u64::try_from(length).is_ok_and(|length| length <= DSN_MAX);
-    (mode & 0o007 == 0 && fits).then(|| Zeroizing::new(text.trim().to_owned()))
+    let content = private_file::read_mounted(path, DSN_MAX).ok()??;
+    let content = Zeroizing::new(content);
+    let text = std::str::from_utf8(&content).ok()?;
+    Some(Zeroizing::new(text.trim().to_owned()))
 }
 
 /// Whether a DSN carries a password; of one that cannot be read, whether it might.
