@@ -47,8 +47,13 @@ pub(crate) fn read(path: &Path) -> Result<Option<Ring>, KeyringError> {
     let Some(content) = private_file::read(path, SIZE_MAX)?.map(Zeroizing::new) else {
         return Ok(None);
     };
-    let text = std::str::from_utf8(&content).map_err(|_| RingError::NotText)?;
-    Ok(Some(Ring::parse(text)?))
+    Ok(Some(parse(&content)?))
+}
+
+/// What a key file says.
+pub(crate) fn parse(content: &[u8]) -> Result<Ring, KeyringError> {
+    let text = std::str::from_utf8(content).map_err(|_| RingError::NotText)?;
+    Ok(Ring::parse(text)?)
 }
 
 /// Writes it: a crash leaves the old keys or the new.

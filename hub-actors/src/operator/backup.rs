@@ -11,22 +11,27 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use blake2::{Blake2b, Digest as _, digest::consts::U32};
-use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection, sql_types::Text};
+use diesel::{
+    Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection,
+    sql_types::{BigInt, Text},
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Operator, OperatorError};
+use super::{Operator, OperatorError, staging::Staging};
 use crate::{
     clock,
-    config::HubConfig,
+    config::{HubConfig, StorageKind},
     error::Fault,
-    keyring::file,
+    keyring::{KeyringError, file, traces},
     private_file,
     store::{
-        Connection, audit,
+        Connection,
+        audit::{self, Object},
         open::{DatabaseError, FILE},
     },
 };
@@ -77,9 +82,25 @@ pub enum BackupError {
     /// The keys in it are not those of the database in it.
     #[error("the keys in it are not those of the database in it; take another backup")]
     Keys,
+    /// The keys beside a database are not its own.
+    #[error("the key file is not the one of this database, so this would be no backup: {0}")]
+    KeyFile(KeyringError),
     /// Its audit log was changed.
-    #[error("its audit log is not whole: {0}; if it shall be restored even so, add --force")]
+    #[error(
+        "its audit log is not whole: {0}; if it shall be restored even so, add --accept-broken-audit"
+    )]
     Audit(String),
+    /// It ended in the middle.
+    #[error(
+        "the restore is not finished ({source}); what was there is whole in {}: mend that, and run \
+         it again with --force before a Hub is started", aside.display()
+    )]
+    Unfinished {
+        /// Where what was there is.
+        aside: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
 }
 
 /// What stands in front of an archive.
@@ -114,6 +135,8 @@ pub(super) const KEY_FILES: [&str; 2] = [file::NAME, file::OLD_PEPPER];
 const KEYS_MAX: u64 = 1024 * 1024;
 /// Times that keys may change under our hands.
 const TRIES: u32 = 5;
+/// Between them: a transaction that changes keys is over by then.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A backup that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -130,27 +153,46 @@ pub struct Backup {
     pub audit_head: String,
 }
 
+/// Writes database and keys into one file, while the Hub runs or not. The database may be of an older
+/// version: this is what to do before it is brought to this one.
+///
+/// # Errors
+///
+/// [`OperatorError`]; an existing file is left alone.
+pub async fn back_up(config: HubConfig, to: &Path) -> Result<Backup, OperatorError> {
+    if config.storage.kind != StorageKind::Sqlite {
+        return Err(BackupError::Postgres.into());
+    }
+    if to.try_exists().map_err(|source| failed(to, source))? {
+        return Err(BackupError::Exists(to.to_owned()).into());
+    }
+    let (operator, standing) = Operator::open_any(config).await?;
+    let age = if standing.pending.is_empty() {
+        Age::Current
+    } else {
+        Age::Older
+    };
+    operator.back_up(to, age).await
+}
+
+/// Of which version a database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Current,
+    /// Not every table is there.
+    Older,
+}
+
 impl Operator {
-    /// Writes database and keys into one file, while the Hub runs or not.
-    ///
-    /// # Errors
-    ///
-    /// [`OperatorError`]; an existing file is left alone.
-    pub async fn back_up(&self, to: &Path) -> Result<Backup, OperatorError> {
-        if !self.is_sqlite() {
-            return Err(BackupError::Postgres.into());
-        }
-        if to.try_exists().map_err(|source| failed(to, source))? {
-            return Err(BackupError::Exists(to.to_owned()).into());
-        }
-        let beside = to.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let beside = beside.unwrap_or_else(|| Path::new("."));
-        let staging = tempfile::Builder::new()
-            .prefix(".leapmux-backup-")
-            .tempdir_in(beside);
+    async fn back_up(&self, to: &Path, age: Age) -> Result<Backup, OperatorError> {
+        let beside = folder_of(to);
+        let staging = Staging::make(beside, ".leapmux-backup-");
         let staging = staging.map_err(|source| failed(beside, source))?;
+        if age == Age::Current {
+            self.write_down().await;
+        }
         let database = staging.path().join(FILE);
-        let keys = self.snapshot(&database).await?;
+        let keys = self.snapshot(&database, age).await?;
         let (config, to) = (self.config.clone(), to.to_owned());
         let written = tokio::task::spawn_blocking(move || {
             let made = write(&config, staging.path(), &keys, &to);
@@ -160,33 +202,80 @@ impl Operator {
         Ok(written.await.map_err(|_| Fault::Task)??)
     }
 
-    /// Copies the database at one moment, with the keys that it had at that moment.
-    async fn snapshot(&self, to: &Path) -> Result<Keys, OperatorError> {
-        for _ in 0..TRIES {
-            let before = keys(&self.config)?;
-            let path = to.to_string_lossy().into_owned();
-            self.ask(move |conn| Ok(copy(conn, &path)?)).await?;
-            let after = keys(&self.config)?;
-            if before == after {
-                return Ok(after);
-            }
-            fs::remove_file(to).map_err(|source| failed(to, source))?;
+    /// Whoever has a backup has all of it, so it is written down first. A database that takes no
+    /// changes any more is backed up all the same.
+    async fn write_down(&self) {
+        let written = self.order(|_, notes| {
+            notes.audit("database.backed_up", Object::Database, "");
+            Ok(Ok(()))
+        });
+        if let Err(error) = written.await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the audit log does not know of this backup");
         }
-        Err(BackupError::KeysChanging.into())
     }
+
+    /// Copies the database at one moment, with the keys that it had at that moment. While a pepper is
+    /// replaced, those are neither the file's of before nor of after.
+    async fn snapshot(&self, to: &Path, age: Age) -> Result<Keys, OperatorError> {
+        let mut why = BackupError::KeysChanging;
+        for tried in 0..TRIES {
+            if tried > 0 {
+                fs::remove_file(to).map_err(|source| failed(to, source))?;
+                tokio::time::sleep(PAUSE).await;
+            }
+            // SQLite would make a file that everybody may read, so it finds an empty one.
+            let mut options = OpenOptions::new();
+            let made = options.write(true).create_new(true).mode(0o600).open(to);
+            drop(made.map_err(|source| failed(to, source))?);
+            let (before, path) = (keys(&self.config)?, to.to_owned());
+            let taken = self.ask(move |conn| {
+                copy(conn, &path)?;
+                Ok(match age {
+                    Age::Current => judge(&path, &before).map(|()| before),
+                    Age::Older => Ok(before),
+                })
+            });
+            match taken.await? {
+                Ok(before) if before == keys(&self.config)? => return Ok(before),
+                Ok(_) => why = BackupError::KeysChanging,
+                Err(wrong) => why = wrong,
+            }
+        }
+        Err(why.into())
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    let folder = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    folder.unwrap_or_else(|| Path::new("."))
 }
 
 /// Contents of key files, by their names in an archive.
 type Keys = Vec<(&'static str, Zeroizing<Vec<u8>>)>;
 
 /// Reads in one transaction; whoever writes meanwhile does not wait.
-fn copy(conn: &mut Connection, to: &str) -> diesel::QueryResult<()> {
+fn copy(conn: &mut Connection, to: &Path) -> diesel::QueryResult<()> {
     if let Connection::Sqlite(conn) = conn {
         diesel::sql_query("VACUUM INTO ?")
-            .bind::<Text, _>(to)
+            .bind::<Text, _>(to.to_string_lossy())
             .execute(conn)?;
     }
     Ok(())
+}
+
+/// Whether these are the keys of a copy.
+fn judge(database: &Path, keys: &Keys) -> Result<(), BackupError> {
+    // An older version's pepper.key is taken over at the next start, which looks for itself.
+    let Some((_, text)) = keys.iter().find(|(name, _)| *name == file::NAME) else {
+        return Ok(());
+    };
+    let ring = file::parse(text).map_err(BackupError::KeyFile)?;
+    let traces = traces::read(&mut open(database)?);
+    let traces = traces.map_err(|_| BackupError::Database(DatabaseError::Corrupt))?;
+    traces.judge(&ring).map_err(BackupError::KeyFile)
 }
 
 /// Where a key file of this name in an archive stands.
@@ -251,8 +340,7 @@ fn write(
             failed(to, source)
         }
     })?;
-    let folder = to.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let folder = File::open(folder.unwrap_or_else(|| Path::new(".")));
+    let folder = File::open(folder_of(to));
     let synced = folder.and_then(|folder| folder.sync_all());
     synced.map_err(|source| failed(to, source))?;
     Ok(Backup {
@@ -317,11 +405,28 @@ impl io::Write for Hashing {
     }
 }
 
+/// How far the audit log of a copy goes; the first version had none.
 fn newest(database: &Path) -> Result<audit::Head, BackupError> {
+    #[derive(QueryableByName)]
+    struct Table {
+        #[diesel(sql_type = BigInt)]
+        there: i64,
+    }
+    let conn = &mut open(database)?;
+    let there = "SELECT count(*) AS there FROM sqlite_master \
+                 WHERE type = 'table' AND name = 'audit_log'";
+    let head = match diesel::sql_query(there).get_result::<Table>(conn) {
+        Ok(Table { there: 0 }) => Ok(audit::Head::none()),
+        Ok(_) => audit::head(conn),
+        Err(error) => Err(error.into()),
+    };
+    head.map_err(|_| BackupError::Database(DatabaseError::Corrupt))
+}
+
+fn open(database: &Path) -> Result<Connection, BackupError> {
     let conn = SqliteConnection::establish(&database.to_string_lossy());
     let conn = conn.map_err(|_| BackupError::Database(DatabaseError::Open))?;
-    let head = audit::head(&mut Connection::Sqlite(conn));
-    head.map_err(|_| BackupError::Database(DatabaseError::Corrupt))
+    Ok(Connection::Sqlite(conn))
 }
 
 pub(super) fn failed(path: &Path, source: io::Error) -> BackupError {

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Operator, OperatorError, check_owner, storage};
-use crate::{config::HubConfig, start};
+use super::{OperatorError, check_owner, part, standing, storage};
+use crate::{config::HubConfig, store::open::FILE};
 
 /// How far a database has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,34 +39,23 @@ pub fn place(config: &HubConfig) -> Result<String, OperatorError> {
 /// [`OperatorError`]
 pub async fn version(config: &HubConfig) -> Result<Version, OperatorError> {
     check_owner(&config.data_dir)?;
-    let storage = storage(config)?;
+    let _part = if config.data_dir.join(FILE).exists() {
+        part(config)?
+    } else {
+        None
+    };
     let mut version = Version {
         leapmux: env!("CARGO_PKG_VERSION").to_owned(),
         storage: config.storage.kind.label(),
-        place: storage.place(),
+        place: storage(config)?.place(),
         exists: false,
         applied: None,
         pending: Vec::new(),
     };
-    let standing = start::blocking(storage, |storage| {
-        Ok(if storage.is_there()? {
-            Some(storage.standing()?)
-        } else {
-            None
-        })
-    });
-    if let Some(standing) = standing.await? {
+    if let Some(standing) = standing(config).await? {
         version.exists = true;
         version.applied = standing.applied.last().cloned();
         version.pending = standing.pending;
     }
     Ok(version)
-}
-
-impl Operator {
-    /// Whether the database is a file in the data folder.
-    #[must_use]
-    pub fn has_a_file(&self) -> bool {
-        self.is_sqlite()
-    }
 }

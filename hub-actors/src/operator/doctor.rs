@@ -18,13 +18,15 @@ use serde::Serialize;
 use super::{
     Operator, OperatorError, audit,
     backup::{KEY_FILES, key_path},
-    database, name_of,
+    database, name_for_sudo, name_of,
+    owner::other_owner,
 };
 use crate::{
     clock,
     config::HubConfig,
     error::Fault,
-    folder::{Folder, FolderError},
+    folder::is_in_use,
+    forwarded::Proxies,
     mail::Mailer,
     origin, private_file,
     store::{Connection, audit::head, open::FILE},
@@ -96,13 +98,17 @@ impl Finding {
 /// Looks at everything.
 pub async fn examine(config: &HubConfig) -> Examination {
     let mut findings = vec![folder(&config.data_dir)];
-    findings.extend(files(config));
-    findings.extend([space(&config.data_dir), hub(&config.data_dir)]);
-    findings.extend(stored(config).await);
+    // Whatever is in somebody else's folder is theirs, and theirs to look at.
+    if other_owner(&config.data_dir).is_none() {
+        findings.extend(files(config));
+        findings.extend([space(&config.data_dir), hub(&config.data_dir)]);
+        findings.extend(stored(config).await);
+    }
     findings.extend([
         open_files(),
         memory(config),
         public_url(config),
+        proxies(config),
         mail(config).await,
     ]);
     Examination {
@@ -122,13 +128,15 @@ fn folder(path: &Path) -> Finding {
         }
     };
     let me = nix::unistd::geteuid().as_raw();
-    if about.uid() != me {
-        let (owner, me) = (name_of(about.uid()), name_of(me));
-        let seen = format!("{shown} belongs to {owner}, and this runs as {me}");
-        let fix = format!("sudo -u {owner} leapmux admin doctor, or chown -R {me} {shown}");
+    if let Some(owner) = other_owner(path) {
+        let (owner, me) = (name_for_sudo(owner), name_of(me));
+        let seen = format!("the Hub in {shown} belongs to {owner}, and this runs as {me}");
+        let fix = format!("sudo -u {owner} leapmux admin doctor");
         return Finding::problem(CHECK, seen, fix);
     }
-    if about.mode() & 0o077 != 0 {
+    // The root of a cluster's volume is not ours to change, and its group is ours alone.
+    let exposed = if about.uid() == me { 0o077 } else { 0o007 };
+    if about.mode() & exposed != 0 {
         let seen = format!(
             "{shown} has mode {:04o}: others may look into it",
             about.mode() & 0o7777
@@ -195,16 +203,13 @@ fn space(path: &Path) -> Finding {
 
 fn hub(path: &Path) -> Finding {
     const CHECK: &str = "hub";
-    if !path.is_dir() {
-        return Finding::good(CHECK, "no Hub runs in this folder");
-    }
-    match Folder::take(path) {
-        Ok(_) => Finding::good(CHECK, "no Hub runs in this folder"),
-        Err(FolderError::InUse) => Finding::good(CHECK, "a Hub runs in this folder"),
-        Err(FolderError::Unwritable(error)) => Finding::problem(
+    match is_in_use(path) {
+        Ok(false) => Finding::good(CHECK, "no Hub runs in this folder"),
+        Ok(true) => Finding::good(CHECK, "a Hub runs in this folder"),
+        Err(error) => Finding::problem(
             CHECK,
             error.to_string(),
-            "make the folder writable for this user",
+            "make the folder readable for this user",
         ),
     }
 }
@@ -230,8 +235,8 @@ async fn stored(config: &HubConfig) -> Vec<Finding> {
             version.place,
             version.pending.len()
         );
-        let fix =
-            "back up, then restart the Hub with this version or run `leapmux admin db migrate`";
+        let fix = "run `leapmux admin db backup`, then restart the Hub with this version or run `leapmux \
+             admin db migrate`";
         return vec![Finding::problem(CHECK, seen, fix)];
     }
     let operator = match Operator::open(config.clone()).await {
@@ -449,6 +454,27 @@ fn public_url(config: &HubConfig) -> Finding {
     }
 }
 
+fn proxies(config: &HubConfig) -> Finding {
+    const CHECK: &str = "proxies";
+    match Proxies::parse(&config.trusted_proxies) {
+        Err(error) => Finding::problem(
+            CHECK,
+            error.to_string(),
+            "correct trusted_proxies: the Hub does not start with it",
+        ),
+        Ok(_) if config.trusted_proxies.is_empty() && config.public_url.starts_with("https://") => {
+            Finding::warning(
+                CHECK,
+                "public_url is https, so a proxy stands in front, and none is trusted: everybody has \
+                 the proxy's address in limits, logins and the audit log, and one can lock out all",
+                "set trusted_proxies to the proxy's address, and have it send X-Forwarded-For",
+            )
+        }
+        Ok(_) if config.trusted_proxies.is_empty() => Finding::good(CHECK, "none is trusted"),
+        Ok(_) => Finding::good(CHECK, config.trusted_proxies.join(", ")),
+    }
+}
+
 /// For a connection to the mail server.
 const DIAL: Duration = Duration::from_secs(5);
 
@@ -483,4 +509,26 @@ fn is_local(listen: &str) -> bool {
         || listen
             .parse::<std::net::SocketAddr>()
             .is_ok_and(|address| address.ip().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_without_a_trusted_proxy_is_warned_of() {
+        let examined = |url: &str, words: &[&str]| {
+            proxies(&HubConfig {
+                public_url: url.to_owned(),
+                trusted_proxies: words.iter().map(|&word| word.to_owned()).collect(),
+                ..HubConfig::default()
+            })
+            .state
+        };
+        let url = "https://hub.example.org";
+        assert_eq!(examined(url, &[]), State::Warning);
+        assert_eq!(examined(url, &["10.0.0.0/8"]), State::Good);
+        assert_eq!(examined("", &[]), State::Good);
+        assert_eq!(examined(url, &["proxy.example.org"]), State::Problem);
+    }
 }

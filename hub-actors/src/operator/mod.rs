@@ -2,9 +2,10 @@
 //! and key files, while the Hub runs or not.
 //!
 //! The rules are functions over a connection, one file a noun, and AdministrationService gives the
-//! same ones: no rule is written twice. [`Operator`] runs them from another process. It never holds
-//! the data folder's lock, which is the Hub's; the database has its own. What an order takes back
-//! stands in the ledger, and running Hubs follow that.
+//! same ones: no rule is written twice. [`Operator`] runs them from another process. It does not hold
+//! the data folder's lock, which is the Hub's; the database has its own. It holds a [`Part`] of the
+//! folder, so that no backup takes the database's place meanwhile. What an order takes back stands in
+//! the ledger, and running Hubs follow that.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,14 +15,14 @@ use std::{
 use crate::{
     config::{HubConfig, StorageKind},
     error::{Fault, Refusal},
-    folder::{Folder, FolderError},
+    folder::{Folder, FolderError, Part},
     keyring::{Keyring, orders::KeyOrderError},
     notes::{self, Author, Notes},
     start::{self, StartError},
     store::{
         Connection, Store,
-        audit::Actor,
-        open::{DatabaseError, Origin, Storage},
+        audit::{Actor, Object},
+        open::{DatabaseError, Origin, Standing, Storage},
     },
     token::Pepper,
 };
@@ -29,14 +30,19 @@ use crate::{
 pub(crate) mod audit;
 mod backup;
 pub(crate) mod changes;
+mod counts;
 mod database;
 mod doctor;
 mod encryption_key;
 mod oauth_provider;
 pub(crate) mod organisations;
+mod owner;
 pub(crate) mod registration_keys;
 mod restore;
+mod rewind;
 pub(crate) mod sessions;
+mod staging;
+mod swap;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -44,12 +50,13 @@ pub(crate) mod users;
 pub(crate) mod workers;
 
 pub use audit::{AuditEntry, AuditSearch, KnownHead, Verified};
-pub use backup::{Backup, BackupError};
+pub use backup::{Backup, BackupError, back_up};
 pub use changes::{Changes, Insistence, NewUser};
 pub use database::{Version, place, version};
 pub use doctor::{Examination, Finding, State, examine};
 pub use oauth_provider::{NewProvider, Preset, ProviderAccount};
 pub use organisations::OrganisationAccount;
+use owner::check_owner;
 pub use registration_keys::RegistrationKeyAccount;
 pub use restore::{Restored, Restoring, restore};
 pub use sessions::{SessionAccount, SessionKind};
@@ -135,7 +142,7 @@ impl OperatorError {
             | Self::Refused(Refusal::NotFound) => Ending::NotFound,
             Self::Refused(Refusal::Malformed(_)) => Ending::Usage,
             Self::Start(StartError::Folder {
-                source: FolderError::InUse,
+                source: FolderError::InUse | FolderError::Operated | FolderError::Restoring,
                 ..
             }) => Ending::Refused,
             Self::Refused(Refusal::Unavailable(_) | Refusal::Internal)
@@ -147,7 +154,9 @@ impl OperatorError {
                 | BackupError::Damaged { .. }
                 | BackupError::Newer
                 | BackupError::Database(_)
-                | BackupError::Keys,
+                | BackupError::Keys
+                | BackupError::KeyFile(_)
+                | BackupError::Unfinished { .. },
             )
             | Self::Start(_)
             | Self::Keys(KeyOrderError::KeyFile { .. } | KeyOrderError::Fault(_))
@@ -164,6 +173,7 @@ pub struct Operator {
     store: Store,
     config: HubConfig,
     author: Author,
+    _part: Option<Part>,
 }
 
 impl Operator {
@@ -173,6 +183,14 @@ impl Operator {
     ///
     /// [`OperatorError`]; nothing is made or brought to another version.
     pub async fn open(config: HubConfig) -> Result<Self, OperatorError> {
+        match Self::open_any(config).await? {
+            (operator, standing) if standing.pending.is_empty() => Ok(operator),
+            (_, _) => Err(OperatorError::Older),
+        }
+    }
+
+    /// The same, of this version or an older one.
+    async fn open_any(config: HubConfig) -> Result<(Self, Standing), OperatorError> {
         check_owner(&config.data_dir)?;
         let storage = storage(&config)?;
         let place = storage.place();
@@ -181,13 +199,11 @@ impl Operator {
         if !is_there {
             return Err(OperatorError::NoDatabase(place));
         }
+        let part = part(&config)?;
         let (standing, storage) =
             start::blocking(storage, |storage| Ok((storage.standing()?, storage))).await?;
-        if !standing.pending.is_empty() {
-            return Err(OperatorError::Older);
-        }
         let store = start::blocking(storage, Storage::join).await?;
-        Ok(Self::new(config, store))
+        Ok((Self::new(config, store, part), standing))
     }
 
     /// Makes database and keys where there are none, as a Hub's first start does, and brings them to
@@ -195,25 +211,13 @@ impl Operator {
     ///
     /// # Errors
     ///
-    /// [`OperatorError`]
+    /// [`OperatorError`]; where there is anything to be done in a data folder, no Hub may run there.
     pub async fn make(config: HubConfig) -> Result<Self, OperatorError> {
         check_owner(&config.data_dir)?;
+        let before = standing(&config).await?;
+        let folder = take_to_make(&config, before.as_ref())?;
+        let part = part(&config)?;
         let storage = storage(&config)?;
-        let is_there = match start::blocking(storage, |storage| storage.is_there()).await {
-            Err(StartError::Database {
-                source: DatabaseError::Io(error),
-                ..
-            }) if error.kind() == std::io::ErrorKind::NotFound => false,
-            asked => asked?,
-        };
-        // A database without keys is taken for one that has lost them, so a Hub that is just
-        // starting and we must not both make some.
-        let folder = if is_there {
-            None
-        } else {
-            Some(take(&config.data_dir)?)
-        };
-        let storage = self::storage(&config)?;
         let (storage, origin) = start::blocking(storage, |storage| {
             let origin = storage.origin()?;
             Ok((storage, origin))
@@ -225,10 +229,19 @@ impl Operator {
             start::ensure_admin(&store).await?;
         }
         drop(folder);
-        Ok(Self::new(config, store))
+        let operator = Self::new(config, store, part);
+        if let Some(newest) = before.and_then(|before| before.pending.last().cloned()) {
+            operator
+                .order(move |_, notes| {
+                    notes.audit("database.migrated", Object::Database, &newest);
+                    Ok(Ok(()))
+                })
+                .await?;
+        }
+        Ok(operator)
     }
 
-    fn new(config: HubConfig, store: Store) -> Self {
+    fn new(config: HubConfig, store: Store, part: Option<Part>) -> Self {
         let author = Author {
             actor: Actor::Operator,
             id: operating_system_user(),
@@ -238,12 +251,8 @@ impl Operator {
             store,
             config,
             author,
+            _part: part,
         }
-    }
-
-    /// Whether it is a file in the data folder.
-    fn is_sqlite(&self) -> bool {
-        self.config.storage.kind == StorageKind::Sqlite
     }
 
     async fn keyring(&self) -> Result<Arc<Keyring>, OperatorError> {
@@ -276,6 +285,18 @@ fn storage(config: &HubConfig) -> Result<Storage, StartError> {
     start::storage(config, &config.data_dir)
 }
 
+/// How far the database has come, if there is one.
+async fn standing(config: &HubConfig) -> Result<Option<Standing>, OperatorError> {
+    let look = |storage: Storage| {
+        let is_there = match storage.is_there() {
+            Err(DatabaseError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => false,
+            asked => asked?,
+        };
+        is_there.then(|| storage.standing()).transpose()
+    };
+    Ok(start::blocking(storage(config)?, look).await?)
+}
+
 fn take(path: &Path) -> Result<Folder, StartError> {
     Folder::take(path).map_err(|source| StartError::Folder {
         path: path.to_owned(),
@@ -283,19 +304,35 @@ fn take(path: &Path) -> Result<Folder, StartError> {
     })
 }
 
-/// Files that we make in somebody else's folder would be in the way of their Hub.
-fn check_owner(folder: &Path) -> Result<(), OperatorError> {
-    use std::os::unix::fs::MetadataExt as _;
-    let Ok(about) = std::fs::metadata(folder) else {
-        return Ok(());
-    };
-    if about.uid() == nix::unistd::geteuid().as_raw() {
-        return Ok(());
+/// A database without keys is taken for one that has lost them, so a Hub that is just starting and we
+/// must not both make some; nor does an older Hub go on when its tables are changed under it. A server
+/// has a lock of its own for the latter.
+fn take_to_make(
+    config: &HubConfig,
+    before: Option<&Standing>,
+) -> Result<Option<Folder>, OperatorError> {
+    match before {
+        Some(_) if config.storage.kind != StorageKind::Sqlite => Ok(None),
+        before => match take(&config.data_dir) {
+            Err(StartError::Folder {
+                source: FolderError::InUse,
+                ..
+            }) if before.is_some_and(|before| before.pending.is_empty()) => Ok(None),
+            taken => Ok(Some(taken?)),
+        },
     }
-    Err(OperatorError::OtherOwner {
-        path: folder.to_owned(),
-        owner: name_of(about.uid()),
-    })
+}
+
+/// Our part in the data folder, where the database is in it.
+fn part(config: &HubConfig) -> Result<Option<Part>, OperatorError> {
+    if config.storage.kind != StorageKind::Sqlite {
+        return Ok(None);
+    }
+    let part = Part::take(&config.data_dir).map_err(|source| StartError::Folder {
+        path: config.data_dir.clone(),
+        source,
+    })?;
+    Ok(Some(part))
 }
 
 /// Who sits before the terminal, as the operating system knows them.
@@ -304,11 +341,17 @@ fn operating_system_user() -> String {
 }
 
 fn name_of(user: u32) -> String {
+    known_name(user).unwrap_or_else(|| format!("uid {user}"))
+}
+
+/// As a shell's command line takes it.
+fn name_for_sudo(user: u32) -> String {
+    known_name(user).unwrap_or_else(|| format!("'#{user}'"))
+}
+
+fn known_name(user: u32) -> Option<String> {
     let found = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(user));
-    match found {
-        Ok(Some(found)) => found.name,
-        Ok(None) | Err(_) => format!("uid {user}"),
-    }
+    Some(found.ok()??.name)
 }
 
 fn missing(what: &'static str, name: &str) -> OperatorError {

@@ -1,11 +1,12 @@
 //! The organisations of a Hub.
 
-use std::collections::BTreeMap;
-
 use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _, dsl::count_star};
 use serde::Serialize;
 
-use super::{Operator, OperatorError};
+use super::{
+    Operator, OperatorError,
+    counts::{count, in_pieces},
+};
 use crate::{
     error::Fault,
     store::{
@@ -74,27 +75,27 @@ pub(crate) fn list(
         ))
         .load::<Row>(conn)?;
     let ids: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
-    let members: BTreeMap<String, i64> = memberships::table
-        .filter(memberships::organisation_id.eq_any(&ids))
-        .group_by(memberships::organisation_id)
-        .select((memberships::organisation_id, count_star()))
-        .load::<(String, i64)>(conn)?
-        .into_iter()
-        .collect();
-    let workers: BTreeMap<String, i64> = workers::table
-        .filter(workers::organisation_id.eq_any(&ids))
-        .group_by(workers::organisation_id)
-        .select((workers::organisation_id, count_star()))
-        .load::<(String, i64)>(conn)?
-        .into_iter()
-        .collect();
-    let workspaces: BTreeMap<String, i64> = workspaces::table
-        .filter(workspaces::organisation_id.eq_any(&ids))
-        .group_by(workspaces::organisation_id)
-        .select((workspaces::organisation_id, count_star()))
-        .load::<(String, i64)>(conn)?
-        .into_iter()
-        .collect();
+    let members = in_pieces(&ids, |some| {
+        memberships::table
+            .filter(memberships::organisation_id.eq_any(some))
+            .group_by(memberships::organisation_id)
+            .select((memberships::organisation_id, count_star()))
+            .load::<(String, i64)>(conn)
+    })?;
+    let workers = in_pieces(&ids, |some| {
+        workers::table
+            .filter(workers::organisation_id.eq_any(some))
+            .group_by(workers::organisation_id)
+            .select((workers::organisation_id, count_star()))
+            .load::<(String, i64)>(conn)
+    })?;
+    let workspaces = in_pieces(&ids, |some| {
+        workspaces::table
+            .filter(workspaces::organisation_id.eq_any(some))
+            .group_by(workspaces::organisation_id)
+            .select((workspaces::organisation_id, count_star()))
+            .load::<(String, i64)>(conn)
+    })?;
     let account = |row: Row| OrganisationAccount {
         members: count(&members, &row.0),
         workers: count(&workers, &row.0),
@@ -109,12 +110,6 @@ pub(crate) fn list(
         max_bytes_per_second: row.7,
     };
     Ok(rows.into_iter().map(account).collect())
-}
-
-/// How many there are of `id`; nobody has counted none.
-pub(super) fn count<K: Ord>(counted: &BTreeMap<K, i64>, id: &K) -> u32 {
-    let counted = counted.get(id).copied().unwrap_or_default();
-    u32::try_from(counted).unwrap_or(u32::MAX)
 }
 
 impl Operator {

@@ -87,9 +87,13 @@ pub(crate) fn revoke(
 }
 
 /// Drops those whose time is up; how many.
-pub(crate) fn purge(conn: &mut Connection, now_ms: i64) -> Result<usize, Fault> {
+fn purge(conn: &mut Connection, notes: &mut Notes, now_ms: i64) -> Result<usize, Fault> {
     let expired = registration_keys::table.filter(registration_keys::expires_ms.le(now_ms));
-    Ok(diesel::delete(expired).execute(conn)?)
+    let purged = diesel::delete(expired).execute(conn)?;
+    if purged > 0 {
+        notes.audit("registration_key.purged", Object::RegistrationKey, "");
+    }
+    Ok(purged)
 }
 
 impl Operator {
@@ -119,7 +123,7 @@ impl Operator {
     ///
     /// [`OperatorError`]
     pub async fn purge_registration_keys(&self) -> Result<usize, OperatorError> {
-        self.order(|conn, _| purge(conn, clock::unix_ms()).map(Ok))
+        self.order(|conn, notes| purge(conn, notes, clock::unix_ms()).map(Ok))
             .await
     }
 }

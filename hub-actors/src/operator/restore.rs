@@ -4,52 +4,49 @@
 //! The data folder's lock is held throughout, so no Hub runs. What was there is kept aside.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use blake2::{Blake2b, Digest as _};
-use diesel::{
-    Connection as _, ExpressionMethods as _, RunQueryDsl as _, connection::SimpleConnection as _,
-};
+use diesel::{Connection as _, connection::SimpleConnection as _};
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::{
     OperatorError,
-    backup::{
-        BackupError, FORMAT, FORMAT_VERSION, Hashing, KEY_FILES, Listed, Manifest, failed, key_path,
-    },
-    check_owner, operating_system_user, sessions, take,
+    backup::{BackupError, FORMAT, FORMAT_VERSION, Hashing, KEY_FILES, Listed, Manifest, failed},
+    check_owner, operating_system_user, rewind,
+    staging::Staging,
+    swap::{swap, there},
+    take,
 };
 use crate::{
     clock,
     config::{HubConfig, StorageKind},
     error::Fault,
+    folder::Part,
     keyring::{file, traces},
     notes::{Author, Notes},
-    private_file,
+    start::StartError,
     store::{
         Connection,
         audit::{self, Actor, Object},
-        ledger::Reason,
         migrate,
         open::{DatabaseError, FILE, Origin},
         sqlite_file,
-        tables::{
-            authorisations, device_logins, invitations, mail_codes, oauth_states, registration_keys,
-        },
     },
 };
 
 /// What is to become of what is there, and of what comes back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Restoring {
-    /// A database that is there is kept aside, and an audit log that is not whole is put up with.
+    /// A database that is there is kept aside.
     pub force: bool,
+    /// An audit log that is not whole is put up with.
+    pub accept_broken_audit: bool,
     /// Logins, tokens and codes come back as they were, those too that were revoked since.
     pub keep_sessions: bool,
 }
@@ -63,6 +60,8 @@ pub struct Restored {
     pub leapmux: String,
     /// Logins and tokens of the backup that were ended.
     pub revoked: u32,
+    /// What is wrong with its audit log, where that was put up with.
+    pub broken_audit: Option<String>,
     /// Where what was there before is now.
     pub kept_aside: Option<PathBuf>,
 }
@@ -81,35 +80,26 @@ pub fn restore(
         return Err(BackupError::Postgres.into());
     }
     check_owner(&config.data_dir)?;
-    let lock = take(&config.data_dir)?;
-    let there = there(config);
-    if !there.is_empty() && !restoring.force {
+    let _hub = take(&config.data_dir)?;
+    let _operators = Part::take_all(&config.data_dir).map_err(|source| StartError::Folder {
+        path: config.data_dir.clone(),
+        source,
+    })?;
+    if !there(config).is_empty() && !restoring.force {
         return Err(BackupError::NotEmpty(config.data_dir.clone()).into());
     }
-    let staging = tempfile::Builder::new()
-        .prefix(".leapmux-restore-")
-        .tempdir_in(&config.data_dir)
-        .map_err(|source| failed(&config.data_dir, source))?;
+    let staging = Staging::make(&config.data_dir, ".leapmux-restore-");
+    let staging = staging.map_err(|source| failed(&config.data_dir, source))?;
     let manifest = unpack(from, staging.path())?;
-    let revoked = settle(staging.path(), &manifest, restoring)?;
-    let kept_aside = keep_aside(config, &there)?;
-    put_in_place(config, staging.path(), &manifest)
-        .map_err(|source| failed(&config.data_dir, source))?;
-    drop(lock);
+    let settled = settle(staging.path(), &manifest, restoring)?;
+    let kept_aside = swap(config, staging.path(), &manifest)?;
     Ok(Restored {
         made_unix_ms: manifest.made_unix_ms,
         leapmux: manifest.leapmux,
-        revoked,
+        revoked: settled.revoked,
+        broken_audit: settled.broken_audit,
         kept_aside,
     })
-}
-
-/// Files that would be replaced.
-fn there(config: &HubConfig) -> Vec<PathBuf> {
-    let wal = [FILE, "hub.db-wal", "hub.db-shm"].map(|name| config.data_dir.join(name));
-    let keys = KEY_FILES.map(|name| key_path(config, name));
-    let there = wal.into_iter().chain(keys);
-    there.filter(|path| path.exists()).collect()
 }
 
 /// More than any manifest has.
@@ -209,9 +199,19 @@ fn unpack_one(entry: &mut impl io::Read, to: &Path, listed: &Listed) -> io::Resu
 /// For SQLite's lock on a file that nobody else has.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// What came of settling.
+struct Settled {
+    revoked: u32,
+    broken_audit: Option<String>,
+}
+
 /// Checks the database in the staging folder, brings it to this version, and ends what must not live
-/// again; how many logins and tokens.
-fn settle(staging: &Path, manifest: &Manifest, restoring: Restoring) -> Result<u32, OperatorError> {
+/// again.
+fn settle(
+    staging: &Path,
+    manifest: &Manifest,
+    restoring: Restoring,
+) -> Result<Settled, OperatorError> {
     let path = staging.join(FILE);
     let origin = sqlite_file::origin(&path).map_err(BackupError::Database)?;
     if origin != Origin::Found {
@@ -221,9 +221,10 @@ fn settle(staging: &Path, manifest: &Manifest, restoring: Restoring) -> Result<u
     let mut conn = conn.map_err(BackupError::Database)?;
     migrate::sqlite(&mut conn).map_err(BackupError::Database)?;
     let mut conn = Connection::Sqlite(conn);
-    check_audit(&mut conn, manifest, restoring)?;
+    let broken_audit = check_audit(&mut conn, manifest, restoring)?;
     check_keys(staging, &mut conn)?;
-    let revoked = conn.transaction(|conn| end(conn, restoring))?;
+    let detail = broken_audit.as_ref().map_or("", |_| "broken_audit");
+    let revoked = conn.transaction(|conn| step_back(conn, restoring, detail))?;
     if let Connection::Sqlite(conn) = &mut conn {
         // One file again, to be moved as one.
         conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE")
@@ -232,21 +233,26 @@ fn settle(staging: &Path, manifest: &Manifest, restoring: Restoring) -> Result<u
     drop(conn);
     let synced = File::open(&path).and_then(|file| file.sync_all());
     synced.map_err(|source| failed(&path, source))?;
-    Ok(revoked)
+    Ok(Settled {
+        revoked,
+        broken_audit,
+    })
 }
 
+/// What is wrong with the audit log, where that is put up with.
 fn check_audit(
     conn: &mut Connection,
     manifest: &Manifest,
     restoring: Restoring,
-) -> Result<(), OperatorError> {
+) -> Result<Option<String>, OperatorError> {
     let head = audit::from_hex(&manifest.audit_head).map(|hash| audit::Head {
         seq: manifest.audit_seq,
         hash,
     });
     match audit::verify(conn, head.as_ref())? {
-        Err(broken) if !restoring.force => Err(BackupError::Audit(broken.to_string()).into()),
-        Ok(_) | Err(_) => Ok(()),
+        Ok(_) => Ok(None),
+        Err(broken) if restoring.accept_broken_audit => Ok(Some(broken.to_string())),
+        Err(broken) => Err(BackupError::Audit(broken.to_string()).into()),
     }
 }
 
@@ -260,25 +266,19 @@ fn check_keys(staging: &Path, conn: &mut Connection) -> Result<(), OperatorError
     Ok(traces::read(conn)?.judge(&ring).map_err(keys)?)
 }
 
-/// Whatever was revoked, used or replaced since the backup would be good again: nothing of it is.
-fn end(conn: &mut Connection, restoring: Restoring) -> Result<u32, Fault> {
+/// Ends what must not live again, and writes down that this is a database of another day.
+fn step_back(
+    conn: &mut Connection,
+    restoring: Restoring,
+    detail: &'static str,
+) -> Result<u32, Fault> {
     let (mut notes, now_ms) = (Notes::default(), clock::unix_ms());
-    let mut ended = 0;
-    if !restoring.keep_sessions {
-        ended = sessions::end_all(conn, &mut notes, Reason::ForcedOut, now_ms)?;
-        diesel::delete(registration_keys::table).execute(conn)?;
-        diesel::delete(mail_codes::table).execute(conn)?;
-        diesel::delete(oauth_states::table).execute(conn)?;
-        diesel::delete(device_logins::table).execute(conn)?;
-        diesel::delete(authorisations::table).execute(conn)?;
-        let links = invitations::table;
-        diesel::delete(diesel::QueryDsl::filter(
-            links,
-            invitations::secret_hash.is_not_null(),
-        ))
-        .execute(conn)?;
-    }
-    notes.audit("database.restored", Object::Database, "");
+    let ended = if restoring.keep_sessions {
+        0
+    } else {
+        rewind::end(conn, &mut notes, now_ms)?
+    };
+    notes.audit_in(None, "database.restored", Object::Database, "", detail);
     let author = Author {
         actor: Actor::Operator,
         id: operating_system_user(),
@@ -288,51 +288,6 @@ fn end(conn: &mut Connection, restoring: Restoring) -> Result<u32, Fault> {
     Ok(ended)
 }
 
-/// Gives what is there a place of its own, whole before anything of it is replaced.
-fn keep_aside(config: &HubConfig, there: &[PathBuf]) -> Result<Option<PathBuf>, OperatorError> {
-    if there.is_empty() {
-        return Ok(None);
-    }
-    let folder = config
-        .data_dir
-        .join(format!("before-restore-{}", clock::unix_ms() / 1_000));
-    let said = |source| failed(&folder, source);
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(&folder)
-        .map_err(said)?;
-    for path in there {
-        let name = path.file_name().unwrap_or_default();
-        // Another name for the same file: the first is there until something takes its place.
-        fs::hard_link(path, folder.join(name))
-            .or_else(|_| fs::copy(path, folder.join(name)).map(drop))
-            .map_err(said)?;
-    }
-    let synced = File::open(&folder).and_then(|folder| folder.sync_all());
-    synced.map_err(said)?;
-    Ok(Some(folder))
-}
-
-/// The journal of the old database first, its own file last: a Hub that is started in between finds
-/// the old database without its newest changes, or new keys that do not fit, and says so.
-fn put_in_place(config: &HubConfig, staging: &Path, manifest: &Manifest) -> io::Result<()> {
-    for name in ["hub.db-wal", "hub.db-shm"] {
-        match fs::remove_file(config.data_dir.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    for name in KEY_FILES {
-        let target = key_path(config, name);
-        if manifest.files.iter().any(|listed| listed.name == name) {
-            // It may belong on another file system than the data folder.
-            let content = Zeroizing::new(fs::read(staging.join(name))?);
-            private_file::write(&target, &content)?;
-        } else if target.exists() {
-            // A key of another age would be taken for one that contradicts the restored.
-            fs::remove_file(&target)?;
-        }
-    }
-    fs::rename(staging.join(FILE), config.data_dir.join(FILE))?;
-    File::open(&config.data_dir)?.sync_all()
-}
+#[cfg(test)]
+#[path = "restore_tests.rs"]
+mod tests;

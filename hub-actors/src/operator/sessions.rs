@@ -1,6 +1,8 @@
 //! What people are signed in with: logins, API tokens, delegations. One file for all three, since each
 //! is one row and ends in the same way.
 
+use std::collections::BTreeSet;
+
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
     RunQueryDsl as _,
@@ -8,7 +10,7 @@ use diesel::{
 use schema::ids::{CredentialId, UserId};
 use serde::Serialize;
 
-use super::{Operator, OperatorError, named, users};
+use super::{Operator, OperatorError, counts::AT_ONCE, named, users};
 use crate::{
     clock,
     error::{Fault, Refusal},
@@ -194,22 +196,24 @@ fn end(
     reason: Reason,
     now_ms: i64,
 ) -> Result<u32, Fault> {
-    let ids: Vec<&str> = endings.iter().map(|(id, _)| id.as_str()).collect();
-    let families: Vec<&str> = endings.iter().filter_map(|(_, of)| of.as_deref()).collect();
-    diesel::update(credentials::table.filter(credentials::id.eq_any(&ids)))
-        .set((
-            credentials::revoked_ms.eq(now_ms),
-            credentials::revoke_reason.eq(reason as i16),
-        ))
-        .execute(conn)?;
-    diesel::update(token_families::table.filter(token_families::id.eq_any(&families)))
-        .filter(token_families::revoked_ms.is_null())
-        .set(token_families::revoked_ms.eq(now_ms))
-        .execute(conn)?;
-    for id in &ids {
+    for some in endings.chunks(AT_ONCE) {
+        let ids = some.iter().map(|(id, _)| id.as_str());
+        diesel::update(credentials::table.filter(credentials::id.eq_any(ids)))
+            .set((
+                credentials::revoked_ms.eq(now_ms),
+                credentials::revoke_reason.eq(reason as i16),
+            ))
+            .execute(conn)?;
+        let families = some.iter().filter_map(|(_, of)| of.as_deref());
+        diesel::update(token_families::table.filter(token_families::id.eq_any(families)))
+            .filter(token_families::revoked_ms.is_null())
+            .set(token_families::revoked_ms.eq(now_ms))
+            .execute(conn)?;
+    }
+    for (id, _) in endings {
         notes.revoke(Topic::Credential(credential_id(id)?), reason);
     }
-    Ok(u32::try_from(ids.len()).unwrap_or(u32::MAX))
+    Ok(u32::try_from(endings.len()).unwrap_or(u32::MAX))
 }
 
 fn credential_id(id: &str) -> Result<CredentialId, Fault> {
@@ -291,6 +295,7 @@ pub(crate) fn purge(conn: &mut Connection, notes: &mut Notes, now_ms: i64) -> Re
         .select(refresh_tokens::family_id)
         .distinct()
         .load::<String>(conn)?;
+    let refreshable: BTreeSet<String> = refreshable.into_iter().collect();
     let expired = credentials::table
         .filter(credentials::kind.eq_any(ENDABLE))
         .filter(credentials::revoked_ms.is_null())
@@ -303,17 +308,22 @@ pub(crate) fn purge(conn: &mut Connection, notes: &mut Notes, now_ms: i64) -> Re
             .is_none_or(|family| !refreshable.contains(family))
     };
     let over: Vec<Ending> = expired.into_iter().filter(over).collect();
-    let ids: Vec<&str> = over.iter().map(|(id, _)| id.as_str()).collect();
-    let made_with_them = credentials::table
-        .filter(credentials::parent_id.eq_any(&ids))
-        .filter(credentials::id.ne_all(&ids))
-        .filter(credentials::revoked_ms.is_null())
-        .select((credentials::id, credentials::family_id))
-        .load::<Ending>(conn)?;
     end(conn, notes, &over, Reason::Expired, now_ms)?;
-    end(conn, notes, &made_with_them, Reason::Expired, now_ms)?;
+    for some in over.chunks(AT_ONCE) {
+        let ids = some.iter().map(|(id, _)| id.as_str());
+        let made_with_them = credentials::table
+            .filter(credentials::parent_id.eq_any(ids))
+            .filter(credentials::revoked_ms.is_null())
+            .select((credentials::id, credentials::family_id))
+            .load::<Ending>(conn)?;
+        end(conn, notes, &made_with_them, Reason::Expired, now_ms)?;
+    }
     let revoked = credentials::table.filter(credentials::revoked_ms.is_not_null());
-    Ok(diesel::delete(revoked).execute(conn)?)
+    let purged = diesel::delete(revoked).execute(conn)?;
+    if purged > 0 {
+        notes.audit("session.purged", Object::Credential, "");
+    }
+    Ok(purged)
 }
 
 impl Operator {

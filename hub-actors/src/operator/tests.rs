@@ -15,6 +15,7 @@ on_both! {
     what_is_over_is_swept_up_and_what_lives_is_not,
     every_order_says_who_gave_it,
     a_name_is_found_whatever_it_contains,
+    more_than_one_statement_takes_can_be_listed_ended_and_swept_up,
 }
 
 fn operator(sandbox: &Sandbox) -> Operator {
@@ -23,7 +24,7 @@ fn operator(sandbox: &Sandbox) -> Operator {
         storage: StorageConfig::default(),
         ..HubConfig::default()
     };
-    Operator::new(config, sandbox.store.clone())
+    Operator::new(config, sandbox.store.clone(), None)
 }
 
 async fn make(operator: &Operator, username: &str, admin: bool) -> String {
@@ -207,4 +208,48 @@ async fn a_name_is_found_whatever_it_contains(sandbox: &Sandbox) {
     assert_eq!(found("%").await, [""; 0]);
     assert_eq!(found("").await.len(), 3);
     assert_eq!(operator.user("ANN").await.unwrap().username, "ann");
+}
+
+/// A statement of SQLite's takes 32,766 values.
+const MANY: u32 = 40_000;
+
+/// `MANY` users, each with an organisation and a login that is over at 7.
+fn crowd(conn: &mut Connection) -> diesel::QueryResult<()> {
+    use diesel::RunQueryDsl as _;
+    let numbers = format!(
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MANY})"
+    );
+    for insert in [
+        "INSERT INTO users (id, username, display_name, email_verified, admin, created_ms, \
+         failed_logins, locked_until_ms) \
+         {numbers} SELECT 'u_' || n, 'crowd-' || n, 'Crowd', FALSE, FALSE, 5, 0, 0 FROM numbers",
+        "INSERT INTO organisations (id, slug, name, created_ms) \
+         {numbers} SELECT 'o_' || n, 'crowd-' || n, 'Crowd', 5 FROM numbers",
+        "INSERT INTO credentials (id, user_id, kind, label, user_agent, address, scopes, created_ms, \
+         last_used_ms, expires_ms) \
+         {numbers} SELECT 'c_' || n, 'u_' || n, 3, '', '', '', '', 5, 5, 7 FROM numbers",
+    ] {
+        diesel::sql_query(insert.replace("{numbers}", &numbers)).execute(conn)?;
+    }
+    Ok(())
+}
+
+async fn more_than_one_statement_takes_can_be_listed_ended_and_swept_up(sandbox: &Sandbox) {
+    let operator = operator(sandbox);
+    sandbox.store.run(|conn| Ok(crowd(conn)?)).await.unwrap();
+    assert_eq!(operator.users("").await.unwrap().len(), MANY as usize);
+    assert_eq!(operator.organisations().await.unwrap().len(), MANY as usize);
+    let rolled_back = sandbox.store.write(|conn| {
+        let mut notes = Notes::default();
+        let ended =
+            sessions::end_all(conn, &mut notes, crate::store::ledger::Reason::ForcedOut, 9)?;
+        Ok(Err::<(), _>((ended, notes.revoked.len())))
+    });
+    let rolled_back = rolled_back.await.unwrap();
+    assert_eq!(rolled_back, Err((MANY, MANY as usize)));
+    let purged = sandbox.store.write(|conn| {
+        let mut notes = Notes::default();
+        sessions::purge(conn, &mut notes, 9).map(Ok::<_, ()>)
+    });
+    assert_eq!(purged.await.unwrap(), Ok(MANY as usize));
 }

@@ -1,7 +1,5 @@
 //! The accounts of a Hub, as an admin sees them.
 
-use std::collections::BTreeMap;
-
 use diesel::{
     BoolExpressionMethods as _, EscapeExpressionMethods as _, ExpressionMethods as _,
     OptionalExtension as _, QueryDsl as _, RunQueryDsl as _, TextExpressionMethods as _,
@@ -10,7 +8,11 @@ use diesel::{
 use schema::ids::UserId;
 use serde::Serialize;
 
-use super::{Operator, OperatorError, missing, organisations::count};
+use super::{
+    Operator, OperatorError,
+    counts::{count, in_pieces},
+    missing,
+};
 use crate::{
     clock,
     error::Fault,
@@ -161,23 +163,26 @@ fn describe(conn: &mut Connection, rows: Vec<Row>, now_ms: i64) -> Result<Vec<Us
         .is_null()
         .or(credentials::expires_ms.gt(now_ms))
         .or(credentials::kind.eq(Kind::Api as i16));
-    let credentials: BTreeMap<(String, i16), i64> = credentials::table
-        .filter(credentials::user_id.eq_any(&ids))
-        .filter(credentials::revoked_ms.is_null())
-        .filter(unexpired)
-        .group_by((credentials::user_id, credentials::kind))
-        .select((credentials::user_id, credentials::kind, count_star()))
-        .load::<(String, i16, i64)>(conn)?
-        .into_iter()
-        .map(|(user, kind, count)| ((user, kind), count))
-        .collect();
-    let workers: BTreeMap<String, i64> = workers::table
-        .filter(workers::owner_user_id.eq_any(&ids))
-        .group_by(workers::owner_user_id)
-        .select((workers::owner_user_id, count_star()))
-        .load::<(String, i64)>(conn)?
-        .into_iter()
-        .collect();
+    let credentials = in_pieces(&ids, |some| {
+        let counted = credentials::table
+            .filter(credentials::user_id.eq_any(some))
+            .filter(credentials::revoked_ms.is_null())
+            .filter(unexpired)
+            .group_by((credentials::user_id, credentials::kind))
+            .select((credentials::user_id, credentials::kind, count_star()))
+            .load::<(String, i16, i64)>(conn)?;
+        let counted = counted.into_iter();
+        Ok(counted
+            .map(|(user, kind, count)| ((user, kind), count))
+            .collect())
+    })?;
+    let workers = in_pieces(&ids, |some| {
+        workers::table
+            .filter(workers::owner_user_id.eq_any(some))
+            .group_by(workers::owner_user_id)
+            .select((workers::owner_user_id, count_star()))
+            .load::<(String, i64)>(conn)
+    })?;
     let of = |user: &str, kind: Kind| count(&credentials, &(user.to_owned(), kind as i16));
     let account = |row: Row| UserAccount {
         logins: of(&row.0, Kind::Login),

@@ -46,6 +46,13 @@ pub(crate) fn origin(path: &Path) -> Result<Origin, DatabaseError> {
     }
 }
 
+/// Whether a file begins as SQLite's do. SQLite itself would write a journal into anything.
+pub(crate) fn has_magic(path: &Path) -> bool {
+    let mut header = [0; MAGIC.len()];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header == *MAGIC
+}
+
 /// Opens the file for what has to happen before it serves: marks a new one as ours, looks for
 /// damage, switches to the write-ahead log.
 pub(crate) fn prepare(

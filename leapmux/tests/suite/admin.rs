@@ -374,6 +374,24 @@ fn a_backup_brings_back_what_was_and_no_login_with_it() {
 }
 
 #[test]
+fn what_other_tools_restored_lets_nobody_in_either() {
+    let site = Site::new();
+    site.make("ann", &["--admin"]);
+    let mut hub = site.hub();
+    let cookie = sign_in(&hub, "ann", "correct horse").expect("in");
+    site.refused(&["db", "restored"], 4, "--yes");
+    assert!(is_in(&hub, &cookie));
+    assert_eq!(site.json(&["db", "restored", "--yes"])["revoked"], 1);
+    assert!(!is_in(&hub, &cookie));
+    // The data folder's access token is good again after the next start.
+    assert_eq!(site.json(&["session", "list"]), serde_json::json!([]));
+    hub.stop();
+    let mut hub = site.hub();
+    assert_eq!(site.json(&["session", "list"])[0]["kind"], "access_token");
+    hub.stop();
+}
+
+#[test]
 fn a_backup_that_was_cut_or_changed_touches_nothing() {
     let site = Site::new();
     site.make("ann", &[]);

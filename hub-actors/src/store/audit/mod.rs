@@ -171,6 +171,16 @@ pub(crate) struct Head {
     pub(crate) hash: Vec<u8>,
 }
 
+impl Head {
+    /// Of a log without entries.
+    pub(crate) fn none() -> Self {
+        Self {
+            seq: 0,
+            hash: NOTHING.to_vec(),
+        }
+    }
+}
+
 /// What is before the first entry.
 const NOTHING: [u8; 32] = [0; 32];
 /// In front of what is hashed.
@@ -233,10 +243,7 @@ pub(crate) fn head(conn: &mut Connection) -> Result<Head, Fault> {
         .first::<(i64, Vec<u8>)>(conn)
         .optional()?;
     Ok(match newest {
-        None => Head {
-            seq: 0,
-            hash: NOTHING.to_vec(),
-        },
+        None => Head::none(),
         Some((seq, hash)) => Head { seq, hash },
     })
 }
@@ -348,10 +355,7 @@ pub(crate) struct Walk {
 impl Walk {
     /// From the beginning. `known` is a head from before that must be in it.
     pub(crate) fn new(known: Option<Head>) -> Self {
-        let at = Head {
-            seq: 0,
-            hash: NOTHING.to_vec(),
-        };
+        let at = Head::none();
         let met = known.as_ref().is_none_or(|known| *known == at);
         Self { at, known, met }
     }

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use hub_actors::operator::{self, Backup, Operator, Restored, Restoring, Version};
 use serde_json::json;
 
-use super::{Context, table};
+use super::{Context, code, table};
 use crate::say::say;
 
 #[derive(Subcommand)]
@@ -28,12 +28,21 @@ pub(super) enum Command {
         /// A file that `db backup` wrote
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
-        /// Keep a database that is there aside, and put up with an audit log that is not whole
+        /// Keep a database that is there aside
         #[arg(long)]
         force: bool,
+        /// Put up with an audit log that somebody changed
+        #[arg(long)]
+        accept_broken_audit: bool,
         /// Let logins, tokens and codes of the backup live again, those too that were revoked since
         #[arg(long)]
         keep_sessions: bool,
+    },
+    /// End every login, token and code of a database that other tools restored, like pg_restore
+    Restored {
+        /// Everybody has to sign in again: say that this is meant
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -69,20 +78,30 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<E
             })
         }
         Command::Backup { to } => {
-            let backup = context.open().await?.back_up(&to).await?;
+            let backup = operator::back_up(context.config.clone(), &to).await?;
             context.show(&backup, told_of_backup)
         }
         Command::Restore {
             from,
             force,
+            accept_broken_audit,
             keep_sessions,
         } => {
             let restoring = Restoring {
                 force,
+                accept_broken_audit,
                 keep_sessions,
             };
             let restored = operator::restore(&context.config, &from, restoring)?;
             context.show(&restored, told_of_restore)
+        }
+        Command::Restored { yes: false } => {
+            eprintln!("leapmux: everybody would have to sign in again; if so: --yes");
+            Ok(ExitCode::from(code::REFUSED))
+        }
+        Command::Restored { yes: true } => {
+            let revoked = context.open().await?.restored().await?;
+            context.show(&json!({ "revoked": revoked }), |_| told_of_ended(revoked))
         }
         Command::Version => {
             let version = operator::version(&context.config).await?;
@@ -131,7 +150,14 @@ fn told_of_restore(restored: &Restored) -> anyhow::Result<()> {
     if let Some(aside) = &restored.kept_aside {
         say!("What was there before: {}", aside.display());
     }
-    let ended = table::counted(restored.revoked, "login or token", "logins and tokens");
+    if let Some(broken) = &restored.broken_audit {
+        say!("Its audit log is NOT whole: {broken}. Whatever stands in it may be made up.");
+    }
+    told_of_ended(restored.revoked)
+}
+
+fn told_of_ended(revoked: u32) -> anyhow::Result<()> {
+    let ended = table::counted(revoked, "login or token", "logins and tokens");
     say!("Ended, since they may have been revoked after the backup: {ended}.");
     say!(
         "Back are also the passwords, members, shares, admins and Workers of then: take away again \

@@ -76,9 +76,9 @@ pub(super) struct Add {
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<ExitCode> {
-    let operator = context.open().await?;
     match command {
         Command::Add(options) => {
+            // Before the database is open: whoever types takes his time.
             let secret = options.secret.read()?;
             let new = NewProvider {
                 preset: preset(options.kind, options.issuer.clone()),
@@ -88,7 +88,7 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<E
                 scopes: options.scopes.clone(),
                 trusted_email: options.trusted_email,
             };
-            let id = operator.add_oauth_provider(new).await?;
+            let id = context.open().await?.add_oauth_provider(new).await?;
             let host = match context.config.public_url.as_str() {
                 "" => "PUBLIC_URL",
                 url => url,
@@ -99,16 +99,22 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<E
                 Ok(())
             })
         }
-        Command::List => context.show(&operator.oauth_providers().await?, |all| list(all)),
+        Command::List => {
+            let providers = context.open().await?.oauth_providers().await?;
+            context.show(&providers, |all| list(all))
+        }
         Command::Enable { name } => {
+            let operator = context.open().await?;
             operator.enable_oauth_provider(&name, true).await?;
             done(context, &name, "lets people in")
         }
         Command::Disable { name } => {
+            let operator = context.open().await?;
             operator.enable_oauth_provider(&name, false).await?;
             done(context, &name, "lets nobody in")
         }
         Command::Remove { name, force } => {
+            let operator = context.open().await?;
             operator.remove_oauth_provider(&name, force).await?;
             done(context, &name, "was removed")
         }

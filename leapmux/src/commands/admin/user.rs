@@ -191,8 +191,9 @@ fn get(user: &UserAccount) -> anyhow::Result<()> {
 }
 
 async fn create(context: &Context, options: Create) -> anyhow::Result<ExitCode> {
-    let operator = context.open_or_make().await?;
+    // Before the database is open: whoever types takes his time.
     let password = options.password.read(&options.username)?;
+    let operator = context.open_or_make().await?;
     let new = NewUser {
         username: options.username.clone(),
         display_name: options.display_name,
@@ -243,10 +244,10 @@ async fn reset_password(
     user: &str,
     options: &password::Options,
 ) -> anyhow::Result<ExitCode> {
-    let operator = context.open().await?;
-    // Before somebody types one for a name that nobody has.
-    operator.user(user).await?;
+    // Before somebody types one for a name that nobody has; and nothing is open while he does.
+    context.open().await?.user(user).await?;
     let password = SecretText::from(options.read(user)?.to_string());
+    let operator = context.open().await?;
     let ended = operator.reset_password(user, &password).await?;
     context.done(
         &json!({ "user": user, "revoked": ended }),
