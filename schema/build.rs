@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "proto/leapmux/v1/channel.proto",
     "proto/leapmux/v1/worker.proto",
     "proto/leapmux/v1/accounts.proto",
@@ -15,6 +15,7 @@ const FILES: [&str; 10] = [
     "proto/leapmux/v1/administration.proto",
     "proto/leapmux/v1/events.proto",
     "proto/leapmux/v1/services.proto",
+    "proto/leapmux/v1/delegation.proto",
 ];
 
 #[expect(

@@ -73,6 +73,7 @@ fn outer() {
             noise: noise.clone(),
             max_message_bytes: 0,
             certificates: vec![signed()],
+            delegated: true,
         }),
         Body::Opened(wire::Opened {
             channel_id: channel_id.clone(),

@@ -126,6 +126,7 @@ pub fn certificates(data: &[u8]) {
                     algorithm: 1,
                     key: key(*device),
                     certificates: signed(list),
+                    delegated: false,
                 };
                 let judgement = trust.judge(&claimed, now);
                 if let Verdict::Trusted { cap, expires_at } = &judgement.verdict {

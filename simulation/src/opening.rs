@@ -331,5 +331,6 @@ fn incoming(order: &Order, open: &wire::Open) -> wire::Incoming {
         noise: open.noise.clone(),
         max_message_bytes: open.max_message_bytes,
         certificates: Vec::new(),
+        delegated: false,
     }
 }

@@ -22,7 +22,9 @@ use schema::{
 use tokio::{sync::watch, time};
 
 use crate::{
-    clock, private_file,
+    clock,
+    delegation::guests::{Guest, Guests, NoPlace},
+    private_file,
     store::{
         self, Store, StoreError,
         devices::{self, REMOVED},
@@ -49,6 +51,7 @@ pub(crate) struct DeviceBook(Arc<Inner>);
 struct Inner {
     parts: BookParts,
     trust: Mutex<Trust>,
+    guests: Mutex<Guests>,
     changing: Mutex<()>,
     words: Words,
     changed: watch::Sender<u64>,
@@ -80,6 +83,7 @@ impl DeviceBook {
         Ok(Self(Arc::new(Inner {
             parts,
             trust: Mutex::new(trust),
+            guests: Mutex::default(),
             changing: Mutex::new(()),
             words: Words::default(),
             changed,
@@ -93,6 +97,9 @@ impl DeviceBook {
     /// Judges a claim. What it changed is kept when this comes back.
     pub(crate) async fn judge(&self, claimed: ClaimedDevice) -> Result<Judged, StoreError> {
         let key = claimed.key.clone();
+        if claimed.delegated || self.is_guest(&claimed) {
+            return Ok(self.judge_guest(&claimed).await);
+        }
         if self.standing(&claimed).is_none() {
             // Its words will be stored or shown; nobody waits for them under a lock.
             self.0.words.of(&key).await;
@@ -112,12 +119,31 @@ impl DeviceBook {
 
     /// What a channel of this device rests on; none when it may not go on.
     pub(crate) fn standing(&self, device: &ClaimedDevice) -> Option<Standing> {
+        if device.delegated {
+            return self.guests_standing(device);
+        }
         let trust = self.trust();
         if is_removed(&trust, &device.user, &device.key) {
             return None;
         }
         let now = clock::unix_seconds();
         trust.standing(&device.user, device.algorithm, &device.key, now)
+    }
+
+    /// Trusts the key of a program that the Worker started.
+    pub(crate) fn admit_guest(
+        &self,
+        user: UserId,
+        key: Bytes,
+        guest: Guest,
+    ) -> Result<(), NoPlace> {
+        self.guests().admit(user, key, guest)
+    }
+
+    /// Trusts it no more.
+    pub(crate) fn dismiss_guest(&self, user: &UserId, key: &Bytes) {
+        self.guests().dismiss(user, key);
+        self.tell();
     }
 
     /// All devices but the removed ones.
@@ -207,7 +233,8 @@ impl DeviceBook {
         loop {
             rounds.tick().await;
             let now = clock::unix_seconds();
-            if self.trust().expired_between(looked, now) {
+            let guests = self.guests().expired_between(looked, now);
+            if guests || self.trust().expired_between(looked, now) {
                 self.tell();
             }
             looked = now;
@@ -230,6 +257,41 @@ impl DeviceBook {
             }
             seen = Some(version);
         }
+    }
+
+    fn is_guest(&self, claimed: &ClaimedDevice) -> bool {
+        let now = clock::unix_seconds();
+        let guests = self.guests();
+        guests.find(&claimed.user, &claimed.key, now).is_some()
+    }
+
+    /// The key of a program and a channel that stands with a delegation belong together: the one
+    /// without the other is believed nothing, and nothing of it is kept.
+    async fn judge_guest(&self, claimed: &ClaimedDevice) -> Judged {
+        let standing = claimed.delegated.then(|| self.guests_standing(claimed));
+        match standing.flatten() {
+            Some(Standing { cap, expires_at }) => Judged {
+                verdict: Verdict::Trusted { cap, expires_at },
+                fingerprint: String::new(),
+            },
+            None => Judged {
+                verdict: Verdict::Unknown,
+                fingerprint: self.0.words.of(&claimed.key).await,
+            },
+        }
+    }
+
+    fn guests_standing(&self, claimed: &ClaimedDevice) -> Option<Standing> {
+        let now = clock::unix_seconds();
+        let guest = self
+            .guests()
+            .find(&claimed.user, &claimed.key, now)?
+            .clone();
+        let granted = self.trust().granted(&claimed.user, now);
+        Some(Standing {
+            cap: Some(guest.cap(granted.as_ref())?),
+            expires_at: Some(guest.expires_at),
+        })
     }
 
     fn judge_here(&self, claimed: &ClaimedDevice) -> Result<Verdict, StoreError> {
@@ -333,6 +395,10 @@ impl DeviceBook {
 
     fn tell(&self) {
         self.0.changed.send_modify(|count| *count += 1);
+    }
+
+    fn guests(&self) -> MutexGuard<'_, Guests> {
+        self.0.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn trust(&self) -> MutexGuard<'_, Trust> {

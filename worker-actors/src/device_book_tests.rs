@@ -16,6 +16,7 @@ fn claim(name: &str, key: u8) -> ClaimedDevice {
         key: vec![key; 32].into(),
         mode: Mode::Classic,
         certificates: Vec::new(),
+        delegated: false,
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod clock;
 pub mod config;
+mod delegation;
 mod device_book;
 pub mod devices;
 mod dial;

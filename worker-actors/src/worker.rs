@@ -15,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     clock,
     config::WorkerConfig,
+    delegation::{Delegations, Parts},
     device_book::{BookParts, DeviceBook},
     dial::{DialError, HubAddress},
     hub_link::{Census, EndReason, HubLink, LinkParts, LinkState},
@@ -260,6 +261,15 @@ fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartError> {
     )]
     let follower = tokio::task::spawn(book.clone().follow(config.timings.devices));
     let info = info(&config, &roster, mode);
+    let delegations = Delegations::new(Parts {
+        caller: Arc::clone(&caller),
+        devices: book.clone(),
+        worker: worker.clone(),
+        public_key: identity.public().clone(),
+        mode,
+        hub: config.hub(credentials.hub.as_ref()).url,
+        data_dir: folder,
+    });
     let endings = Endings::default();
     let desks = Desks {
         roster: roster.clone(),
@@ -267,6 +277,7 @@ fn household(birth: Birth) -> Result<(Household, Arc<Identity>), StartError> {
         info,
         grace: config.timings.grace,
         endings: endings.clone(),
+        delegations,
     };
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let arbiters: Vec<Arbiter> = (0..cores.min(ARBITERS)).map(|_| Arbiter::new()).collect();

@@ -45,6 +45,12 @@ impl Access {
         self.signed = cap;
     }
 
+    /// Whether anything was said about what certificates grant at most.
+    #[must_use]
+    pub const fn is_capped(&self) -> bool {
+        self.signed.is_some()
+    }
+
     /// The role in one workspace.
     #[must_use]
     pub fn role(&self, workspace: &WorkspaceId) -> Option<Role> {

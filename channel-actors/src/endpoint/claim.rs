@@ -25,6 +25,9 @@ pub struct ClaimedDevice {
     pub key: Bytes,
     /// What speaks for the key. Not checked yet.
     pub certificates: Vec<wire::Signed>,
+    /// The channel stands with a delegation: only the key of a program that the Worker started
+    /// may claim it.
+    pub delegated: bool,
 }
 
 /// What a claim is checked against.
@@ -40,6 +43,8 @@ pub struct Expected<'a> {
     pub user: &'a UserId,
     /// Most certificates that may come along.
     pub certificates: usize,
+    /// Whether the Hub announced a delegation.
+    pub delegated: bool,
 }
 
 /// What a client says of itself.
@@ -116,6 +121,7 @@ pub fn check(
         algorithm: Algorithm::for_mode(expected.mode).byte(),
         key: signed.key,
         certificates: claim.certificates,
+        delegated: expected.delegated,
     };
     Ok((device, workspaces))
 }

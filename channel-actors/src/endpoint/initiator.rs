@@ -98,6 +98,7 @@ impl Initiator {
                 worker,
                 user,
                 mode,
+                delegated: false,
             },
             renewals: Box::new(Renewals::new(
                 parts.worker_key.clone(),

@@ -65,6 +65,7 @@ impl Endpoint {
             worker: &self.parties.worker,
             user: &self.parties.user,
             certificates: self.limits.certificates,
+            delegated: self.parties.delegated,
         };
         let (device, workspaces) = claim::check(claim, &expected).map_err(Shut::Fail)?;
         self.asked = workspaces;

@@ -87,6 +87,8 @@ pub(super) struct Parties {
     pub(super) worker: WorkerId,
     pub(super) user: UserId,
     pub(super) mode: Mode,
+    /// Worker: the Hub says that the client stands with a delegation.
+    pub(super) delegated: bool,
 }
 
 /// What a new endpoint starts from.
@@ -236,6 +238,13 @@ impl Endpoint {
         if self.side == Side::Worker && self.established {
             self.access.sign(cap);
         }
+    }
+
+    /// Worker: whether what the user may do has a bound besides what the Hub announces. Only who
+    /// has none can be the Worker's owner.
+    #[must_use]
+    pub const fn is_capped(&self) -> bool {
+        self.access.is_capped()
     }
 
     /// Starts the counters elsewhere, to test their limits.

@@ -83,6 +83,7 @@ impl Responder {
                 worker,
                 user,
                 mode,
+                delegated: incoming.delegated,
             },
             access: Access::announced(&incoming.workspaces),
             message_bytes: limits.message_bytes_with(incoming.max_message_bytes),

@@ -65,6 +65,13 @@ impl Trust {
             .find(|device| covers(device) && alive(device))
     }
 
+    /// What the owner's certificates leave to a user now, whichever device speaks for them; none =
+    /// no bound. `now` in Unix seconds.
+    #[must_use]
+    pub fn granted(&self, user: &UserId, now: u64) -> Option<Roles> {
+        self.cap(user, now).0
+    }
+
     /// What the owner's certificates leave to a user, and until when. With known devices only,
     /// another user has nothing that the owner did not sign for; with first use, nobody whom the
     /// owner ever signed for gets more by an expiry.

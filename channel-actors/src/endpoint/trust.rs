@@ -90,9 +90,11 @@ impl Trust {
     /// Judges the device behind a claim; `now` in Unix seconds.
     pub fn judge(&mut self, claimed: &ClaimedDevice, now: u64) -> Judgement {
         let mut changes = Vec::new();
-        if self
-            .removed
-            .contains(&(claimed.user.clone(), claimed.key.clone()))
+        // A delegation's key is on no list that is kept.
+        if claimed.delegated
+            || self
+                .removed
+                .contains(&(claimed.user.clone(), claimed.key.clone()))
         {
             return Judgement {
                 verdict: Verdict::Unknown,

@@ -34,6 +34,7 @@ fn claim(name: &str, device: &DeviceKey, certificates: Vec<wire::Signed>) -> Cla
         algorithm: 1,
         key: key(device),
         certificates,
+        delegated: false,
     }
 }
 

@@ -92,6 +92,7 @@ impl Scene {
             noise: noise.into(),
             max_message_bytes: 0,
             certificates: Vec::new(),
+            delegated: false,
         };
         let (responder, job) = Responder::accept(AcceptParts {
             identity: identity(),

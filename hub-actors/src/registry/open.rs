@@ -204,5 +204,6 @@ fn incoming(order: &OpenChannel) -> wire::Incoming {
         noise: order.noise.clone(),
         max_message_bytes: order.max_message_bytes,
         certificates: order.grant.certificates().to_vec(),
+        delegated: order.grant.plea().binding.is_some(),
     }
 }

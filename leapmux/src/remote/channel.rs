@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use channel_actors::{
     CloseReason,
     client::{CallError, Channel, ConnectError, ConnectParts, RejectChanges, Session},
@@ -13,23 +13,26 @@ use channel_actors::{
     limits::Limits,
     refusal::{Refusal, RefusalReason},
 };
-use crypto::{Mode, Pin, PinVerdict, PublicKey};
+use crypto::{Mode, PinVerdict, PublicKey};
 use rand::{Rng as _, SeedableRng as _};
 use schema::{
-    ids::{ChannelId, UserId, WorkerId},
+    ids::{ChannelId, UserId, WorkerId, WorkspaceId},
     wire::{
         EncryptionMode, GetHandshakeParametersRequest, GetHandshakeParametersResponse,
         ListWorkersRequest, ListWorkersResponse, WhoAmIRequest, WhoAmIResponse,
     },
 };
+use tokio::net::UnixStream;
 
 use super::{
+    delegation::Delegation,
     device,
     folder::Folder,
     hub::{Hub, NotServed},
     pins::{Entry, Pins},
     registrations,
     relay::{self, Redial},
+    way::Destination,
 };
 
 /// What the Hub says of a Worker, which is believed only as far as the pin allows.
@@ -77,6 +80,9 @@ impl From<NotOpen> for anyhow::Error {
 pub(crate) struct Open {
     session: Session,
     worker: WorkerId,
+    workspace: Option<WorkspaceId>,
+    /// What a delegation's trust hangs on.
+    stay: Option<UnixStream>,
     /// The channel.
     pub(crate) channel: Channel,
 }
@@ -87,10 +93,16 @@ impl Open {
         self.worker.as_str()
     }
 
+    /// The workspace to work in; none = the owner's own view of all.
+    pub(crate) const fn workspace(&self) -> Option<&WorkspaceId> {
+        self.workspace.as_ref()
+    }
+
     /// Says goodbye and gives it a moment to arrive.
     pub(crate) async fn close(self) {
         drop(self.channel);
         self.session.end(GOODBYE).await;
+        drop(self.stay);
     }
 }
 
@@ -102,11 +114,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// # Errors
 ///
 /// Each says what to do next; a changed key names the command that clears its pin.
-pub(crate) async fn open(
-    hub: &Hub,
-    folder: &Folder,
-    worker: Option<&str>,
-) -> Result<Open, NotOpen> {
+pub(super) async fn open(hub: &Hub, folder: &Folder, to: &Destination) -> Result<Open, NotOpen> {
     let me: WhoAmIResponse = hub.call("AccountService/WhoAmI", &WhoAmIRequest {}).await?;
     if !me.signed_in {
         return Err(NotOpen::Final(anyhow!(
@@ -114,7 +122,7 @@ pub(crate) async fn open(
             hub.address().key()
         )));
     }
-    let worker = choose(hub, worker).await?;
+    let (worker, is_own) = choose(hub, to.worker.as_deref()).await?;
     let offer = offer(hub, folder, worker).await?;
     let pins = Pins::new(folder);
     let (verdict, entry) = pins.judge(offer.worker.as_str(), &offer.key, offer.mode, now()?)?;
@@ -122,7 +130,20 @@ pub(crate) async fn open(
         return Err(refusal(&offer, entry.as_ref(), verdict).into());
     }
     let pinned = entry.as_ref().map(Entry::pin).transpose()?;
-    let open = connect(hub, folder, &offer, pinned, &me).await?;
+    let parts = ConnectParts {
+        worker: offer.worker.clone(),
+        worker_key: offer.key.clone(),
+        mode: offer.mode,
+        pinned,
+        trust: Arc::new(RejectChanges),
+        user: UserId::parse(&me.user_id).map_err(anyhow::Error::from)?,
+        device: Arc::new(device::load(folder)?),
+        certificates: Vec::new(),
+        workspaces: Vec::new(),
+        channel: fresh_id(),
+    };
+    let mut open = connect(hub, parts).await?;
+    open.workspace = place(&open.channel, to.workspace.as_ref(), is_own)?;
     pins.keep(
         offer.worker.as_str(),
         &offer.key,
@@ -133,7 +154,69 @@ pub(crate) async fn open(
     Ok(open)
 }
 
-async fn choose(hub: &Hub, wanted: Option<&str>) -> Result<WorkerId, NotOpen> {
+/// Opens a channel with what the Worker has given to this program.
+pub(super) async fn open_delegated(given: Delegation) -> Result<Open, NotOpen> {
+    let Delegation {
+        hub,
+        device,
+        worker,
+        pin,
+        key,
+        mode,
+        user,
+        workspace,
+        stay,
+    } = given;
+    let parts = ConnectParts {
+        worker,
+        worker_key: key,
+        mode,
+        pinned: Some(pin),
+        trust: Arc::new(RejectChanges),
+        user,
+        device: Arc::new(device),
+        certificates: Vec::new(),
+        workspaces: vec![workspace.clone()],
+        channel: fresh_id(),
+    };
+    let open = connect(&hub, parts).await?;
+    Ok(Open {
+        workspace: Some(workspace),
+        stay: Some(stay),
+        ..open
+    })
+}
+
+/// The workspace that is asked for, or the only one there is. Whoever owns the Worker needs none.
+fn place(
+    channel: &Channel,
+    wanted: Option<&WorkspaceId>,
+    is_own: bool,
+) -> anyhow::Result<Option<WorkspaceId>> {
+    let there = channel.workspaces().iter();
+    let there: Vec<_> = there.map(|one| one.workspace_id.as_str()).collect();
+    match (wanted, &*there) {
+        (Some(wanted), there) if there.contains(&wanted.as_str()) => Ok(Some(wanted.clone())),
+        (Some(wanted), _) => bail!(
+            "this Worker lets you use no workspace {wanted}: see 'leapmux remote workspace list'"
+        ),
+        (None, [only]) => Ok(Some(WorkspaceId::parse(only)?)),
+        (None, _) if is_own => Ok(None),
+        (None, []) => bail!("nothing of this Worker is shared with you"),
+        (None, several) => bail!(
+            "this Worker hosts several workspaces: choose one with --workspace-id ({})",
+            several.join(", ")
+        ),
+    }
+}
+
+fn fresh_id() -> ChannelId {
+    let mut channel = [0; 16];
+    rand::rng().fill_bytes(&mut channel);
+    ChannelId::from_bytes(channel)
+}
+
+async fn choose(hub: &Hub, wanted: Option<&str>) -> Result<(WorkerId, bool), NotOpen> {
     let listed: ListWorkersResponse = hub
         .call("WorkerService/ListWorkers", &ListWorkersRequest {})
         .await?;
@@ -145,7 +228,7 @@ async fn choose(hub: &Hub, wanted: Option<&str>) -> Result<WorkerId, NotOpen> {
         (Some(only), None) => {
             let id = WorkerId::parse(&only.worker_id).map_err(anyhow::Error::from)?;
             if only.online {
-                Ok(id)
+                Ok((id, only.owned))
             } else {
                 Err(NotOpen::Passing(anyhow!("the Worker {id} is offline")))
             }
@@ -221,40 +304,21 @@ fn refusal(offer: &Offer, entry: Option<&Entry>, verdict: PinVerdict) -> anyhow:
     )
 }
 
-async fn connect(
-    hub: &Hub,
-    folder: &Folder,
-    offer: &Offer,
-    pinned: Option<Pin>,
-    me: &WhoAmIResponse,
-) -> Result<Open, NotOpen> {
+async fn connect(hub: &Hub, parts: ConnectParts) -> Result<Open, NotOpen> {
     let session = Session::lasting(
         relay::transport(hub.relay().await?),
         Redial(hub.clone()),
         Arc::new(Limits::default()),
         Box::new(rand::rngs::StdRng::from_rng(&mut rand::rng())),
     );
-    let mut channel = [0; 16];
-    rand::rng().fill_bytes(&mut channel);
-    let parts = ConnectParts {
-        worker: offer.worker.clone(),
-        worker_key: offer.key.clone(),
-        mode: offer.mode,
-        pinned,
-        trust: Arc::new(RejectChanges),
-        user: UserId::parse(&me.user_id).map_err(anyhow::Error::from)?,
-        device: Arc::new(device::load(folder)?),
-        certificates: Vec::new(),
-        workspaces: Vec::new(),
-        channel: ChannelId::from_bytes(channel),
-    };
-    let connected = session
-        .connect(parts)
-        .await
-        .map_err(|error| not_open(&error))?;
+    let worker = parts.worker.clone();
+    let connected = session.connect(parts).await;
+    let connected = connected.map_err(|error| not_open(&error))?;
     Ok(Open {
         session,
-        worker: offer.worker.clone(),
+        worker,
+        workspace: None,
+        stay: None,
         channel: connected.channel,
     })
 }

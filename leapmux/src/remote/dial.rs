@@ -1,6 +1,10 @@
 //! The way to a Hub: TCP, TLS or a Unix socket, all with a deadline.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -26,8 +30,11 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// Names the Hub, and what to look at.
-pub(crate) async fn dial(address: &Address) -> anyhow::Result<Box<dyn Pipe>> {
-    let dialled = timeout(DIAL_TIMEOUT, connect(address)).await;
+pub(crate) async fn dial(
+    address: &Address,
+    ca_file: Option<&Path>,
+) -> anyhow::Result<Box<dyn Pipe>> {
+    let dialled = timeout(DIAL_TIMEOUT, connect(address, ca_file)).await;
     let within = dialled.with_context(|| {
         format!(
             "no answer from {} within {} s",
@@ -43,7 +50,7 @@ pub(crate) async fn dial(address: &Address) -> anyhow::Result<Box<dyn Pipe>> {
     })
 }
 
-async fn connect(address: &Address) -> anyhow::Result<Box<dyn Pipe>> {
+async fn connect(address: &Address, ca_file: Option<&Path>) -> anyhow::Result<Box<dyn Pipe>> {
     match address {
         Address::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
         Address::Tcp { tls, host, port } => {
@@ -51,7 +58,7 @@ async fn connect(address: &Address) -> anyhow::Result<Box<dyn Pipe>> {
             stream.set_nodelay(true)?;
             watch(&stream)?;
             if *tls {
-                wrap(stream, host).await
+                wrap(stream, host, ca_file).await
             } else {
                 Ok(Box::new(stream))
             }
@@ -83,22 +90,26 @@ const ASK_EVERY_S: u32 = 2;
 #[cfg(target_os = "linux")]
 const DEAD_AFTER_MS: u32 = 10_000;
 
-async fn wrap(stream: TcpStream, host: &str) -> anyhow::Result<Box<dyn Pipe>> {
+async fn wrap(
+    stream: TcpStream,
+    host: &str,
+    ca_file: Option<&Path>,
+) -> anyhow::Result<Box<dyn Pipe>> {
     let name = ServerName::try_from(host.to_owned()).context("not a name that TLS can check")?;
-    let connector = TlsConnector::from(Arc::new(tls_config()?));
+    let connector = TlsConnector::from(Arc::new(tls_config(ca_file)?));
     Ok(Box::new(connector.connect(name, stream).await?))
 }
 
-fn tls_config() -> anyhow::Result<ClientConfig> {
+fn tls_config(ca_file: Option<&Path>) -> anyhow::Result<ClientConfig> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
-    if let Some(path) = crate::paths::variable("SSL_CERT_FILE") {
-        let path = std::path::PathBuf::from(path);
-        let read = rustls::pki_types::CertificateDer::pem_file_iter(&path);
-        let certificates = read.with_context(|| format!("SSL_CERT_FILE {}", path.display()))?;
-        for certificate in certificates {
-            roots.add(certificate.with_context(|| format!("SSL_CERT_FILE {}", path.display()))?)?;
+    let named = crate::paths::variable("SSL_CERT_FILE").map(PathBuf::from);
+    for path in named.iter().map(PathBuf::as_path).chain(ca_file) {
+        let what = || format!("the certificate authorities in {}", path.display());
+        let read = rustls::pki_types::CertificateDer::pem_file_iter(path);
+        for certificate in read.with_context(what)? {
+            roots.add(certificate.with_context(what)?)?;
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());

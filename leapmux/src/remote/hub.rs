@@ -1,6 +1,10 @@
 //! What the command line asks of a Hub: Connect unary calls in protobuf, and the relay's WebSocket.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
@@ -27,6 +31,7 @@ use super::{
 pub(crate) struct Hub {
     address: Address,
     shown: Shown,
+    ca_file: Option<Arc<Path>>,
 }
 
 /// What is shown to a Hub; there is one copy of it.
@@ -59,19 +64,37 @@ impl Hub {
     /// Shows the login that is kept, and keeps it fresh. No connection is made yet.
     pub(crate) const fn new(address: Address, kept: Arc<Kept>) -> Self {
         let shown = Shown::Kept(kept);
-        Self { address, shown }
+        Self {
+            address,
+            shown,
+            ca_file: None,
+        }
     }
 
     /// Shows this and nothing else.
     pub(crate) fn with_token(address: Address, token: Zeroizing<String>) -> Self {
         let shown = Shown::Token(Arc::new(token));
-        Self { address, shown }
+        Self {
+            address,
+            shown,
+            ca_file: None,
+        }
+    }
+
+    /// Trusts what this file's certificate authorities have signed as well.
+    pub(crate) fn trusting(self, ca_file: Option<PathBuf>) -> Self {
+        let ca_file = ca_file.map(Arc::from);
+        Self { ca_file, ..self }
     }
 
     /// Shows nothing: for whoever is about to log in.
     pub(crate) const fn anonymous(address: Address) -> Self {
         let shown = Shown::Nothing;
-        Self { address, shown }
+        Self {
+            address,
+            shown,
+            ca_file: None,
+        }
     }
 
     /// The Hub's address.
@@ -161,7 +184,10 @@ impl Hub {
             match status {
                 StatusCode::OK => Ok(Some(TokenPair::decode(body)?)),
                 // The login is over, and the Hub says so to whatever was asked.
-                _ => Ok(None),
+                StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                    Ok(None)
+                }
+                status => bail!("the login cannot be renewed now: the Hub answered {status}"),
             }
         };
         let fresh = kept.freshen(stale, refresh).await;
@@ -175,7 +201,7 @@ impl Hub {
         body: Vec<u8>,
         bearer: Option<&String>,
     ) -> anyhow::Result<(StatusCode, Bytes)> {
-        let stream = dial(&self.address).await?;
+        let stream = dial(&self.address, self.ca_file.as_deref()).await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let mut request = Request::post(format!("/leapmux.v1.{method}"))
@@ -204,6 +230,11 @@ impl Hub {
         said: Option<ConnectError>,
     ) -> anyhow::Error {
         match said {
+            Some(said)
+                if said.code == "unauthenticated" && matches!(self.shown, Shown::Token(_)) =>
+            {
+                anyhow::anyhow!("{} does not take this token", self.address.key())
+            }
             Some(said) if said.code == "unauthenticated" => anyhow::anyhow!(
                 "the Hub wants a login: run 'leapmux remote login --hub {}'",
                 self.address.key()
@@ -221,7 +252,9 @@ impl Hub {
     pub(crate) async fn relay(&self) -> Result<RelaySocket, NotServed> {
         let bearer = self.bearer().await?;
         let request = self.upgrade(bearer.as_deref()).map_err(NotServed::Absent)?;
-        let stream = dial(&self.address).await.map_err(NotServed::Absent)?;
+        let stream = dial(&self.address, self.ca_file.as_deref())
+            .await
+            .map_err(NotServed::Absent)?;
         let mut config = WebSocketConfig::default();
         config.max_message_size = Some(SOCKET_MESSAGE_MAX);
         config.max_frame_size = Some(SOCKET_MESSAGE_MAX);

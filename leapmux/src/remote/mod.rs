@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod channel;
+pub(crate) mod delegation;
 pub(crate) mod device;
 pub(crate) mod dial;
 pub(crate) mod escape;
@@ -15,3 +16,4 @@ pub(crate) mod registrations;
 pub(crate) mod relay;
 pub(crate) mod screen;
 pub(crate) mod tty;
+pub(crate) mod way;

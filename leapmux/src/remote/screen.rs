@@ -15,11 +15,10 @@ use tokio::time::timeout;
 
 use super::{
     channel::{self, NotOpen, Open},
-    folder::Folder,
-    hub::Hub,
     keyboard::{Keyboard, LAST_WORDS, Left},
     notice,
     tty::{self, Raw},
+    way::{Destination, Way},
 };
 
 /// Why a terminal is no longer shown.
@@ -46,15 +45,13 @@ const ENDING: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// When this is no terminal, or the Worker refuses to show that one.
-pub(crate) async fn show(
-    hub: &Hub,
-    folder: &Folder,
-    open: Open,
-    id: &str,
-) -> anyhow::Result<ExitCode> {
+pub(crate) async fn show(way: &Way, open: Open, id: &str) -> anyhow::Result<ExitCode> {
     let raw = Raw::enter()?;
     let mut keyboard = Keyboard::start()?;
-    let worker = open.worker().to_owned();
+    let to = Destination {
+        worker: Some(open.worker().to_owned()),
+        workspace: open.workspace().cloned(),
+    };
     let mut open = Some(open);
     let mut sequence = 0;
     let mut wait = RETRY_FIRST;
@@ -84,7 +81,7 @@ pub(crate) async fn show(
         // What the notice covered has to be drawn again.
         sequence = 0;
         open = tokio::select! {
-            opened = opened_anew(hub, folder, &worker) => opened?,
+            opened = opened_anew(way, &to) => opened?,
             () = keyboard.left() => break End::Detached,
         };
     };
@@ -93,8 +90,8 @@ pub(crate) async fn show(
 }
 
 /// None = it is worth another try.
-async fn opened_anew(hub: &Hub, folder: &Folder, worker: &str) -> anyhow::Result<Option<Open>> {
-    match channel::open(hub, folder, Some(worker)).await {
+async fn opened_anew(way: &Way, to: &Destination) -> anyhow::Result<Option<Open>> {
+    match way.open(to).await {
         Ok(open) => Ok(Some(open)),
         Err(NotOpen::Final(error)) => Err(error),
         Err(NotOpen::Passing(error)) => {
@@ -149,7 +146,11 @@ async fn attached(
     };
     let stream = open
         .channel
-        .stream("terminal.attach", asked.encode_to_vec().into(), None)
+        .stream(
+            "terminal.attach",
+            asked.encode_to_vec().into(),
+            open.workspace(),
+        )
         .await;
     let (pending, sender, mut receiver) = match stream {
         Ok(stream) => stream,

@@ -30,7 +30,8 @@ pub(super) struct Running {
 
 impl SecureChannel {
     fn role(&self, workspace: Option<&WorkspaceId>) -> Option<Role> {
-        let is_owner = self.endpoint.user() == self.devices().owner();
+        let is_owners = self.endpoint.user() == self.devices().owner();
+        let is_owner = is_owners && !self.endpoint.is_capped();
         gate::role(
             is_owner,
             workspace.and_then(|workspace| self.endpoint.role(workspace)),
@@ -39,6 +40,8 @@ impl SecureChannel {
 
     /// Privileges were lowered: what was begun with higher ones ends.
     pub(super) fn recheck_roles(&mut self, ctx: &mut Context<Self>) {
+        let roles = channel_actors::endpoint::access::roles(&self.endpoint.workspaces());
+        self.sponsorship.update(&roles);
         let roles = self
             .calls
             .iter()
@@ -75,6 +78,7 @@ impl SecureChannel {
             (Ok(_), ..) => return self.respond(id, Err(error(Code::PermissionDenied, "not yet"))),
         };
         let caller = Caller {
+            channel: self.id(),
             device,
             role,
             workspace: workspace.clone(),

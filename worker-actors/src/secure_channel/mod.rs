@@ -27,6 +27,7 @@ use self::calls::{Call, Running};
 pub(crate) use self::guard::{Guard, Leave};
 use crate::{
     clock,
+    delegation::Sponsorship,
     device_book::DeviceBook,
     entropy,
     hub_link::Marks,
@@ -50,6 +51,8 @@ pub(crate) struct SecureChannel {
     services: Services,
     /// Who was believed, once somebody was.
     device: Option<ClaimedDevice>,
+    /// Its place among those that answer for tabs.
+    sponsorship: Sponsorship,
     judging: Option<SpawnHandle>,
     calls: BTreeMap<u64, Running>,
     streams: Streams,
@@ -76,7 +79,9 @@ pub(crate) struct LinkEars {
 
 impl SecureChannel {
     pub(crate) fn new(parts: ChannelParts) -> Self {
+        let (channel, user) = (parts.endpoint.channel(), parts.endpoint.user().clone());
         Self {
+            sponsorship: parts.services.0.delegations.sponsorship(channel, user),
             endpoint: parts.endpoint,
             identity: parts.identity,
             path: Some(parts.path),

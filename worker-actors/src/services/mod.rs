@@ -12,7 +12,7 @@ use bytes::Bytes;
 use channel_actors::endpoint::ClaimedDevice;
 use prost::Message;
 use schema::{
-    ids::WorkspaceId,
+    ids::{ChannelId, TerminalId, WorkspaceId},
     wire::{self, RpcError},
 };
 
@@ -20,7 +20,12 @@ use self::{
     gate::{Method, Role},
     stream::Stream,
 };
-use crate::{device_book::DeviceBook, store::StoreError, terminal::roster::Roster};
+use crate::{
+    delegation::{Delegations, Door, Tab},
+    device_book::DeviceBook,
+    store::StoreError,
+    terminal::roster::Roster,
+};
 
 /// Everything a service may need.
 #[derive(Clone)]
@@ -33,11 +38,13 @@ pub(crate) struct Desks {
     pub(crate) info: wire::WorkerInfo,
     pub(crate) grace: std::time::Duration,
     pub(crate) endings: exec::Endings,
+    pub(crate) delegations: Delegations,
 }
 
 /// Who calls, and as what.
 #[derive(Clone)]
 pub(crate) struct Caller {
+    pub(crate) channel: ChannelId,
     pub(crate) device: ClaimedDevice,
     pub(crate) role: Role,
     pub(crate) workspace: Option<WorkspaceId>,
@@ -51,6 +58,17 @@ impl Caller {
 }
 
 impl Services {
+    /// A door for what is started for a caller. Without a workspace there is nothing to confine it to.
+    fn door(&self, caller: &Caller, terminal: Option<TerminalId>) -> Option<Door> {
+        let tab = Tab {
+            user: caller.device.user.clone(),
+            workspace: caller.workspace.clone()?,
+            terminal,
+            opener: caller.channel,
+        };
+        Door::open(&self.0.delegations, tab)
+    }
+
     /// Answers a request that opened no stream.
     pub(crate) async fn answer(
         self,
@@ -96,7 +114,13 @@ impl Services {
                     grace: self.0.grace,
                     endings: &self.0.endings,
                 };
-                exec::run(place, decode(payload)?, stream).await
+                let door = self.door(&caller, None);
+                let mut start: wire::ExecStart = decode(payload)?;
+                start.environment.extend(variables(door.as_ref()));
+                // The door is open for as long as the command runs.
+                let ended = exec::run(place, start, stream).await;
+                drop(door);
+                ended
             }
             Method::WorkerInfo
             | Method::TerminalList
@@ -108,6 +132,11 @@ impl Services {
             | Method::DevicesRemove => Err(invalid("this method takes no stream")),
         }
     }
+}
+
+/// What a program finds its door by, in place of whatever the client calls so.
+fn variables(door: Option<&Door>) -> impl Iterator<Item = (String, String)> {
+    door.into_iter().flat_map(Door::variables)
 }
 
 pub(crate) fn encoded(message: &impl Message) -> Bytes {

@@ -27,10 +27,12 @@ use crate::{
 pub(super) async fn open(
     services: &Services,
     caller: &Caller,
-    asked: wire::TerminalOpen,
+    mut asked: wire::TerminalOpen,
 ) -> Result<Bytes, RpcError> {
     let id = TerminalId::parse(&entropy::name()).map_err(|_| super::Fault)?;
     let (roster, workspace) = (services.0.roster.clone(), caller.workspace.clone());
+    let door = services.door(caller, Some(id.clone()));
+    asked.environment.extend(super::variables(door.as_ref()));
     // A file system that does not answer holds up nobody else.
     let opening =
         tokio::task::spawn_blocking(move || roster.open(id, workspace, asked, clock::unix_ms()));
@@ -39,6 +41,7 @@ pub(super) async fn open(
         OpenError::TooMany => error(Code::ResourceExhausted, &refused.to_string()),
         OpenError::Spawn(_) => error(Code::FailedPrecondition, &refused.to_string()),
     })?;
+    terminal.keep(door);
     Ok(encoded(&terminal.summary()))
 }
 

@@ -254,6 +254,10 @@ impl Desk {
             created_unix_ms: self.created_ms,
             attached: u32::try_from(self.views.len()).unwrap_or(u32::MAX),
             bell: self.bell,
+            workspace_id: self
+                .workspace
+                .as_ref()
+                .map_or_else(String::new, |id| id.as_str().to_owned()),
         }
     }
 

@@ -18,6 +18,7 @@ use super::{
     pty::{Listener, Program, Pty, SpawnError},
     size::Size,
 };
+use crate::delegation::Door;
 
 /// A terminal that anybody may hold; the pty's threads do too.
 pub struct Terminal {
@@ -25,6 +26,8 @@ pub struct Terminal {
     workspace: Option<WorkspaceId>,
     desk: Mutex<Desk>,
     pty: Mutex<Option<Pty>>,
+    /// Where its programs ask for delegations.
+    door: Mutex<Option<Door>>,
     /// Rises whenever a client may have something to be sent.
     moved: watch::Sender<u64>,
     /// Rises whenever a list of terminals would read differently.
@@ -67,6 +70,7 @@ impl Terminal {
             workspace,
             desk: Mutex::new(desk),
             pty: Mutex::new(None),
+            door: Mutex::new(None),
             moved,
             listed,
         })
@@ -133,8 +137,17 @@ impl Terminal {
         self.change(|desk| desk.rename(title));
     }
 
+    /// Keeps a door open until its program ends.
+    pub(crate) fn keep(&self, door: Option<Door>) {
+        *self.door() = door;
+        if !self.is_running() {
+            self.door().take();
+        }
+    }
+
     /// Ends its program with everything the program started. Blocks.
     pub fn end(&self, grace: Duration) {
+        self.door().take();
         let Some(leader) = self.pty().as_ref().map(Pty::leader) else {
             return;
         };
@@ -171,6 +184,10 @@ impl Terminal {
 
     fn pty(&self) -> MutexGuard<'_, Option<Pty>> {
         self.pty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn door(&self) -> MutexGuard<'_, Option<Door>> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell_size(&self, size: Size) {
@@ -265,6 +282,7 @@ impl Listener for Eyes {
 
     fn ended(&self, exit_code: i32) {
         self.0.change(|desk| desk.ended(exit_code));
+        self.0.door().take();
         tracing::info!(terminal = self.0.id.as_str(), exit_code, "terminal ended");
     }
 }

@@ -435,6 +435,7 @@ fn announce(bytes: Bytes, user_id: &str, workspaces: &[wire::WorkspaceAccess]) -
         noise: open.noise,
         max_message_bytes: open.max_message_bytes,
         certificates: Vec::new(),
+        delegated: false,
     };
     Outer::Control(control::Body::Incoming(incoming)).encode()
 }

@@ -8,20 +8,26 @@ use bytes::Bytes;
 use channel_actors::client::{CallError, Pending, StreamReceiver, StreamSender};
 use clap::Args;
 use prost::Message as _;
-use schema::wire::{ExecInput, ExecOutput, ExecStart, exec_input, exec_output};
+use schema::{
+    ids::WorkspaceId,
+    wire::{ExecInput, ExecOutput, ExecStart, exec_input, exec_output},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     signal::unix::{SignalKind, signal},
 };
 
 use super::Context;
-use crate::remote::{channel, notice::Notice};
+use crate::remote::{channel, notice::Notice, way::Destination};
 
 #[derive(Args)]
 pub(super) struct Options {
     /// The Worker; needed only when there are several
     #[arg(long, value_name = "ID")]
     worker_id: Option<String>,
+    /// The workspace; needed only at somebody else's Worker that hosts several
+    #[arg(long, value_name = "ID", value_parser = super::workspace)]
+    workspace_id: Option<WorkspaceId>,
     /// Folder the command starts in [default: home]
     #[arg(long, value_name = "DIR", default_value = "")]
     working_directory: String,
@@ -46,7 +52,17 @@ const INPUT_CHUNK: usize = 64 * 1024;
 const SIGNAL_CREDIT: usize = 1024;
 
 pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<ExitCode> {
-    let open = channel::open(&context.hub, &context.folder, options.worker_id.as_deref()).await?;
+    if context.way.is_delegated() {
+        bail!(
+            "a program in a tab runs commands itself, or in a terminal of their own: 'leapmux remote \
+             terminal open -- CMD'; name --hub to use your own login"
+        );
+    }
+    let to = Destination {
+        worker: options.worker_id,
+        workspace: options.workspace_id,
+    };
+    let open = context.way.open(&to).await?;
     let start = ExecStart {
         command: options.command,
         working_directory: options.working_directory,
@@ -55,7 +71,7 @@ pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<E
     };
     let stream = open
         .channel
-        .stream("exec", start.encode_to_vec().into(), None)
+        .stream("exec", start.encode_to_vec().into(), open.workspace())
         .await;
     let (pending, sender, receiver) = stream.map_err(channel::worker_said)?;
     let code = tokio::select! {

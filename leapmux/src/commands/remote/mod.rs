@@ -3,11 +3,12 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
+use schema::ids::WorkspaceId;
 
 use crate::{
     layers::LogConfig,
     logging, paths,
-    remote::{address::Address, folder::Folder, hub::Hub, login},
+    remote::{address::Address, delegation, folder::Folder, hub::Hub, login, way::Way},
 };
 
 mod browser_login;
@@ -21,14 +22,13 @@ mod workers;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The Hub: http://HOST:PORT, https://HOST or unix:PATH
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        default_value = "http://127.0.0.1:4327"
-    )]
-    hub: String,
+    /// The Hub: http://HOST:PORT, https://HOST or unix:PATH [default: http://127.0.0.1:4327]
+    #[arg(long, global = true, value_name = "URL")]
+    hub: Option<String>,
+    /// As the program of a tab that it is, in the tab's workspace, without a login of one's own; the
+    /// default in a tab, unless --hub is named
+    #[arg(long, global = true, conflicts_with = "hub")]
+    delegated: bool,
     /// Print JSON for programs instead of tables for people
     #[arg(long, global = true)]
     json: bool,
@@ -83,19 +83,46 @@ impl Options {
 struct Context {
     hub: Hub,
     folder: Folder,
+    way: Way,
     json: bool,
 }
 
+/// A workspace's id, as an argument.
+fn workspace(text: &str) -> Result<WorkspaceId, String> {
+    WorkspaceId::parse(text).map_err(|_| "this is no workspace's id".to_owned())
+}
+
+/// In a tab, a program is what its Worker says it is; whoever names a Hub means the own login there.
+fn way(options: &Options, hub: &Hub, folder: &Folder) -> anyhow::Result<Way> {
+    let in_a_tab = paths::variable(delegation::SOCKET).is_some();
+    let reaches = options.carries_a_code();
+    if options.delegated && !reaches {
+        anyhow::bail!(
+            "only exec and terminal can be used with --delegated; the others want a login"
+        );
+    }
+    if options.delegated || (in_a_tab && reaches && options.hub.is_none()) {
+        return Ok(Way::Delegation(delegation::socket()?));
+    }
+    Ok(Way::Login(hub.clone(), folder.clone()))
+}
+
+/// Where a Hub listens that was told nothing else.
+const LOCAL_HUB: &str = "http://127.0.0.1:4327";
+
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     logging::install(&LogConfig {
-        log_level: options.log_level,
+        log_level: options.log_level.clone(),
         ..LogConfig::default()
     })?;
-    let folder = Folder::open(options.remote_dir.map_or_else(paths::remote_dir, Ok)?)?;
-    let address = Address::parse(&options.hub)?;
+    let folder = options.remote_dir.clone();
+    let folder = Folder::open(folder.map_or_else(paths::remote_dir, Ok)?)?;
+    let address = Address::parse(options.hub.as_deref().unwrap_or(LOCAL_HUB))?;
     let kept = login::Kept::open(&folder, &address)?;
+    let hub = Hub::new(address, kept);
     let context = Context {
-        hub: Hub::new(address, kept),
+        way: way(&options, &hub, &folder)?,
+        hub,
         folder,
         json: options.json,
     };

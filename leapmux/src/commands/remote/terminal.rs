@@ -3,17 +3,20 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, bail};
-use channel_actors::client::Channel;
 use clap::{Args, Subcommand};
-use schema::wire::{
-    TerminalClose, TerminalClosed, TerminalList, TerminalListRequest, TerminalOpen, TerminalState,
-    TerminalSummary,
+use schema::{
+    ids::WorkspaceId,
+    wire::{
+        TerminalClose, TerminalClosed, TerminalList, TerminalListRequest, TerminalOpen,
+        TerminalState, TerminalSummary,
+    },
 };
 
 use super::Context;
 use crate::remote::{
-    channel::{self, plain},
+    channel::{self, Open, plain},
     screen, tty,
+    way::Destination,
 };
 use crate::say::say;
 
@@ -22,6 +25,9 @@ pub(super) struct Options {
     /// The Worker; needed only when there are several
     #[arg(long, value_name = "ID", global = true)]
     worker_id: Option<String>,
+    /// The workspace; needed only at somebody else's Worker that hosts several
+    #[arg(long, value_name = "ID", global = true, value_parser = super::workspace)]
+    workspace_id: Option<WorkspaceId>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -30,6 +36,8 @@ pub(super) struct Options {
 enum Command {
     /// List the Worker's terminals
     List,
+    /// Open a terminal and leave it running; prints its id
+    Open(Opening),
     /// Come back to a terminal; its id as the list shows it, or the beginning of one
     Attach {
         /// The terminal
@@ -42,6 +50,19 @@ enum Command {
     },
 }
 
+#[derive(Args)]
+struct Opening {
+    /// What people call it [default: the program's name]
+    #[arg(long, default_value = "")]
+    title: String,
+    /// Folder it starts in [default: home]
+    #[arg(long, value_name = "DIR", default_value = "")]
+    working_directory: String,
+    /// The program and its arguments, run without a shell [default: a shell]
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<String>,
+}
+
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -49,8 +70,11 @@ pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<E
     if matches!(options.command, None | Some(Command::Attach { .. })) {
         tty::check()?;
     }
-    let worker = options.worker_id.as_deref();
-    let open = channel::open(&context.hub, &context.folder, worker).await?;
+    let to = Destination {
+        worker: options.worker_id,
+        workspace: options.workspace_id,
+    };
+    let open = context.way.open(&to).await?;
     match options.command {
         None => {
             let size = tty::size();
@@ -59,24 +83,40 @@ pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<E
                 rows: size.rows,
                 ..TerminalOpen::default()
             };
-            let made: TerminalSummary = call(&open.channel, "terminal.open", &asked).await?;
-            screen::show(&context.hub, &context.folder, open, &made.terminal_id).await
+            let made: TerminalSummary = call(&open, "terminal.open", &asked).await?;
+            screen::show(&context.way, open, &made.terminal_id).await
+        }
+        Some(Command::Open(opening)) => {
+            let asked = TerminalOpen {
+                command: opening.command,
+                working_directory: opening.working_directory,
+                title: opening.title,
+                ..TerminalOpen::default()
+            };
+            let made: TerminalSummary = call(&open, "terminal.open", &asked).await?;
+            if context.json {
+                say!("{}", serde_json::to_string_pretty(&made)?);
+            } else {
+                say!("{}", made.terminal_id);
+            }
+            open.close().await;
+            Ok(ExitCode::SUCCESS)
         }
         Some(Command::Attach { id }) => {
-            let found = find(&open.channel, &id).await?;
-            screen::show(&context.hub, &context.folder, open, &found.terminal_id).await
+            let found = find(&open, &id).await?;
+            screen::show(&context.way, open, &found.terminal_id).await
         }
         Some(Command::List) => {
-            list(context, &all(&open.channel).await?)?;
+            list(context, &all(&open).await?)?;
             open.close().await;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Close { id }) => {
-            let found = find(&open.channel, &id).await?;
+            let found = find(&open, &id).await?;
             let asked = TerminalClose {
                 terminal_id: found.terminal_id,
             };
-            let _: TerminalClosed = call(&open.channel, "terminal.close", &asked).await?;
+            let _: TerminalClosed = call(&open, "terminal.close", &asked).await?;
             open.close().await;
             Ok(ExitCode::SUCCESS)
         }
@@ -84,25 +124,26 @@ pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<E
 }
 
 async fn call<A: prost::Message + Default>(
-    channel: &Channel,
+    open: &Open,
     method: &str,
     asked: &impl prost::Message,
 ) -> anyhow::Result<A> {
     let payload = asked.encode_to_vec().into();
-    let answer = channel
-        .call(method, payload, None, PATIENCE)
+    let answer = open
+        .channel
+        .call(method, payload, open.workspace(), PATIENCE)
         .await
         .map_err(channel::worker_said)?;
     A::decode(answer).with_context(|| format!("the Worker's answer to {method} cannot be read"))
 }
 
-async fn all(channel: &Channel) -> anyhow::Result<Vec<TerminalSummary>> {
-    let listed: TerminalList = call(channel, "terminal.list", &TerminalListRequest {}).await?;
+async fn all(open: &Open) -> anyhow::Result<Vec<TerminalSummary>> {
+    let listed: TerminalList = call(open, "terminal.list", &TerminalListRequest {}).await?;
     Ok(listed.terminals)
 }
 
-async fn find(channel: &Channel, beginning: &str) -> anyhow::Result<TerminalSummary> {
-    let mut found = all(channel).await?;
+async fn find(open: &Open, beginning: &str) -> anyhow::Result<TerminalSummary> {
+    let mut found = all(open).await?;
     found.retain(|one| one.terminal_id.starts_with(beginning));
     match (found.pop(), found.is_empty()) {
         (Some(only), true) => Ok(only),
