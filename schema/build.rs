@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // `WorkerLink.Connect` would collide with the generated `connect(endpoint)`.
         .build_transport(false)
         .bytes(".")
+        .boxed("leapmux.v1.DelegationAnswer.body.delegated")
         .compile_fds(descriptors)?;
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?

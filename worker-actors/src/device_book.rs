@@ -15,6 +15,7 @@ use channel_actors::{
     limits::Limits,
 };
 use crypto::{Algorithm, Mode};
+use prost::Message as _;
 use schema::{
     ids::{UserId, WorkerId},
     wire,
@@ -150,9 +151,9 @@ impl DeviceBook {
     pub(crate) async fn list(&self, this_one: Bytes) -> Result<wire::DeviceList, StoreError> {
         let devices = self.0.parts.store.run(devices::all).await?;
         let here = devices.iter().filter(|device| device.state != REMOVED);
-        Ok(wire::DeviceList {
-            devices: here.map(|device| device.shown(&this_one)).collect(),
-        })
+        Ok(shortened(
+            here.map(|device| device.shown(&this_one)).collect(),
+        ))
     }
 
     /// A person approves a device that waits. Without a user the key has to be one user's only:
@@ -239,15 +240,18 @@ impl DeviceBook {
             }
             looked = now;
             let stale = clock::unix_ms() - WAITING_MS;
+            let lapsed = i64::try_from(now).unwrap_or(i64::MAX) - LAPSED_S;
             let looking = self.0.parts.store.run(move |connection| {
-                let forgotten = devices::forget_waiting(connection, stale)?;
+                let forgotten = devices::forget_waiting(connection, stale)?
+                    + devices::forget_expired(connection, lapsed)?;
                 Ok((store::foreign_writes(connection)?, forgotten))
             });
             // A failing query is logged where it fails, and the next round tries again.
             let Ok((version, forgotten)) = looking.await else {
                 continue;
             };
-            let moved = forgotten > 0 || seen.is_some_and(|seen| seen != version);
+            // In the first round too: something may have been written since it was read.
+            let moved = forgotten > 0 || seen != Some(version);
             if moved {
                 let book = self.clone();
                 let reading = tokio::task::spawn_blocking(move || book.reread());
@@ -406,6 +410,26 @@ impl DeviceBook {
     }
 }
 
+/// As much as one message holds, in order. Those that wait for a person have the first claim to it.
+fn shortened(devices: Vec<wire::Device>) -> wire::DeviceList {
+    let all = devices.len();
+    let mut room = LIST_BYTES;
+    let mut fits = |device: &wire::Device| {
+        let left = room.checked_sub(device.encoded_len() + 8);
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    let waits = |device: &wire::Device| device.state() == wire::DeviceState::Waiting;
+    let waiting: Vec<bool> = devices.iter().map(|one| waits(one) && fits(one)).collect();
+    let shown = devices.into_iter().zip(waiting);
+    let devices: Vec<_> = shown
+        .filter(|(device, waiting)| *waiting || (!waits(device) && fits(device)))
+        .map(|(device, _)| device)
+        .collect();
+    let omitted = u32::try_from(all - devices.len()).unwrap_or(u32::MAX);
+    wire::DeviceList { devices, omitted }
+}
+
 /// A device has one key a mode. Who was removed by one of them does not come back by the other.
 fn is_removed(trust: &Trust, user: &UserId, key: &[u8]) -> bool {
     let mut removed = trust.removed();
@@ -476,6 +500,10 @@ fn names(file: &Path, key: &[u8]) -> bool {
 
 /// How long a device may wait without showing itself again: an hour.
 const WAITING_MS: i64 = 60 * 60 * 1000;
+/// How long an expired device is remembered: a certificate that is late may still renew it.
+const LAPSED_S: i64 = 24 * 60 * 60;
+/// Of a list of devices: less than a stream's message (docs/protocol.md, section 7).
+const LIST_BYTES: usize = 200 << 10;
 /// Two keys in hex: 32 and 1,984 bytes.
 const LOCAL_FILE_MAX: u64 = 16 << 10;
 

@@ -158,3 +158,24 @@ async fn what_a_removed_device_has_signed_is_gone_from_the_list_and_after_a_rest
     assert!(book.standing(&grandchild).is_none());
     assert!(book.standing(&first).is_some());
 }
+
+#[test]
+fn a_list_is_as_long_as_a_message_and_those_that_wait_are_in_it() {
+    let device = |number: u32, state: wire::DeviceState| wire::Device {
+        key: vec![0; 1984].into(),
+        first_seen_unix_ms: number.into(),
+        state: state.into(),
+        ..wire::Device::default()
+    };
+    let trusted = (0..200).map(|number| device(number, wire::DeviceState::Trusted));
+    let waiting = device(200, wire::DeviceState::Waiting);
+    let list = shortened(trusted.chain([waiting.clone()]).collect());
+    assert!(list.encoded_len() <= LIST_BYTES + 8);
+    assert_eq!(list.devices.len() + list.omitted as usize, 201);
+    assert!(list.omitted > 90);
+    assert_eq!(list.devices.last(), Some(&waiting));
+    assert_eq!(
+        list.devices.first().map(|one| one.first_seen_unix_ms),
+        Some(0)
+    );
+}

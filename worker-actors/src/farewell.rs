@@ -17,6 +17,7 @@ use crate::{
     config::WorkerConfig,
     dial::{self, DialError, HubAddress},
     hub_state::{self, Credentials, StateError},
+    store::{Store, StoreError, grants},
 };
 
 /// Why nothing was changed. One line that says what to do.
@@ -37,6 +38,9 @@ pub enum FarewellError {
     /// What is kept of the Hub is no use, or cannot be changed.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The database is no use.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Tells the Hub that this Worker goes, and forgets name and token once the Hub has taken it: asked
@@ -90,5 +94,7 @@ pub fn accept_owner(data_dir: &Path, owner: UserId) -> Result<(), FarewellError>
         first_use: false,
         ..kept
     };
+    // First: an owner who is new with grants that are old would have given them.
+    Store::open(data_dir)?.run_here(grants::forget_all)?;
     Ok(hub_state::store(data_dir, &credentials)?)
 }

@@ -24,6 +24,8 @@ pub struct Credentials {
     pub first_use: bool,
     /// The Hub it registered with; None = its configuration says.
     pub hub: Option<KnownHub>,
+    /// The id of the registration key that it used; None = it was registered with none.
+    pub registration: Option<String>,
 }
 
 /// Where a Worker registered.
@@ -45,6 +47,7 @@ impl Credentials {
             owner,
             first_use: true,
             hub: None,
+            registration: None,
         }
     }
 }
@@ -81,6 +84,8 @@ struct Kept {
     first_use: bool,
     #[serde(default)]
     hub: Option<KnownHub>,
+    #[serde(default)]
+    registration: Option<String>,
 }
 
 /// What an earlier registration left; None = there was none. Blocks.
@@ -106,6 +111,7 @@ pub fn load(data_dir: &Path) -> Result<Option<Credentials>, StateError> {
         owner: UserId::parse(&kept.owner_user_id).map_err(damaged)?,
         first_use: kept.first_use,
         hub: kept.hub,
+        registration: kept.registration,
     }))
 }
 
@@ -121,6 +127,7 @@ pub fn store(data_dir: &Path, credentials: &Credentials) -> Result<(), StateErro
         owner_user_id: credentials.owner.as_str().to_owned(),
         first_use: credentials.first_use,
         hub: credentials.hub.clone(),
+        registration: credentials.registration.clone(),
     };
     let content = serde_json::to_vec_pretty(&kept).unwrap_or_default();
     write(&data_dir.join(TOKEN), credentials.token.as_bytes())?;
@@ -185,6 +192,7 @@ mod tests {
                 url: "https://hub.example".into(),
                 ca_file: Some("/ca.pem".into()),
             }),
+            registration: Some("r1".into()),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
     dial::{self, DialError, HubAddress},
     hub_state::{self, Credentials, KnownHub, StateError},
     identity::{self, IdentityError},
-    store::{Store, StoreError, devices},
+    store::{Store, StoreError, devices, grants},
 };
 
 pub use crate::hub_state::load as stored;
@@ -68,6 +68,14 @@ pub enum RegisterError {
     Store(#[from] StoreError),
 }
 
+/// Whether this key is the one that the Worker was registered with: it was started again by the same
+/// command, and there is nothing to do.
+#[must_use]
+pub fn is_known(credentials: Option<&Credentials>, key: &str) -> bool {
+    let used = credentials.and_then(|known| known.registration.as_deref());
+    used.is_some() && used == parse(key).map(|(id, _)| id)
+}
+
 /// Registers this Worker: sends its key with a tag under the secret, checks the tag of the
 /// registering device, trusts that device, and keeps name and token. The secret itself never
 /// leaves.
@@ -112,6 +120,7 @@ struct Confirmed {
     worker_id: WorkerId,
     owner: UserId,
     algorithm: u8,
+    registration: String,
 }
 
 fn confirm(
@@ -133,6 +142,7 @@ fn confirm(
         worker_id,
         owner,
         algorithm: algorithm.byte(),
+        registration: id.to_owned(),
     };
     token_given
         .then_some(confirmed)
@@ -156,6 +166,7 @@ async fn keep(
             worker_id,
             owner,
             algorithm,
+            registration,
         } = confirmed;
         let key = answer.device_key;
         let device = TrustedDevice {
@@ -169,6 +180,7 @@ async fn keep(
         let store = Store::open(&config.data_dir)?;
         let now = clock::unix_ms();
         store.run_here(|connection| {
+            grants::forget_all(connection)?;
             let changes = vec![Change::Trusted(device)];
             devices::keep(connection, changes, &crypto::fingerprint, now)
         })?;
@@ -178,6 +190,7 @@ async fn keep(
             owner: owner.clone(),
             first_use: false,
             hub: Some(known_hub(&config)),
+            registration: Some(registration),
         };
         hub_state::store(&config.data_dir, &credentials)?;
         let worker_words = crypto::fingerprint(identity.public().as_bytes());

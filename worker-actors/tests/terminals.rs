@@ -337,6 +337,34 @@ async fn terminals_are_bounded_and_ended_ones_make_room() {
 }
 
 #[tokio::test]
+async fn a_guest_makes_room_among_its_workspaces_own_and_takes_half_at_most() {
+    let folder = tempdir().expect("a folder");
+    let roster = roster(folder.path());
+    let garden = schema::ids::WorkspaceId::parse("garden").expect("an id");
+    let kept = roster
+        .open(id("kept"), None, sh("exit 0"), 1)
+        .expect("a terminal");
+    Client::at(&kept).until_ended().await;
+    let open = |name: &str, script: &str| {
+        let place = Some(garden.clone());
+        roster.open_among(id(name), place, Some(&garden), sh(script), 2)
+    };
+    let resting = open("resting", "exit 0").expect("a terminal");
+    Client::at(&resting).until_ended().await;
+    for name in ["a", "b", "c", "d"] {
+        open(name, "read line").expect("a terminal");
+    }
+    assert!(roster.find(&id("resting")).is_none(), "it made room");
+    assert_eq!(
+        open("e", "read line").map(drop),
+        Err(OpenError::TooMany),
+        "half of all"
+    );
+    assert!(roster.find(&id("kept")).is_some(), "the owner's stays");
+    roster.stop(4).await;
+}
+
+#[tokio::test]
 async fn a_login_shell_is_the_persons_own_and_starts_at_home() {
     let folder = tempdir().expect("a folder");
     let roster = roster(folder.path());

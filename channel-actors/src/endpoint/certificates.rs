@@ -80,7 +80,8 @@ impl Trust {
         let body = verified(mode, Label::Grant, context, signed)?;
         let certificate = wire::GrantCertificate::decode(body).ok()?;
         let user = UserId::parse(&certificate.grantee_user_id).ok()?;
-        if certificate.worker_id != self.worker.as_str() || user == self.owner {
+        let is_other = certificate.worker_id != self.worker.as_str() || user == self.owner;
+        if is_other || !is_plausible(certificate.serial, now) {
             return None;
         }
         let in_time = certificate.expires_at <= now.saturating_add(GRANT_LONGEST_S);
@@ -134,7 +135,8 @@ impl Trust {
         let body = verified(claimed.mode, Label::Device, context, signed)?;
         let certificate = wire::DeviceCertificate::decode(body).ok()?;
         let expires_at = certificate.expires_at;
-        let fits = certificate.user_id == claimed.user.as_str()
+        let fits = is_plausible(certificate.serial, now)
+            && certificate.user_id == claimed.user.as_str()
             && certificate.device_key == claimed.key
             && certificate.device_algorithm == u32::from(claimed.algorithm)
             && expires_at > now
@@ -211,11 +213,19 @@ impl Trust {
     }
 }
 
+/// A serial is a number of milliseconds since 1970, or counts from below. One from the future would
+/// leave no number for the withdrawal that follows it.
+const fn is_plausible(serial: u64, now: u64) -> bool {
+    serial / 1_000 <= now.saturating_add(AHEAD_S)
+}
+
 /// Whether two grants say the same, whoever signed them.
 fn says(known: &Grant, grant: &Grant) -> bool {
     (known.role, known.expires_at, &known.device) == (grant.role, grant.expires_at, &grant.device)
 }
 
+/// How far a signer's clock may be ahead.
+const AHEAD_S: u64 = 24 * 60 * 60;
 /// A grant lasts 30 days at most; the owner's page renews it.
 const GRANT_LONGEST_S: u64 = 30 * 24 * 60 * 60;
 /// A device certificate lasts a year at most, and the longest year.

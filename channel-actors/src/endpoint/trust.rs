@@ -197,12 +197,13 @@ impl Trust {
         if self.waiting.contains(&device) {
             return Verdict::Waiting;
         }
-        let of_user = self
-            .waiting
-            .iter()
-            .filter(|other| other.user == device.user)
-            .count();
-        if self.waiting.len() >= self.waiting_max || of_user >= self.waiting_per_user {
+        let count =
+            |of: &dyn Fn(&WaitingDevice) -> bool| self.waiting.iter().filter(|it| of(it)).count();
+        let of_user = count(&|other| other.user == device.user);
+        // Whoever has to approve the others always finds a place.
+        let is_full = device.user != self.owner
+            && count(&|other| other.user != self.owner) >= self.waiting_max;
+        if is_full || of_user >= self.waiting_per_user {
             return Verdict::Unknown;
         }
         self.note(Change::Waiting(device), changes);

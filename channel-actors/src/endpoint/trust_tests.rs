@@ -372,3 +372,48 @@ fn what_was_kept_can_be_replayed() {
 
 #[path = "standing_tests.rs"]
 mod standing;
+
+#[test]
+fn a_serial_from_the_future_is_no_word_of_the_owners() {
+    let (owner, guest) = (device(1), device(2));
+    let mut trust = owned_by(&owner);
+    let ahead = (NOW + 2 * DAY) * 1_000;
+    let judged = trust.judge(
+        &claim(
+            "guest",
+            &guest,
+            vec![grant(&owner, "guest", &guest, ahead, 3)],
+        ),
+        NOW,
+    );
+    assert_eq!(judged.verdict, Verdict::Waiting);
+    let introduced = certificate(&owner, "owner", &guest, u64::MAX);
+    let judged = trust.judge(&claim("owner", &guest, vec![introduced]), NOW);
+    assert_eq!(judged.verdict, Verdict::Waiting);
+    let in_time = grant(&owner, "guest", &guest, NOW * 1_000, 3);
+    let judged = trust.judge(&claim("guest", &guest, vec![in_time]), NOW);
+    assert!(matches!(judged.verdict, Verdict::Trusted { .. }));
+}
+
+#[test]
+fn strangers_who_wait_do_not_keep_the_owner_out() {
+    let mut trust = owned_by(&device(1));
+    for number in 0..40 {
+        let name = format!("guest{number}");
+        trust.judge(&claim(&name, &device(100 + number), Vec::new()), NOW);
+    }
+    let stranger = trust.judge(&claim("late", &device(200), Vec::new()), NOW);
+    assert_eq!(stranger.verdict, Verdict::Unknown);
+    let own = trust.judge(&claim("owner", &device(201), Vec::new()), NOW);
+    assert_eq!(own.verdict, Verdict::Waiting);
+}
+
+#[test]
+fn a_delegations_channel_is_for_no_device_that_is_kept() {
+    let mut trust = owned_by(&device(1));
+    let delegated = ClaimedDevice {
+        delegated: true,
+        ..claim("owner", &device(1), Vec::new())
+    };
+    assert_eq!(trust.judge(&delegated, NOW).verdict, Verdict::Unknown);
+}

@@ -69,6 +69,7 @@ pub(crate) fn incoming(channel: ChannelId, noise: Vec<u8>) -> Incoming {
         noise: noise.into(),
         max_message_bytes: 0,
         certificates: Vec::new(),
+        delegated: false,
     }
 }
 

@@ -181,6 +181,8 @@ async fn serve_worker(
     key: Option<Zeroizing<String>>,
 ) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::register()?;
+    let known = registration::stored(&config.data_dir)?;
+    let key = key.filter(|key| !registration::is_known(known.as_ref(), key));
     if let Some(key) = key {
         let registered = registration::register(&config, &key).await?;
         say!("Registered: this Worker is {}", registered.worker_words);

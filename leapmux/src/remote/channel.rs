@@ -25,6 +25,7 @@ use schema::{
 use tokio::net::UnixStream;
 
 use super::{
+    certificates,
     delegation::Delegation,
     device,
     folder::Folder,
@@ -46,10 +47,18 @@ struct Offer {
 
 /// Why there is no channel.
 pub(crate) enum NotOpen {
+    /// The Worker does not trust this device. Nothing changes it but a person.
+    Device(anyhow::Error),
     /// Nothing changes it but a person.
     Final(anyhow::Error),
     /// It may go by itself.
     Passing(anyhow::Error),
+}
+
+impl NotOpen {
+    const fn is_for_the_device(&self) -> bool {
+        matches!(self, Self::Device(_))
+    }
 }
 
 /// What is wrong here does not go by itself: files of this device, keys, tags.
@@ -71,7 +80,7 @@ impl From<NotServed> for NotOpen {
 impl From<NotOpen> for anyhow::Error {
     fn from(not_open: NotOpen) -> Self {
         match not_open {
-            NotOpen::Final(error) | NotOpen::Passing(error) => error,
+            NotOpen::Device(error) | NotOpen::Final(error) | NotOpen::Passing(error) => error,
         }
     }
 }
@@ -130,6 +139,7 @@ pub(super) async fn open(hub: &Hub, folder: &Folder, to: &Destination) -> Result
         return Err(refusal(&offer, entry.as_ref(), verdict).into());
     }
     let pinned = entry.as_ref().map(Entry::pin).transpose()?;
+    let device = Arc::new(device::load(folder)?);
     let parts = ConnectParts {
         worker: offer.worker.clone(),
         worker_key: offer.key.clone(),
@@ -137,12 +147,16 @@ pub(super) async fn open(hub: &Hub, folder: &Folder, to: &Destination) -> Result
         pinned,
         trust: Arc::new(RejectChanges),
         user: UserId::parse(&me.user_id).map_err(anyhow::Error::from)?,
-        device: Arc::new(device::load(folder)?),
-        certificates: Vec::new(),
+        certificates: certificates::fetch(hub, &offer.worker, offer.mode, &device).await,
+        device: Arc::clone(&device),
         workspaces: Vec::new(),
         channel: fresh_id(),
     };
-    let mut open = connect(hub, parts).await?;
+    let connected = connect(hub, parts).await;
+    if connected.as_ref().is_err_and(NotOpen::is_for_the_device) {
+        certificates::register(hub, &device).await;
+    }
+    let mut open = connected?;
     open.workspace = place(&open.channel, to.workspace.as_ref(), is_own)?;
     pins.keep(
         offer.worker.as_str(),
@@ -325,7 +339,12 @@ async fn connect(hub: &Hub, parts: ConnectParts) -> Result<Open, NotOpen> {
 
 fn not_open(error: &ConnectError) -> NotOpen {
     let explained = explain(error);
-    if is_final(error) {
+    if matches!(
+        error,
+        ConnectError::Failed(Failure::DeviceNotTrusted { .. })
+    ) {
+        NotOpen::Device(explained)
+    } else if is_final(error) {
         NotOpen::Final(explained)
     } else {
         NotOpen::Passing(explained)
@@ -351,7 +370,8 @@ fn explain(error: &ConnectError) -> anyhow::Error {
     if let ConnectError::Failed(Failure::DeviceNotTrusted { fingerprint }) = error {
         return anyhow!(
             "device not trusted: this device is {fingerprint}; approve it in the page of a device \
-             that is, or on the Worker with 'leapmux worker devices approve {fingerprint}'"
+             that is (yours, under Settings; or, at somebody else's Worker, its owner's, under \
+             Sharing), or on the Worker with 'leapmux worker devices approve {fingerprint}'"
         );
     }
     if let ConnectError::Refused(refusal) = error

@@ -83,7 +83,7 @@ async fn exchange(
     })?;
     let answer = said(&mut stream, device).await.map_err(NotOpen::Passing)?;
     match answer.body {
-        Some(Body::Delegated(delegated)) => Ok((delegated, stream)),
+        Some(Body::Delegated(delegated)) => Ok((*delegated, stream)),
         Some(Body::Refused(refused)) => Err(refusal(refused.reason())),
         None => Err(NotOpen::Final(anyhow!("the Worker's answer is empty"))),
     }

@@ -31,3 +31,15 @@ fn public_lines(key: &DeviceKey) -> String {
         .map(|mode| hex::encode(key.public_bytes(mode)) + "\n")
         .concat()
 }
+
+/// What people call this command line: who is asked about it, and who sees it in a list.
+pub(crate) fn machine() -> String {
+    let host = nix::unistd::gethostname().ok();
+    let host = host.and_then(|name| name.into_string().ok());
+    let host = host.unwrap_or_else(|| "an unnamed machine".to_owned());
+    let name = format!("leapmux on {host}");
+    name.chars()
+        .filter(|one| !one.is_control())
+        .take(64)
+        .collect()
+}

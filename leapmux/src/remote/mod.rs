@@ -1,6 +1,7 @@
 //! The command line as a client: the same channel as the page's, from a shell.
 
 pub(crate) mod address;
+pub(crate) mod certificates;
 pub(crate) mod channel;
 pub(crate) mod delegation;
 pub(crate) mod device;

@@ -93,7 +93,7 @@ pub(crate) async fn show(way: &Way, open: Open, id: &str) -> anyhow::Result<Exit
 async fn opened_anew(way: &Way, to: &Destination) -> anyhow::Result<Option<Open>> {
     match way.open(to).await {
         Ok(open) => Ok(Some(open)),
-        Err(NotOpen::Final(error)) => Err(error),
+        Err(NotOpen::Device(error) | NotOpen::Final(error)) => Err(error),
         Err(NotOpen::Passing(error)) => {
             tracing::debug!(error = %error, "still not connected");
             Ok(None)

@@ -3,6 +3,7 @@
 mod admin;
 mod backup;
 mod canary;
+mod delegation;
 mod lasting;
 mod logins;
 mod remote;

@@ -84,9 +84,12 @@ impl Mint {
 }
 
 fn refused(code: Code) -> MintError {
-    match code {
-        Code::NotFound => MintError::Unknown,
-        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => MintError::Away,
-        code => MintError::Refused(code),
+    let away = [Code::Unavailable, Code::DeadlineExceeded, Code::Cancelled];
+    if code == Code::NotFound {
+        MintError::Unknown
+    } else if away.contains(&code) {
+        MintError::Away
+    } else {
+        MintError::Refused(code)
     }
 }

@@ -90,7 +90,10 @@ impl Visit {
         }
         let stay = Stay { devices, user, key };
         let left = expires_at.saturating_sub(clock::unix_seconds());
-        (Body::Delegated(self.delegated(&bearer)), Some((stay, left)))
+        (
+            Body::Delegated(Box::new(self.delegated(&bearer))),
+            Some((stay, left)),
+        )
     }
 
     /// The bearer at hand, or a new one.

@@ -1,6 +1,6 @@
 //! What the Hub says about channels, and what channels say to the link.
 
-use actix::Handler;
+use actix::{ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
 use channel_actors::{
     close::{self, CloseReason},
     refusal::{self, Refusal, RefusalReason},
@@ -28,9 +28,15 @@ impl HubLink {
 
     pub(super) fn control(&mut self, body: control::Body, ctx: &mut Ctx) {
         match body {
-            control::Body::Incoming(incoming) => self.incoming(incoming, ctx),
+            control::Body::Incoming(mut incoming) => {
+                self.heed(std::mem::take(&mut incoming.certificates), ctx);
+                self.incoming(incoming, ctx);
+            }
             control::Body::Close(close) => self.closed(close),
-            control::Body::AccessChanged(changed) => self.access_changed(changed),
+            control::Body::AccessChanged(mut changed) => {
+                self.heed(std::mem::take(&mut changed.certificates), ctx);
+                self.access_changed(changed);
+            }
             control::Body::Renew(renew) => self.renew(renew),
             control::Body::Open(_)
             | control::Body::Opened(_)
@@ -39,6 +45,18 @@ impl HubLink {
             | control::Body::AccessAcknowledged(_)
             | control::Body::Goodbye(_) => self.hang_up(&Lost::Nonsense, ctx),
         }
+    }
+
+    /// What the owner has signed counts whoever it is told about, and whether that channel is here or
+    /// not: above all a withdrawal, whose channels are closed. All channels hear of what it changes.
+    fn heed(&self, certificates: Vec<wire::Signed>, ctx: &mut Ctx) {
+        if certificates.is_empty() {
+            return;
+        }
+        let book = self.parts.services.0.devices.clone();
+        // What fails is logged where it does.
+        let heeding = async move { book.heed(certificates).await.is_ok() };
+        ctx.spawn(heeding.into_actor(self).map(|_, _, _| ()));
     }
 
     /// Whoever has the channel's secrets may go on with it: nothing else is asked here. What is

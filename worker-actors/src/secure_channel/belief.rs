@@ -79,12 +79,6 @@ impl SecureChannel {
     pub(super) fn change_access(&mut self, changed: &wire::AccessChanged, ctx: &mut Context<Self>) {
         self.endpoint.change_access(&changed.workspaces);
         self.recheck_roles(ctx);
-        if !changed.certificates.is_empty() {
-            let (book, certificates) = (self.devices().clone(), changed.certificates.clone());
-            // What fails is logged where it does; all channels hear of what was changed.
-            let heeding = async move { book.heed(certificates).await.is_ok() };
-            ctx.spawn(heeding.into_actor(self).map(|_, _, _| ()));
-        }
     }
 }
 

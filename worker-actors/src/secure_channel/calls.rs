@@ -10,6 +10,7 @@ use super::SecureChannel;
 use crate::services::{
     Caller, error,
     gate::{self, Role},
+    invalid,
 };
 
 /// A request as it came.
@@ -77,6 +78,9 @@ impl SecureChannel {
             (Err(refusal), ..) => return self.respond(id, Err(refusal)),
             (Ok(_), ..) => return self.respond(id, Err(error(Code::PermissionDenied, "not yet"))),
         };
+        if payload.len() > method.longest() {
+            return self.respond(id, Err(invalid("the request is too long")));
+        }
         let caller = Caller {
             channel: self.id(),
             device,

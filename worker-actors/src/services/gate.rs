@@ -61,6 +61,26 @@ impl Method {
     ];
 }
 
+impl Method {
+    /// The longest request, in bytes. Only what starts a program may have to say more than a name.
+    #[must_use]
+    pub const fn longest(self) -> usize {
+        match self {
+            Self::TerminalOpen | Self::Exec => 2 << 20,
+            Self::WorkerInfo
+            | Self::TerminalList
+            | Self::TerminalWatch
+            | Self::TerminalAttach
+            | Self::TerminalRename
+            | Self::TerminalClose
+            | Self::DevicesList
+            | Self::DevicesWatch
+            | Self::DevicesApprove
+            | Self::DevicesRemove => 64 << 10,
+        }
+    }
+}
+
 /// The role that counts: the owner's everywhere, else that in the workspace which is named. An
 /// owner of a workspace is an editor at a Worker that belongs to somebody else.
 #[must_use]

@@ -101,11 +101,18 @@ impl Services {
         stream: Stream,
     ) -> Result<(), RpcError> {
         match method {
-            Method::TerminalWatch => terminal::watch(&self, &caller, stream).await,
+            Method::TerminalWatch => {
+                // Nothing is held that nobody asked for: a stream may last for days.
+                drop(payload);
+                terminal::watch(&self, &caller, stream).await
+            }
             Method::TerminalAttach => {
                 terminal::attach(&self, &caller, decode(payload)?, stream).await
             }
-            Method::DevicesWatch => devices::watch(&self, &caller, stream).await,
+            Method::DevicesWatch => {
+                drop(payload);
+                devices::watch(&self, &caller, stream).await
+            }
             Method::Exec => {
                 let roster = &self.0.roster;
                 let place = exec::Place {

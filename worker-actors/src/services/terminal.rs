@@ -34,8 +34,10 @@ pub(super) async fn open(
     let door = services.door(caller, Some(id.clone()));
     asked.environment.extend(super::variables(door.as_ref()));
     // A file system that does not answer holds up nobody else.
-    let opening =
-        tokio::task::spawn_blocking(move || roster.open(id, workspace, asked, clock::unix_ms()));
+    let confined = caller.confined_to().cloned();
+    let opening = tokio::task::spawn_blocking(move || {
+        roster.open_among(id, workspace, confined.as_ref(), asked, clock::unix_ms())
+    });
     let opened = opening.await.map_err(|_| super::Fault)?;
     let terminal = opened.map_err(|refused| match refused {
         OpenError::TooMany => error(Code::ResourceExhausted, &refused.to_string()),
@@ -108,6 +110,10 @@ pub(super) async fn attach(
     stream: Stream,
 ) -> Result<(), RpcError> {
     let terminal = find(services, caller, &asked.terminal_id)?;
+    if usize::try_from(terminal.summary().attached).unwrap_or(usize::MAX) >= SEATS {
+        let full = "too many clients look at this terminal";
+        return Err(error(Code::ResourceExhausted, full));
+    }
     let may_type = caller.role >= Role::Editor;
     let seat = terminal.sit(asked.after_sequence, may_type);
     let typist = may_type.then(|| seat.typist());
@@ -139,21 +145,24 @@ async fn show(mut seat: Seat, mut outlet: Outlet) -> Infallible {
     }
 }
 
-/// A viewer's input is used up and goes nowhere: its terminal answers queries by itself.
+/// A viewer types nothing: who sends a key all the same is told so, and the stream is over. Its size
+/// does not count, and is no offence: every client says it.
 async fn type_in(typist: Option<Typist>, mut inlet: Inlet) -> Result<(), RpcError> {
     while let Some(message) = inlet.next().await {
         let bytes = message.len();
         let input: wire::TerminalInput = decode(message)?;
-        if let Some(typist) = &typist {
-            match input.body {
-                Some(terminal_input::Body::Data(data)) => typist.type_in(data).await,
-                Some(terminal_input::Body::Resize(size)) => {
-                    if let Some(size) = Size::of(&size) {
-                        typist.resize(size);
-                    }
-                }
-                None => {}
+        match (input.body, &typist) {
+            (Some(terminal_input::Body::Data(data)), Some(typist)) => typist.type_in(data).await,
+            (Some(terminal_input::Body::Data(_)), None) => {
+                let refusal = "you may look at this terminal and not type";
+                return Err(error(Code::PermissionDenied, refusal));
             }
+            (Some(terminal_input::Body::Resize(size)), Some(typist)) => {
+                if let Some(size) = Size::of(&size) {
+                    typist.resize(size);
+                }
+            }
+            (Some(terminal_input::Body::Resize(_)) | None, _) => {}
         }
         inlet.consumed(bytes);
     }
@@ -175,6 +184,8 @@ pub(super) async fn until_ended(inlet: &mut Inlet) {
     }
 }
 
+/// Clients at one terminal: each may hold a whole screen that it does not read.
+const SEATS: usize = 32;
 /// Between two small pieces of output: half a frame of a screen.
 const PACE: Duration = Duration::from_millis(4);
 /// Pieces from this size on are not waited for.

@@ -164,6 +164,23 @@ pub fn forget_waiting(
     Ok(diesel::delete(devices::table.filter(waiting)).execute(connection)?)
 }
 
+/// Forgets devices that were trusted by a certificate or a grant until before `expired_before`, in Unix
+/// seconds: anybody's device can sign for many. Gives how many.
+///
+/// # Errors
+///
+/// Logged already.
+pub fn forget_expired(
+    connection: &mut SqliteConnection,
+    expired_before: i64,
+) -> Result<usize, StoreError> {
+    let expired = devices::state
+        .eq(TRUSTED)
+        .and(devices::source.eq_any([label(Source::Certificate), label(Source::Grant)]))
+        .and(devices::expires_at.lt(expired_before));
+    Ok(diesel::delete(devices::table.filter(expired)).execute(connection)?)
+}
+
 /// Whether two public keys are one device's: the key of the post-quantum mode begins with that of
 /// the classic one.
 #[must_use]

@@ -74,6 +74,21 @@ pub(super) fn put_serial(
     Ok(())
 }
 
+/// Forgets every grant with the devices that rest on one: they were given in the name that the Worker
+/// had, or by the owner that it had.
+///
+/// # Errors
+///
+/// Logged already.
+pub(crate) fn forget_all(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    connection.immediate_transaction(|connection| {
+        diesel::delete(grants::table).execute(connection)?;
+        diesel::delete(serials::table.filter(serials::workspace_id.ne(""))).execute(connection)?;
+        diesel::delete(devices::table.filter(devices::source.eq(GRANT))).execute(connection)?;
+        Ok(())
+    })
+}
+
 /// Forgets what a removed device has signed: devices, what they signed in turn, grants, and the
 /// devices that had no other grant.
 ///
@@ -162,4 +177,77 @@ fn serial((signer, subject, workspace, serial): (String, Vec<u8>, String, i64)) 
         workspace: WorkspaceId::parse(&workspace).ok(),
     };
     Some(Change::Serial(of, u64::try_from(serial).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use channel_actors::endpoint::trust::{Source, TrustedDevice};
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::store::{Store, devices as kept};
+
+    fn trusted(source: Source, key: u8) -> Change {
+        Change::Trusted(TrustedDevice {
+            user: UserId::parse("bob").expect("an id"),
+            algorithm: 1,
+            key: vec![key; 32].into(),
+            source,
+            expires_at: Some(100),
+            signer: None,
+        })
+    }
+
+    fn serial_of(workspace: Option<&str>) -> Change {
+        let of = SerialOf {
+            signer: UserId::parse("ann").expect("an id"),
+            subject: vec![1].into(),
+            workspace: workspace.map(|id| WorkspaceId::parse(id).expect("an id")),
+        };
+        Change::Serial(of, 9)
+    }
+
+    #[test]
+    fn what_was_granted_ends_with_the_workers_name_and_devices_stay() {
+        let folder = tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let grant = Grant {
+            user: UserId::parse("bob").expect("an id"),
+            workspace: WorkspaceId::parse("w").expect("an id"),
+            role: wire::Role::Editor,
+            expires_at: 100,
+            device: vec![2; 32].into(),
+            signer: vec![3; 32].into(),
+        };
+        let before = vec![
+            trusted(Source::Grant, 2),
+            trusted(Source::Approved, 4),
+            Change::Granted(grant),
+            serial_of(Some("w")),
+            serial_of(None),
+        ];
+        let left = store.run_here(|connection| {
+            kept::keep(connection, before, &|_| String::new(), 1)?;
+            forget_all(connection)?;
+            kept::changes(connection)
+        });
+        let expected = vec![trusted(Source::Approved, 4), serial_of(None)];
+        assert_eq!(left.expect("changes"), expected);
+    }
+
+    #[test]
+    fn only_what_expired_long_ago_is_forgotten() {
+        let folder = tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let before = vec![
+            trusted(Source::Certificate, 2),
+            trusted(Source::Approved, 4),
+        ];
+        let forgotten = store.run_here(|connection| {
+            kept::keep(connection, before, &|_| String::new(), 1)?;
+            let early = kept::forget_expired(connection, 100)?;
+            Ok((early, kept::forget_expired(connection, 101)?))
+        });
+        assert_eq!(forgotten.expect("a count"), (0, 1));
+    }
 }

@@ -4,7 +4,7 @@
 //! `leapmux worker devices …` beside it.
 
 pub mod devices;
-mod grants;
+pub(crate) mod grants;
 mod tables;
 pub mod terminals;
 

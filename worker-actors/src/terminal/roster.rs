@@ -126,12 +126,29 @@ impl Roster {
         asked: wire::TerminalOpen,
         now_ms: i64,
     ) -> Result<Arc<Terminal>, OpenError> {
+        self.open_among(id, workspace, None, asked, now_ms)
+    }
+
+    /// The same for somebody who is `confined` to a workspace: half of all places are enough for it,
+    /// and none but its own terminals make room. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// There is none then.
+    pub fn open_among(
+        &self,
+        id: TerminalId,
+        workspace: Option<WorkspaceId>,
+        confined: Option<&WorkspaceId>,
+        asked: wire::TerminalOpen,
+        now_ms: i64,
+    ) -> Result<Arc<Terminal>, OpenError> {
         let _opening = self
             .0
             .opening
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        self.make_room()?;
+        self.make_room(confined)?;
         let program = self.program(&id, &asked);
         let name = asked.command.first().map(PathBuf::from);
         let name = name.as_ref().unwrap_or_else(|| self.shell());
@@ -248,12 +265,18 @@ impl Roster {
     }
 
     /// Where all places are taken, the oldest terminal without a program makes room.
-    fn make_room(&self) -> Result<(), OpenError> {
+    fn make_room(&self, confined: Option<&WorkspaceId>) -> Result<(), OpenError> {
         let mut terminals = self.terminals();
-        if terminals.len() < self.0.habits.most {
+        let most = self.0.habits.most;
+        let own = |terminal: &&Arc<Terminal>| terminal.is_within(confined);
+        let is_full = terminals.len() >= most
+            || (confined.is_some() && terminals.values().filter(own).count() >= most.div_ceil(2));
+        if !is_full {
             return Ok(());
         }
-        let resting = terminals.values().filter(|terminal| !terminal.is_running());
+        let resting = terminals
+            .values()
+            .filter(|terminal| own(terminal) && !terminal.is_running());
         let oldest = resting
             .min_by_key(|terminal| terminal.summary().created_unix_ms)
             .cloned();

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod delegation;
 mod exec;
 mod rights;
 mod scene;

@@ -50,6 +50,107 @@ async fn a_viewer_looks_an_editor_opens_and_only_the_owner_executes() {
 }
 
 #[tokio::test]
+async fn a_viewer_looks_within_the_workspace_and_is_refused_when_typing() {
+    let scene = scene_with("bob", access(wire::Role::Viewer), |config| {
+        config.device_trust = worker_actors::DeviceTrust::Tofu;
+    })
+    .await;
+    let workspace = WorkspaceId::parse("w").expect("an id");
+    let channel = scene.client.connect(&device()).await.expect("a channel");
+    let roles = |role| {
+        let changed = wire::AccessChanged {
+            channel_id: channel.id().as_bytes().to_vec().into(),
+            change: 0,
+            workspaces: role,
+            certificates: Vec::new(),
+        };
+        scene
+            .client
+            .orders
+            .send(control::Body::AccessChanged(changed))
+    };
+    let may_open = async || {
+        let asked = channel.call("terminal.open", Bytes::new(), Some(&workspace), PATIENCE);
+        asked.await.ok()
+    };
+    roles(access(wire::Role::Editor)).await.expect("carried");
+    let opened = wire::TerminalSummary::decode(may_open().await.expect("an editor opens"));
+    let opened = opened.expect("a summary");
+    roles(access(wire::Role::Viewer)).await.expect("carried");
+    assert!(may_open().await.is_none(), "a viewer opened a terminal");
+
+    let attach = wire::TerminalAttach {
+        terminal_id: opened.terminal_id.clone(),
+        columns: 33,
+        rows: 7,
+        ..Default::default()
+    };
+    let attach: Bytes = attach.encode_to_vec().into();
+    let (_answer, sender, mut events) = channel
+        .stream("terminal.attach", attach.clone(), Some(&workspace))
+        .await
+        .expect("a stream");
+    assert!(events.next().await.expect("an event").is_some());
+    let input = |body| {
+        wire::TerminalInput { body: Some(body) }
+            .encode_to_vec()
+            .into()
+    };
+    let size = wire::TerminalSize {
+        columns: 11,
+        rows: 5,
+    };
+    let resize = wire::terminal_input::Body::Resize(size);
+    sender.send(input(resize)).await.expect("sent");
+    let typed = wire::terminal_input::Body::Data(Bytes::from_static(b"touch x\n"));
+    sender.send(input(typed)).await.expect("sent");
+    let ended = async {
+        loop {
+            match events.next().await {
+                Ok(Some(_)) => {}
+                other => return other,
+            }
+        }
+    };
+    let ended = timeout(PATIENCE, ended).await.expect("in time");
+    assert_eq!(code(ended), Some(7));
+    let named = wire::TerminalClose {
+        terminal_id: opened.terminal_id,
+    };
+    let named: Bytes = named.encode_to_vec().into();
+    let other = WorkspaceId::parse("x").expect("an id");
+    for (method, workspace) in [
+        ("terminal.close", &workspace),
+        ("terminal.rename", &workspace),
+        ("terminal.list", &other),
+        ("terminal.attach", &other),
+    ] {
+        let answer = channel
+            .call(method, named.clone(), Some(workspace), PATIENCE)
+            .await;
+        assert_eq!(code(answer), Some(7), "{method}");
+    }
+    let list = channel.call("terminal.list", Bytes::new(), Some(&workspace), PATIENCE);
+    let list = wire::TerminalList::decode(list.await.expect("a list")).expect("a list");
+    let summary = list.terminals.first().expect("the terminal");
+    assert_eq!((summary.columns, summary.rows), (80, 24));
+    scene.worker.stop().await;
+}
+
+#[tokio::test]
+async fn requests_that_say_more_than_they_need_to_are_refused() {
+    let scene = scene(OWNER, Vec::new()).await;
+    let channel = scene.client.connect(&device()).await.expect("a channel");
+    let long = Bytes::from(vec![0; (64 << 10) + 1]);
+    let (answer, _sender, _lists) = channel
+        .stream("terminal.watch", long, None)
+        .await
+        .expect("a stream");
+    assert_eq!(code(answer.answer().await), Some(3));
+    scene.worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_lowered_role_ends_what_was_begun_with_the_higher_one() {
     let scene = scene_with("bob", access(wire::Role::Editor), |config| {
         config.device_trust = worker_actors::DeviceTrust::Tofu;

@@ -11,7 +11,7 @@ pub(crate) struct Scene {
     pub(crate) folder: TempDir,
     pub(crate) worker: Worker,
     pub(crate) client: Carried,
-    _hub: TestHub,
+    pub(crate) hub: TestHub,
 }
 
 pub(crate) async fn scene(user: &str, workspaces: Vec<wire::WorkspaceAccess>) -> Scene {
@@ -32,7 +32,7 @@ pub(crate) async fn scene_with(
         folder,
         worker,
         client: link.carry(user, workspaces),
-        _hub: hub,
+        hub,
     }
 }
 

@@ -50,6 +50,39 @@ fn grant(signer: &DeviceKey, subject: &DeviceKey, role: Role, serial: u64) -> wi
 }
 
 #[tokio::test]
+async fn a_withdrawal_counts_whichever_channel_it_comes_with() {
+    let mut fleet = Fleet::new().await;
+    let own = fleet.open(Idle).await;
+    let owner = Arc::clone(&fleet.device);
+    let device = device();
+    let garden = wire::WorkspaceAccess {
+        workspace_id: "garden".to_owned(),
+        role: Role::Editor.into(),
+    };
+    let mut serial = 0;
+    for channel in [vec![0; 16], own.as_bytes().to_vec()] {
+        serial += 2;
+        let guest = Passport {
+            user: GUEST,
+            certificates: vec![grant(&owner, &device, Role::Editor, serial)],
+            workspaces: vec![garden.clone()],
+            device: Arc::clone(&device),
+        };
+        fleet.open_as(&guest, Idle).await;
+        fleet
+            .say(control::Body::AccessChanged(wire::AccessChanged {
+                channel_id: channel.into(),
+                change: 0,
+                workspaces: Vec::new(),
+                certificates: vec![grant(&owner, &device, Role::Unspecified, serial + 1)],
+            }))
+            .await;
+        eventually("the guest's end", || fleet.worker.census().channels == 1).await;
+    }
+    fleet.worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_grant_that_is_withdrawn_while_its_guest_is_away_ends_the_channel() {
     let mut fleet = Fleet::new().await;
     fleet.open(Idle).await;

@@ -1,6 +1,12 @@
 //! A Hub that a test plays: it welcomes or does not, beats or is silent, and carries one client.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use channel_actors::{
@@ -15,8 +21,9 @@ use schema::{
     frame::Outer,
     ids::{ChannelId, UserId, WorkerId},
     wire::{
-        self, FromWorker, RegisterRequest, RegisterResponse, ToWorker, control, from_worker,
-        to_worker,
+        self, FromWorker, RegisterRequest, RegisterResponse, ToWorker, control,
+        delegation_service_server::{DelegationService, DelegationServiceServer},
+        from_worker, to_worker,
         worker_link_server::{WorkerLink, WorkerLinkServer},
         worker_registration_server::{WorkerRegistration, WorkerRegistrationServer},
     },
@@ -49,6 +56,7 @@ pub struct TestHub {
     pub url: String,
     links: mpsc::UnboundedReceiver<Link>,
     farewells: mpsc::UnboundedReceiver<String>,
+    mint: Arc<Mint>,
     server: JoinHandle<()>,
 }
 
@@ -62,6 +70,35 @@ pub struct Link {
 
 struct Service {
     links: mpsc::UnboundedSender<Link>,
+}
+
+/// Makes bearers, and keeps who asked for what.
+struct Mint {
+    asked: Mutex<Vec<(String, wire::MintDelegationRequest)>>,
+    lifetime: Mutex<Option<Duration>>,
+}
+
+struct Minting(Arc<Mint>);
+
+#[tonic::async_trait]
+impl DelegationService for Minting {
+    async fn mint_delegation(
+        &self,
+        request: Request<wire::MintDelegationRequest>,
+    ) -> Result<Response<wire::MintDelegationResponse>, Status> {
+        let shown = request.metadata().get("authorization");
+        let shown = shown.and_then(|value| value.to_str().ok());
+        let shown = shown.unwrap_or_default().to_owned();
+        let lifetime = *self.0.lifetime.lock().expect("no panic");
+        let lifetime = lifetime.ok_or_else(|| Status::not_found("no such channel"))?;
+        let mut asked = self.0.asked.lock().expect("no panic");
+        asked.push((shown, request.into_inner()));
+        let expires = std::time::UNIX_EPOCH.elapsed().expect("after 1970") + lifetime;
+        Ok(Response::new(wire::MintDelegationResponse {
+            delegation_token: format!("bearer {}", asked.len()),
+            expires_unix_ms: i64::try_from(expires.as_millis()).expect("a date"),
+        }))
+    }
 }
 
 struct Registration(Registrar, mpsc::UnboundedSender<String>);
@@ -171,9 +208,14 @@ impl TestHub {
         let (sender, links) = mpsc::unbounded_channel();
         let (told, farewells) = mpsc::unbounded_channel();
         let registration = Registration(registrar, told);
+        let mint = Arc::new(Mint {
+            asked: Mutex::default(),
+            lifetime: Mutex::new(Some(Duration::from_secs(3_600))),
+        });
         let serving = server
             .add_service(WorkerLinkServer::new(Service { links: sender }))
             .add_service(WorkerRegistrationServer::new(registration))
+            .add_service(DelegationServiceServer::new(Minting(Arc::clone(&mint))))
             .serve_with_incoming(incoming);
         #[expect(clippy::disallowed_methods, reason = "ended by drop")]
         let server = tokio::task::spawn(async { serving.await.expect("a server") });
@@ -181,6 +223,7 @@ impl TestHub {
             url,
             links,
             farewells,
+            mint,
             server,
         }
     }
@@ -194,6 +237,21 @@ impl TestHub {
             timings: quick(),
             ..WorkerConfig::default()
         }
+    }
+
+    /// Who asked for which bearer.
+    pub fn minted(&self) -> Vec<(String, wire::MintDelegationRequest)> {
+        self.mint.asked.lock().expect("no panic").clone()
+    }
+
+    /// Bearers last so long from now on.
+    pub fn mint_for(&self, lifetime: Duration) {
+        *self.mint.lifetime.lock().expect("no panic") = Some(lifetime);
+    }
+
+    /// There are no more bearers.
+    pub fn mint_no_more(&self) {
+        *self.mint.lifetime.lock().expect("no panic") = None;
     }
 
     /// The next stream that a Worker opens.
@@ -272,6 +330,8 @@ impl Link {
         let (from_client, mut to_carry) = mpsc::channel::<Bytes>(1024);
         let (orders, mut ordered) = mpsc::channel::<control::Body>(16);
         let user_id = user.to_owned();
+        let delegated = Arc::new(AtomicBool::new(false));
+        let is_delegated = Arc::clone(&delegated);
         let Self {
             to,
             mut from,
@@ -281,7 +341,10 @@ impl Link {
         let carrying = async move {
             loop {
                 let message = tokio::select! {
-                    message = to_carry.recv() => message.map(|bytes| announce(bytes, &user_id, &workspaces)),
+                    message = to_carry.recv() => message.map(|bytes| {
+                        let delegated = is_delegated.load(Ordering::SeqCst);
+                        announce(bytes, &user_id, &workspaces, delegated)
+                    }),
                     order = ordered.recv() => order.map(|body| Outer::Control(body).encode()),
                     heard = from.message() => {
                         let Ok(Some(FromWorker { body })) = heard else { break };
@@ -325,6 +388,7 @@ impl Link {
             orders,
             hello,
             user: user.to_owned(),
+            delegated,
             task,
         }
     }
@@ -337,6 +401,7 @@ pub struct Carried {
     pub orders: mpsc::Sender<control::Body>,
     hello: wire::WorkerHello,
     user: String,
+    delegated: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -347,6 +412,11 @@ impl Drop for Carried {
 }
 
 impl Carried {
+    /// Whether channels are announced as a delegation's from now on.
+    pub fn delegated(&self, delegated: bool) {
+        self.delegated.store(delegated, Ordering::SeqCst);
+    }
+
     pub async fn connect(&self, device: &Arc<DeviceKey>) -> Result<Channel, ConnectError> {
         let mode = match self.hello.encryption_mode() {
             wire::EncryptionMode::Classic => Mode::Classic,
@@ -394,6 +464,7 @@ pub fn credentials() -> Credentials {
         owner: UserId::parse(OWNER).expect("an id"),
         first_use: true,
         hub: None,
+        registration: None,
     }
 }
 
@@ -423,7 +494,12 @@ pub async fn ask<A: Message + Default>(
 }
 
 /// What a Hub does to an Open; everything else passes as it is.
-fn announce(bytes: Bytes, user_id: &str, workspaces: &[wire::WorkspaceAccess]) -> Bytes {
+fn announce(
+    bytes: Bytes,
+    user_id: &str,
+    workspaces: &[wire::WorkspaceAccess],
+    delegated: bool,
+) -> Bytes {
     let Ok(Outer::Control(control::Body::Open(open))) = Outer::parse(bytes.clone()) else {
         return bytes;
     };
@@ -435,7 +511,7 @@ fn announce(bytes: Bytes, user_id: &str, workspaces: &[wire::WorkspaceAccess]) -
         noise: open.noise,
         max_message_bytes: open.max_message_bytes,
         certificates: Vec::new(),
-        delegated: false,
+        delegated,
     };
     Outer::Control(control::Body::Incoming(incoming)).encode()
 }

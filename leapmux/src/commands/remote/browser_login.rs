@@ -14,7 +14,7 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use super::login_command::client;
+use crate::remote::device;
 use crate::remote::{address::Address, hub::Hub};
 
 /// For a person to sign in and agree.
@@ -60,7 +60,7 @@ fn page(address: &Address, verifier: &str, redirect_uri: &str, state: &str) -> S
     format!(
         "{}/authorise#client={}&challenge={challenge}&redirect_uri={}&state={state}",
         address.key(),
-        escaped(&client()),
+        escaped(&device::machine()),
         escaped(redirect_uri)
     )
 }

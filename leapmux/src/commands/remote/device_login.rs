@@ -11,7 +11,7 @@ use schema::wire::{
 };
 use tokio::time::sleep;
 
-use super::login_command::client;
+use crate::remote::device;
 use crate::remote::{address::Address, channel::plain, hub::Hub};
 
 /// Added to the pause whenever the Hub says that it is too short.
@@ -22,7 +22,9 @@ const METHOD: &str = "TokenService/PollDeviceLogin";
 
 pub(super) async fn run(address: &Address) -> anyhow::Result<TokenPair> {
     let hub = Hub::anonymous(address.clone());
-    let asked = StartDeviceLoginRequest { client: client() };
+    let asked = StartDeviceLoginRequest {
+        client: device::machine(),
+    };
     let started: StartDeviceLoginResponse =
         hub.call("TokenService/StartDeviceLogin", &asked).await?;
     eprintln!(

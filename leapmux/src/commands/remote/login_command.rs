@@ -111,15 +111,3 @@ fn read_token() -> anyhow::Result<Zeroizing<String>> {
     }
     Ok(Zeroizing::new(token.to_owned()))
 }
-
-/// What the person who is asked, and the list of tokens, call this command line.
-pub(super) fn client() -> String {
-    let host = nix::unistd::gethostname().ok();
-    let host = host.and_then(|name| name.into_string().ok());
-    let host = host.unwrap_or_else(|| "an unnamed machine".to_owned());
-    let name = format!("leapmux on {host}");
-    name.chars()
-        .filter(|one| !one.is_control())
-        .take(64)
-        .collect()
-}
