@@ -25,11 +25,16 @@ pub(super) struct Options {
     /// The Worker; needed only when there are several
     #[arg(long, value_name = "ID")]
     worker_id: Option<String>,
-    /// The workspace; needed only at somebody else's Worker that hosts several
+    /// The workspace [default: the only one; at your own Worker that has several, none]
     #[arg(long, value_name = "ID", value_parser = super::workspace)]
     workspace_id: Option<WorkspaceId>,
     /// Folder the command starts in [default: home]
-    #[arg(long, value_name = "DIR", default_value = "")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "",
+        hide_default_value = true
+    )]
     working_directory: String,
     /// One more variable of the command's environment; may be repeated
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]

@@ -19,6 +19,7 @@ mod pins;
 mod register;
 mod terminal;
 mod workers;
+mod workspaces;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -49,6 +50,11 @@ enum Command {
         #[command(subcommand)]
         command: WorkerCommand,
     },
+    /// List workspaces
+    Workspace {
+        #[command(subcommand)]
+        command: WorkspaceCommand,
+    },
     /// Run a command on a Worker; standard input, output and the exit code are carried through
     Exec(exec::Options),
     /// Open a terminal here, or come back to one; ~. at the start of a line leaves it running
@@ -57,6 +63,12 @@ enum Command {
     Login(login_command::Options),
     /// End the login at the Hub, and forget it
     Logout,
+}
+
+#[derive(Subcommand)]
+enum WorkspaceCommand {
+    /// List the workspaces in which you have a role
+    List,
 }
 
 #[derive(Subcommand)]
@@ -140,6 +152,9 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
             Command::Worker {
                 command: WorkerCommand::Pins { command },
             } => pins::run(&context, command),
+            Command::Workspace {
+                command: WorkspaceCommand::List,
+            } => workspaces::list(&context).await,
             Command::Exec(options) => exec::run(&context, options).await,
             Command::Terminal(options) => terminal::run(&context, options).await,
             Command::Login(options) => login_command::login(context, options).await,

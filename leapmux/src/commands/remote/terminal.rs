@@ -25,7 +25,7 @@ pub(super) struct Options {
     /// The Worker; needed only when there are several
     #[arg(long, value_name = "ID", global = true)]
     worker_id: Option<String>,
-    /// The workspace; needed only at somebody else's Worker that hosts several
+    /// The workspace [default: the only one; at your own Worker that has several, none]
     #[arg(long, value_name = "ID", global = true, value_parser = super::workspace)]
     workspace_id: Option<WorkspaceId>,
     #[command(subcommand)]
@@ -53,10 +53,15 @@ enum Command {
 #[derive(Args)]
 struct Opening {
     /// What people call it [default: the program's name]
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     title: String,
     /// Folder it starts in [default: home]
-    #[arg(long, value_name = "DIR", default_value = "")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "",
+        hide_default_value = true
+    )]
     working_directory: String,
     /// The program and its arguments, run without a shell [default: a shell]
     #[arg(last = true, value_name = "CMD")]
