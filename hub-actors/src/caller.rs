@@ -71,12 +71,20 @@ impl Presented {
             _ => Self::Nothing,
         }
     }
+
+    fn is_a_delegation(&self) -> bool {
+        match self {
+            Self::Bearer(secret) => secret.starts_with(Purpose::Delegation.prefix()),
+            Self::Nothing | Self::Cookie(_) => false,
+        }
+    }
 }
 
 impl State {
-    /// Whom a request comes from; solo needs no secret, since reaching the port is enough.
+    /// Whom a request comes from; solo needs no secret, since reaching the port is enough. What
+    /// presents a delegation there is no more than that, or nobody.
     pub(crate) async fn caller(&self, presented: Presented) -> Result<Option<Caller>, Fault> {
-        if self.config.mode == Mode::Solo {
+        if self.config.mode == Mode::Solo && !presented.is_a_delegation() {
             return Ok(Some(self.admin_caller()));
         }
         let Some(shown) = Shown::of(presented, &self.pepper) else {

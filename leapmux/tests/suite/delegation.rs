@@ -11,22 +11,18 @@ use serde_json::{Value, json};
 
 use crate::support::{LEAPMUX, Solo, errors, http, text};
 
-fn solo_with_a_workspace() -> Solo {
-    let solo = Solo::start(&[]);
-    let asked = json!({ "title": "Main" });
-    let made = http::call(
-        &solo.daemon.url,
-        "WorkspaceService/CreateWorkspace",
-        "",
-        &asked,
-    );
-    assert_eq!(made.expect("an answer").status, 200);
-    solo
-}
-
 fn open(solo: &Solo, script: &str) -> Value {
     let script = format!("R=\"{LEAPMUX} remote\"; cd \"$HOME\"; {script}");
-    let opening = ["--json", "terminal", "open", "--", "/bin/sh", "-c", &script];
+    let opening = [
+        "--json",
+        "terminal",
+        "open",
+        "--delegate",
+        "--",
+        "/bin/sh",
+        "-c",
+        &script,
+    ];
     let opened = solo.remote(&opening, b"");
     assert!(opened.status.success(), "{}", errors(&opened));
     serde_json::from_str(&text(&opened)).expect("JSON")
@@ -60,7 +56,7 @@ fn delegations(solo: &Solo) -> Vec<Value> {
 
 #[test]
 fn a_program_in_a_tab_lists_and_opens_terminals_of_its_workspace_and_no_more() {
-    let solo = solo_with_a_workspace();
+    let solo = Solo::start(&[]);
     let tab = open(
         &solo,
         "$R --json terminal list > list 2>&1; \
@@ -111,20 +107,29 @@ fn a_program_in_a_tab_lists_and_opens_terminals_of_its_workspace_and_no_more() {
     assert!(!kept.iter().any(|path| path.ends_with("credentials.json")));
 }
 
+fn looking_at(solo: &Solo, terminal: &str) -> u64 {
+    let all = text(&solo.remote(&["--json", "terminal", "list"], b""));
+    let all: Vec<Value> = serde_json::from_str(&all).expect("JSON");
+    let found = all.iter().find(|one| one["terminalId"] == terminal);
+    found.expect("it is there")["attached"]
+        .as_u64()
+        .unwrap_or_default()
+}
+
 #[test]
 fn a_delegation_that_is_revoked_ends_what_runs_by_it() {
-    let solo = solo_with_a_workspace();
+    let solo = Solo::start(&[]);
     let shown = open(&solo, "echo there; exec sleep 1000");
     let shown = shown["terminalId"].as_str().expect("an id");
     open(
         &solo,
         &format!(
-            "$R terminal attach {shown} > attached 2> why; echo $? > code.new; mv code.new code; \
+            "$R terminal attach {shown} 2> why; echo $? > code.new; mv code.new code; \
              $R terminal list > list.new 2>&1; mv list.new list; sleep 1000"
         ),
     );
     let begun = Instant::now();
-    while !fs::read_to_string(solo.home().join("attached")).is_ok_and(|it| it.contains("there")) {
+    while looking_at(&solo, shown) != 1 {
         assert!(begun.elapsed() < Duration::from_secs(60), "it never came");
         thread::sleep(Duration::from_millis(20));
     }

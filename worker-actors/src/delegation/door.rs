@@ -13,7 +13,12 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use super::{Delegations, Tab, visit};
+use schema::wire::DelegationRefusal;
+
+use super::{
+    Delegations, Tab,
+    visit::{SharedPurse, Visit},
+};
 use crate::{entropy, private_file};
 
 /// Where the sockets are.
@@ -27,6 +32,7 @@ pub(super) struct Folder {
 pub(crate) struct Door {
     path: String,
     tab: Tab,
+    purse: SharedPurse,
     serving: JoinHandle<()>,
 }
 
@@ -73,10 +79,31 @@ impl Door {
         let listener = listen(Path::new(&path))
             .inspect_err(|error| tracing::warn!(%error, "a program gets no delegations"))
             .ok()?;
-        let visits = receive(delegations.clone(), tab.clone(), listener);
+        let purse = SharedPurse::default();
+        let visits = receive(delegations.clone(), tab.clone(), purse.clone(), listener);
         #[expect(clippy::disallowed_methods, reason = "ended by drop")]
         let serving = tokio::task::spawn(visits);
-        Some(Self { path, tab, serving })
+        Some(Self {
+            path,
+            tab,
+            purse,
+            serving,
+        })
+    }
+
+    /// Gets a bearer now, for programs that will ask when nobody is there any more.
+    pub(crate) async fn fill(&self, delegations: &Delegations) -> Result<(), DelegationRefusal> {
+        let visit = self.visit(delegations);
+        visit.bearer().await.map(drop)
+    }
+
+    fn visit(&self, delegations: &Delegations) -> Visit {
+        Visit {
+            delegations: delegations.clone(),
+            tab: self.tab.clone(),
+            purse: self.purse.clone(),
+            room: true,
+        }
     }
 
     /// What a program finds it by.
@@ -103,15 +130,14 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Takes in whoever comes, as many at a time as there may be. Dropping it sends everybody away.
-async fn receive(delegations: Delegations, tab: Tab, listener: UnixListener) {
-    let purse = visit::shared_purse();
+async fn receive(delegations: Delegations, tab: Tab, purse: SharedPurse, listener: UnixListener) {
     let mut visits = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if is_ours(&stream) => {
                     let room = visits.len() < VISITS;
-                    let guest = visit::Visit {
+                    let guest = Visit {
                         delegations: delegations.clone(),
                         tab: tab.clone(),
                         purse: purse.clone(),

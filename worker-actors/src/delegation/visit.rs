@@ -31,10 +31,6 @@ use crate::{clock, device_book::DeviceBook};
 /// A tab's bearer; held while another is got, so that it is got once.
 pub(super) type SharedPurse = Arc<Mutex<Purse>>;
 
-pub(super) fn shared_purse() -> SharedPurse {
-    SharedPurse::default()
-}
-
 /// What a program meets.
 pub(super) struct Visit {
     pub(super) delegations: Delegations,
@@ -97,7 +93,7 @@ impl Visit {
     }
 
     /// The bearer at hand, or a new one.
-    async fn bearer(&self) -> Result<Bearer, DelegationRefusal> {
+    pub(super) async fn bearer(&self) -> Result<Bearer, DelegationRefusal> {
         let mut purse = self.purse.lock().await;
         let open = self.delegations.0.sponsors.of(&self.tab);
         let channels = match purse.choose(open, clock::unix_ms()) {

@@ -33,6 +33,17 @@ pub(super) async fn open(
     let (roster, workspace) = (services.0.roster.clone(), caller.workspace.clone());
     let door = services.door(caller, Some(id.clone()));
     asked.environment.extend(super::variables(door.as_ref()));
+    if asked.delegate {
+        let filled = match &door {
+            Some(door) => door.fill(&services.0.delegations).await.is_ok(),
+            None => false,
+        };
+        filled.then_some(()).ok_or_else(|| {
+            let none = "there is no delegation for it: name a workspace that you may edit, and see the \
+                        Worker's log";
+            error(Code::FailedPrecondition, none)
+        })?;
+    }
     // A file system that does not answer holds up nobody else.
     let confined = caller.confined_to().cloned();
     let opening = tokio::task::spawn_blocking(move || {

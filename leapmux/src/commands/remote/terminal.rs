@@ -63,6 +63,10 @@ struct Opening {
         hide_default_value = true
     )]
     working_directory: String,
+    /// Give its program a delegation now: for an hour it may use 'leapmux remote' in its workspace,
+    /// whether anybody is connected or not
+    #[arg(long)]
+    delegate: bool,
     /// The program and its arguments, run without a shell [default: a shell]
     #[arg(last = true, value_name = "CMD")]
     command: Vec<String>,
@@ -96,6 +100,7 @@ pub(super) async fn run(context: &Context, options: Options) -> anyhow::Result<E
                 command: opening.command,
                 working_directory: opening.working_directory,
                 title: opening.title,
+                delegate: opening.delegate,
                 ..TerminalOpen::default()
             };
             let made: TerminalSummary = call(&open, "terminal.open", &asked).await?;
