@@ -20,6 +20,8 @@ const AFTER_MS = 1_500;
 
 /** Why the Hub does not know this device, where a person can do something about it. */
 export const notRegistered = signal<string | undefined>(undefined);
+/** Rises when the Hub has been told of it. */
+export const registrations = signal(0);
 
 export function followOwnDevice(): void {
   setTimeout(() => void registerDevice().catch(() => undefined), AFTER_MS);
@@ -29,6 +31,7 @@ export async function registerDevice(): Promise<void> {
   try {
     await register();
     notRegistered.value = undefined;
+    registrations.value += 1;
   } catch (error) {
     if (error instanceof RpcFailure && error.code === 'resource_exhausted') notRegistered.value = sentence(error);
     throw error;

@@ -7,7 +7,7 @@ import { rpc } from '../hub/rpc';
 import { account } from '../state/account';
 import { channels } from '../state/channels';
 import { wordsOf } from '../state/key-words';
-import { listDevices, notRegistered, registerDevice, vouchFor } from '../state/own-device';
+import { listDevices, notRegistered, registerDevice, registrations, vouchFor } from '../state/own-device';
 import { toast } from '../state/toasts';
 import { Asking } from '../ui/Asking';
 import { displayText, moment } from '../ui/text';
@@ -15,7 +15,7 @@ import { useAsked } from '../ui/useAsked';
 import { KeyWords } from '../ui/KeyWords';
 
 export function OwnDevices() {
-  const asked = useAsked(listDevices);
+  const asked = useAsked(listDevices, [registrations.value]);
   const [own, setOwn] = useState<Uint8Array>();
   useEffect(() => void channels().work('own-device', { mode: 'post-quantum' }).then(({ key }) => setOwn(key), () => undefined), []);
   return (
