@@ -42,6 +42,12 @@ const SCREENS: [name: string, at: string, act?: (page: Page) => Promise<void>][]
   ['organisation-workspace', '/organisations/engine-works', press('What to do with Difference engine')],
   ['organisation-delete', '/organisations/engine-works', press('Delete…')],
   ['workspaces', '/organisations', inRail(/^Workspace:/)],
+  ['terminals-elsewhere', '/organisations', async (page) => {
+    const other = page.getByText('Difference engine', { exact: true }).first();
+    if (!(await other.isVisible())) await page.getByRole('button', { name: 'Workers and terminals' }).click();
+    await other.click();
+    await expect(page.getByRole('button', { name: 'calculating' })).toBeVisible();
+  }],
   ['workspace-new', '/organisations', inRail(/^Workspace:/, 'New workspace…')],
   ['sharing', '/organisations'],
 ];

@@ -9,9 +9,9 @@ import { closeDrawer } from '../state/overlays';
 import { reopen, reopening } from '../state/reopen';
 import { go, route } from '../state/route';
 import { reviewable, speak } from '../state/status';
-import { bells, openTerminal, opening, terminals, titleOf } from '../state/terminals';
+import { bells, openTerminal, opening, showIn, sorted, terminals, titleOf } from '../state/terminals';
 import { workerName } from '../state/workers';
-import { mayEdit, workersHere } from '../state/workspaces';
+import { mayEdit, titleOfWorkspace, workersHere, workspaceOf } from '../state/workspaces';
 import { leafOf } from '../layout/tree';
 import { Icon } from '../ui/Icon';
 import { Switcher } from '../workspaces/Switcher';
@@ -41,7 +41,7 @@ function WorkerItem({ worker }: { worker: Worker }) {
   // Without the counting seconds, which the status line has.
   const state = speak(status, Infinity);
   const offline = !worker.online && state.tone !== 'good';
-  const list = terminals.value.get(workerId) ?? [];
+  const { own, elsewhere } = sorted(terminals.value.get(workerId) ?? []);
   const name = workerName(workerId);
   const ready = status?.state === 'ready';
   const again = reopening(workerId);
@@ -67,13 +67,33 @@ function WorkerItem({ worker }: { worker: Worker }) {
         )}
       </p>
       <ul class="terminal-list">
-        {list.map((one) => <TerminalItem key={one.terminalId} workerId={workerId} one={one} stale={!ready} />)}
+        {own.map((one) => <TerminalItem key={one.terminalId} workerId={workerId} one={one} stale={!ready} />)}
       </ul>
+      {[...elsewhere].map(([workspaceId, list]) => <Elsewhere key={workspaceId} workerId={workerId} workspaceId={workspaceId} list={list} stale={!ready} />)}
     </section>
   );
 }
 
-function TerminalItem({ workerId, one, stale }: { workerId: string; one: TerminalSummary; stale: boolean }) {
+interface ElsewhereProps {
+  workerId: string;
+  workspaceId: string;
+  list: TerminalSummary[];
+  stale: boolean;
+}
+
+/** Terminals of another workspace: they are shown there, where whoever it is shared with sees them too. */
+function Elsewhere({ workerId, workspaceId, list, stale }: ElsewhereProps) {
+  return (
+    <details class="elsewhere">
+      <summary><span class="terminal-title">{titleOfWorkspace(workspaceOf(workspaceId))}</span> <span class="hint">{list.length}</span></summary>
+      <ul class="terminal-list">
+        {list.map((one) => <TerminalItem key={one.terminalId} workerId={workerId} one={one} stale={stale} of={workspaceId} />)}
+      </ul>
+    </details>
+  );
+}
+
+function TerminalItem({ workerId, one, stale, of }: { workerId: string; one: TerminalSummary; stale: boolean; of?: string }) {
   const tab = tabId(workerId, one.terminalId);
   const placed = leafOf(tree.value, tab) !== undefined;
   const current = currentTab.value === tab && route.value === 'workspace';
@@ -83,7 +103,8 @@ function TerminalItem({ workerId, one, stale }: { workerId: string; one: Termina
       <button class={`terminal-item ${state} ${placed ? '' : 'unplaced'} ${stale ? 'stale' : ''}`} aria-current={current ? 'true' : undefined}
         onClick={() => {
           go('workspace');
-          showTab(tab);
+          if (of === undefined) showTab(tab);
+          else showIn(of, tab);
           closeDrawer();
         }}>
         <span class="dot" aria-hidden="true" />

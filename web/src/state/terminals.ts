@@ -17,12 +17,12 @@ import { call, isReady, onReady, statuses, unwatch, watch } from './channels';
 import { besidesOthers } from './attaching';
 import { layoutKnown } from './documents';
 import {
-  MOST_DRAWN, addTabTo, currentTile, drawn, drawOnly, dropTab, pruneTabs, split, swapTab, tabId, tabParts, tree, visibleTabs, type TabId,
+  MOST_DRAWN, addTabTo, currentTile, drawn, drawOnly, dropTab, pruneTabs, showTab, split, swapTab, tabId, tabParts, tree, visibleTabs, type TabId,
 } from './layout';
 import { allTabs, leafById, type Side } from '../layout/tree';
 import { toast } from './toasts';
 import { isMine, workerOf, workers } from './workers';
-import { here, isFirst, mayEdit, workspacesAsked } from './workspaces';
+import { choose, here, isFirst, mayEdit, myWorkspaces, workspacesAsked } from './workspaces';
 
 export const terminals = signal<ReadonlyMap<string, TerminalSummary[]>>(new Map());
 /** Tabs whose bell rang while nobody looked. */
@@ -66,6 +66,30 @@ export function plainTitleOf(tab: TabId): string {
  */
 const knownWorkers = computed(() => workers.value && new Set(workers.value.map(({ workerId }) => workerId)));
 const isSeen = (tab: TabId): boolean => knownWorkers.value?.has(tabParts(tab).workerId) !== false && !unseen.value.has(tab);
+
+/**
+ * A Worker's owner sees all that it has: what was opened in the workspace that is shown, or in none that
+ * can be, and what belongs to others, by workspace.
+ */
+export function sorted(list: readonly TerminalSummary[]): { own: TerminalSummary[]; elsewhere: Map<string, TerminalSummary[]> } {
+  const others = new Set(myWorkspaces.value.filter((one) => one.archivedUnixMs === 0n).map(({ workspaceId }) => workspaceId));
+  others.delete(here.value);
+  const elsewhere = new Map<string, TerminalSummary[]>();
+  for (const one of list) {
+    if (others.has(one.workspaceId)) elsewhere.set(one.workspaceId, [...(elsewhere.get(one.workspaceId) ?? []), one]);
+  }
+  return { own: list.filter((one) => !others.has(one.workspaceId)), elsewhere };
+}
+
+/** Shows a terminal in the workspace to which it belongs, once its layout is known. */
+export function showIn(workspaceId: string, tab: TabId): void {
+  choose(workspaceId);
+  const stop = effect(() => {
+    if (!layoutKnown.value && here.value === workspaceId) return;
+    queueMicrotask(() => stop());
+    untracked(() => here.peek() === workspaceId && showTab(tab));
+  });
+}
 
 /** Follows the list of each Worker whose channel becomes ready, in the workspace that is shown. */
 export function followTerminals(): void {
@@ -131,7 +155,7 @@ function begin(workerId: string, list: TerminalSummary[]): void {
     untracked(() => {
       const own = isMyWorker(workerId) && isFirst.peek() && mayEdit.peek();
       if (!own || here.peek() !== workspace || allTabs(drawn.peek()).length > 0) return;
-      const running = list.filter((one) => one.state === TerminalState.RUNNING);
+      const running = sorted(list).own.filter((one) => one.state === TerminalState.RUNNING);
       if (running.length === 0) void start(workerId, true).then((opened) => opened && addTabTo(currentTile.peek().id, opened));
       for (const one of running.slice(-MAX_OPENED_AT_START)) {
         addTabTo(currentTile.value.id, tabId(workerId, one.terminalId));

@@ -2,14 +2,15 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ChannelStatus, ChannelThread, StreamCallbacks } from '../../src/channel/handle';
 import { Role } from '../../src/gen/leapmux/v1/channel_pb';
-import { TerminalListSchema } from '../../src/gen/leapmux/v1/services_pb';
+import { TerminalListSchema, TerminalSummarySchema } from '../../src/gen/leapmux/v1/services_pb';
 import { WorkerSchema } from '../../src/gen/leapmux/v1/workers_pb';
 import { WorkspaceSchema } from '../../src/gen/leapmux/v1/workspaces_pb';
 import { allTabs, emptyTree, type Tree } from '../../src/layout/tree';
 import { account } from '../../src/state/account';
 import { channels, useThread } from '../../src/state/channels';
 import { MOST_DRAWN, currentTab, drawn, moveTab, stepTab, tree } from '../../src/state/layout';
-import { bells, followTerminals } from '../../src/state/terminals';
+import { layoutKnown } from '../../src/state/documents';
+import { bells, followTerminals, showIn, sorted } from '../../src/state/terminals';
 import { workers } from '../../src/state/workers';
 import { here, workspaces } from '../../src/state/workspaces';
 
@@ -100,6 +101,22 @@ describe('tabs', () => {
     list(false, false);
     list(true, true);
     expect([...bells.value]).toEqual(['mine/2']);
+  });
+
+  it('of other workspaces are listed by theirs, and those of none or of one that is gone here', () => {
+    enter(Role.OWNER);
+    const hereNow = here.value;
+    workspaces.value = [...workspaces.value!, create(WorkspaceSchema, { workspaceId: 'other', role: Role.OWNER })];
+    const of = (terminalId: string, workspaceId: string) => create(TerminalSummarySchema, { terminalId, workspaceId });
+    const { own, elsewhere } = sorted([of('1', ''), of('2', 'other'), of('3', hereNow), of('4', 'gone'), of('5', 'other')]);
+    expect(own.map(({ terminalId }) => terminalId)).toEqual(['1', '3', '4']);
+    expect([...elsewhere].map(([workspace, list]) => [workspace, list.map(({ terminalId }) => terminalId)])).toEqual([['other', ['2', '5']]]);
+    layoutKnown.value = false;
+    showIn('other', 'mine/2');
+    expect(here.value).toBe('other');
+    tree.value = leaf('mine/9');
+    layoutKnown.value = true;
+    expect(currentTab.value).toBe('mine/2');
   });
 
   it('are drawn up to a number, however many the layout lists', () => {

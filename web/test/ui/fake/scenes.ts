@@ -77,7 +77,8 @@ export function fakeThread(scene: Scene, trust: (question: TrustQuestion) => Pro
       workerId: WORKER, mode: 'post-quantum', words: WORDS, fullFingerprint: FULL, verified: false,
       firstSeen: Date.parse('2026-05-03'), lastUsed: Date.now(), deviceWords: 'lamp-thunder-ocean-fabric', ...status,
     }));
-  const list = () => toBinary(TerminalListSchema, create(TerminalListSchema, { terminals: [...shells.values()].map((one) => one.summary) }));
+  const elsewhere = scene === 'tenants' ? [create(TerminalSummarySchema, { terminalId: 't99', title: 'calculating', state: TerminalState.RUNNING, workspaceId: 'ws2' })] : [];
+  const list = () => toBinary(TerminalListSchema, create(TerminalListSchema, { terminals: [...[...shells.values()].map((one) => one.summary), ...elsewhere] }));
   const tell = () => watchers.forEach((watcher) => watcher.onData(list()));
   const devices = () => toBinary(DeviceListSchema, create(DeviceListSchema, { devices: [
     { fingerprint: 'lamp-thunder-ocean-fabric', userId: 'u1', key: new Uint8Array([1]), state: DeviceState.TRUSTED, thisOne: true, label: 'first use', firstSeenUnixMs: 1780000000000n, lastSeenUnixMs: 1790000000000n },
