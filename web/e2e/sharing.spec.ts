@@ -1,7 +1,10 @@
+import { holdThread, typeAnyway } from './intruder';
 import { inside, setUpAdmin, settings } from './people';
 import { Machines, register } from './registering';
 import { axeInBothThemes, expect, listen, prompt, run, screen, Solo, test as base } from './rig';
 import type { Browser, Page } from '@playwright/test';
+
+const PERMISSION_DENIED = 7;
 
 const test = base.extend<{ hub: Solo; machines: Machines }>({
   hub: async ({}, use) => {
@@ -43,6 +46,7 @@ async function join(browser: Browser, link: string, complaints: string[]) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   await listen(context, complaints);
   const mary = await context.newPage();
+  await holdThread(mary);
   await mary.goto(link);
   await mary.getByLabel('User name').fill('mary');
   await mary.getByLabel('Password', { exact: true }).fill('a paper bridge');
@@ -90,6 +94,8 @@ test('a viewer sees the terminal and cannot type in it; when the share is withdr
   await mary.locator('.panel:not([hidden]) .terminal-host').click();
   await mary.keyboard.type('echo never-$((1+1))');
   await expect(mary.locator('.toast')).toContainText('View only');
+  // The Worker says the same to whoever sends it all the same, and the page's own view stays.
+  expect(await typeAnyway(mary, 'echo never-$((1+1))\r')).toBe(PERMISSION_DENIED);
   await page.locator('.panel:not([hidden]) .terminal-host').click();
   await run(page, 'echo still-$((3+4))');
   await expect(screen(mary)).toContainText('still-7');
