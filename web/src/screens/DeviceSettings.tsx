@@ -1,9 +1,9 @@
 /** The devices that each connected Worker trusts, of every user of it. */
 
 import { DeviceState } from '../gen/leapmux/v1/services_pb';
-import { approve, devices, keyOf, otherUser, remove, wordsOfDevice, type WaitingDevice } from '../state/devices';
+import { approve, devices, keyOf, omitted, otherUser, remove, wordsOfDevice, type WaitingDevice } from '../state/devices';
 import { workerName } from '../state/workers';
-import { displayText, moment } from '../ui/text';
+import { displayText, moment, plural } from '../ui/text';
 import { KeyWords } from '../ui/KeyWords';
 
 export function DeviceSettings() {
@@ -16,6 +16,9 @@ export function DeviceSettings() {
       <ul class="records">
         {all.map((one) => <DeviceRecord key={keyOf(one)} one={one} />)}
       </ul>
+      {[...omitted.value].filter(([, more]) => more > 0).map(([workerId, more]) => (
+        <p key={workerId} class="hint">{workerName(workerId)} knows {plural(more, 'device')} more. All are listed on its machine: <code class="command">leapmux worker devices list</code></p>
+      ))}
     </section>
   );
 }

@@ -8,6 +8,7 @@ import {
   DeviceRemoveSchema,
   DeviceState,
   type Device,
+  type DeviceList,
 } from '../gen/leapmux/v1/services_pb';
 import { Growing } from '../hub/retry';
 import { displayText } from '../ui/text';
@@ -19,6 +20,8 @@ import { toast } from './toasts';
 import { isMine, workerOf } from './workers';
 
 export const devices = signal<ReadonlyMap<string, Device[]>>(new Map());
+/** How many more each Worker knows than one list holds. */
+export const omitted = signal<ReadonlyMap<string, number>>(new Map());
 /** Devices that a person does not want to judge now. */
 const putOff = signal<ReadonlySet<string>>(new Set());
 
@@ -46,7 +49,7 @@ export function otherUser(device: Device): string | undefined {
 export function followDevices(): void {
   onReady((workerId) => {
     if (isMyWorker(workerId)) watch(workerId, 'devices.watch', DeviceListRequestSchema, DeviceListSchema, (list) => {
-      keep(workerId, list.devices);
+      keep(workerId, list);
     }, new Growing(), '');
   });
 }
@@ -66,7 +69,7 @@ export async function approve(one: WaitingDevice): Promise<void> {
   if (wordsOfDevice(one) === undefined) return;
   try {
     const init = { key: device.key, userId: device.userId };
-    keep(workerId, (await call(workerId, 'devices.approve', DeviceApproveSchema, init, DeviceListSchema)).devices);
+    keep(workerId, await call(workerId, 'devices.approve', DeviceApproveSchema, init, DeviceListSchema));
     toast('Device approved.');
     // Others' Workers learn it from a certificate.
     if (otherUser(device) === undefined && isMyWorker(workerId)) await vouchFor(device.userId, device.algorithm, device.key).catch(() => undefined);
@@ -78,7 +81,7 @@ export async function approve(one: WaitingDevice): Promise<void> {
 export async function remove({ workerId, device }: WaitingDevice): Promise<void> {
   try {
     const init = { key: device.key, userId: device.userId };
-    keep(workerId, (await call(workerId, 'devices.remove', DeviceRemoveSchema, init, DeviceListSchema)).devices);
+    keep(workerId, await call(workerId, 'devices.remove', DeviceRemoveSchema, init, DeviceListSchema));
     toast('Device removed.');
   } catch {
     toast('The device could not be removed. Try again.', 'danger');
@@ -90,8 +93,9 @@ function isMyWorker(workerId: string): boolean {
   return worker !== undefined && isMine(worker);
 }
 
-function keep(workerId: string, list: Device[]): void {
-  devices.value = new Map(devices.peek()).set(workerId, list);
+function keep(workerId: string, list: DeviceList): void {
+  devices.value = new Map(devices.peek()).set(workerId, list.devices);
+  omitted.value = new Map(omitted.peek()).set(workerId, list.omitted);
 }
 
 /** One device of one user at one Worker: the same key may wait for two users. */
