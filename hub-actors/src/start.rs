@@ -18,6 +18,7 @@ use crate::{
         failures::{self, Failures},
         lockout::Lockout,
         password::Passwords,
+        removal,
         reset::{self, Wishes},
     },
     clock,
@@ -430,7 +431,7 @@ async fn ensure_access_token(
             pepper.hash(Purpose::AccessToken, text)
         }
         // Whoever removed the file has the token elsewhere.
-        (None, Some(_)) => return Ok(()),
+        (None, Some(_)) => return leave_to(store, stored, admin).await,
         (None, None) => {
             let token = SecretText::from_random(Purpose::AccessToken, clock::random()?);
             let line = format!("{}\n", token.expose());
@@ -444,7 +445,7 @@ async fn ensure_access_token(
         .as_ref()
         .is_some_and(|(_, stored)| stored.as_ref().is_some_and(is_stored))
     {
-        return Ok(());
+        return leave_to(store, stored, admin).await;
     }
     let (id, user) = (accounts::credential_id()?, admin.id.clone());
     let replaced = store.write(move |conn| {
@@ -454,4 +455,21 @@ async fn ensure_access_token(
         insert(conn, &id, &user, Kind::AccessToken, Some(hash)).map(Ok::<_, Fault>)
     });
     Ok(replaced.await??)
+}
+
+/// The token is the admin's, whoever has it.
+async fn leave_to(
+    store: &Store,
+    stored: Option<credentials::Sole>,
+    admin: &User,
+) -> Result<(), StartError> {
+    let stray = stored.map(|(token, _)| token);
+    let Some(stray) = stray.filter(|token| token.user != admin.id) else {
+        return Ok(());
+    };
+    let admin = admin.id.clone();
+    let left = store.write(move |conn| {
+        removal::reclaim_access_token(conn, &stray, &admin, clock::unix_ms()).map(Ok::<_, Fault>)
+    });
+    Ok(left.await??)
 }

@@ -8,8 +8,9 @@ use crate::{
     notes::Notes,
     store::{
         Connection,
-        credentials::Kind,
+        credentials::{self as rows, Kind},
         ledger::Reason,
+        pending,
         tables::{credentials, token_families},
     },
     topic::Topic,
@@ -20,11 +21,13 @@ use crate::{
 pub(crate) enum Which {
     /// Logins, and what was made with them.
     Logins,
-    /// All that were given out for a password: logins, API tokens and delegations.
+    /// All that were given out for a password: logins, API tokens and delegations, and what waits
+    /// to become one.
     All,
 }
 
-/// Ends a user's credentials but for the one that is spared; how many.
+/// Ends a user's credentials but for the one that is spared, and with all of them whatever waits to
+/// let somebody in as the user; how many were good until now.
 pub(crate) fn end(
     conn: &mut Connection,
     notes: &mut Notes,
@@ -33,8 +36,9 @@ pub(crate) fn end(
     reason: Reason,
     now_ms: i64,
 ) -> Result<u32, Fault> {
+    type Row = (String, i16, Option<String>, Option<i64>);
     let spared = spared.map_or("", CredentialId::as_str);
-    let live = credentials::table
+    let unrevoked = credentials::table
         .filter(credentials::user_id.eq(user.as_str()))
         .filter(credentials::revoked_ms.is_null())
         .filter(credentials::id.ne(spared))
@@ -42,31 +46,30 @@ pub(crate) fn end(
         .select((
             credentials::id,
             credentials::kind,
-            credentials::parent_id,
             credentials::family_id,
+            credentials::expires_ms,
         ))
-        .load::<(String, i16, Option<String>, Option<String>)>(conn)?;
-    let is_login = |kind: i16| kind == Kind::Login as i16;
-    let logins: Vec<&str> = live
+        .load::<Row>(conn)?;
+    let logins = unrevoked
         .iter()
-        .filter(|(_, kind, ..)| is_login(*kind))
-        .map(|(id, ..)| id.as_str())
+        .filter(|(_, kind, ..)| *kind == Kind::Login as i16)
+        .map(|(id, ..)| id.clone())
         .collect();
-    let ends = |kind: i16, parent: Option<&String>| match which {
+    let of_logins = rows::with_made(conn, logins)?;
+    let ends = |id: &String, kind: i16| match which {
         Which::All => kind != Kind::Solo as i16 && kind != Kind::AccessToken as i16,
-        Which::Logins => {
-            is_login(kind) || parent.is_some_and(|parent| logins.contains(&parent.as_str()))
-        }
+        Which::Logins => of_logins.contains(id),
     };
-    let ending = live
-        .iter()
-        .filter(|(_, kind, parent, _)| ends(*kind, parent.as_ref()));
+    let ending = unrevoked.iter().filter(|(id, kind, ..)| ends(id, *kind));
     let mut ended = 0;
-    for (id, _, _, family) in ending {
+    for (id, _, family, expires_ms) in ending {
         revoke(conn, id, family.as_deref(), reason, now_ms)?;
         let id = CredentialId::parse(id).map_err(|_| Fault::Row("credentials.id"))?;
         notes.revoke(Topic::Credential(id), reason);
-        ended += 1;
+        ended += u32::from(expires_ms.is_none_or(|expires_ms| expires_ms > now_ms));
+    }
+    if which == Which::All {
+        pending::forget(conn, user)?;
     }
     Ok(ended)
 }
@@ -94,3 +97,7 @@ fn revoke(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "ending_tests.rs"]
+mod tests;

@@ -19,12 +19,7 @@ use crate::{
     clock,
     error::{Field, Refusal},
     mail::letters,
-    store::{
-        audit::Object,
-        ledger::Reason,
-        mail_codes::{self, Purpose},
-        users,
-    },
+    store::{audit::Object, ledger::Reason, users},
 };
 
 /// Sets another password, and ends whatever was let in by the old one, but for the login that asks.
@@ -44,8 +39,6 @@ pub(crate) async fn change_password(
                 return Ok(Err(Refusal::WrongPassword));
             }
             users::set_password(conn, &caller.user, &hash)?;
-            // A link that was asked for before opens nothing any more.
-            mail_codes::forget(conn, &caller.user, Purpose::Reset)?;
             notes.audit("user.password_changed", Object::User, caller.user.as_str());
             let spared = (Which::All, Some(&caller.credential));
             let (why, now_ms) = (Reason::PasswordChanged, clock::unix_ms());

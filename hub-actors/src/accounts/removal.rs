@@ -5,7 +5,7 @@ use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
     RunQueryDsl as _,
 };
-use schema::ids::{UserId, WorkerId, WorkspaceId};
+use schema::ids::{CredentialId, UserId, WorkerId, WorkspaceId};
 
 use crate::{
     error::{Fault, Refusal, Unmet},
@@ -14,12 +14,13 @@ use crate::{
     store::{
         Connection, access,
         audit::Object,
-        credentials::Kind,
-        ledger::Reason,
+        credentials::{self as rows, Credential, Kind},
+        ledger::{self, Reason},
         tables::{
             credentials, invitations, memberships, organisations, users, workers, workspace_shares,
             workspaces,
         },
+        users as accounts,
     },
     topic::Topic,
 };
@@ -57,7 +58,7 @@ pub(crate) fn remove(
     // What somebody invited others to is nobody's word any more.
     let invited = invitations::table.filter(invitations::created_by.eq(user.as_str()));
     diesel::delete(invited).execute(conn)?;
-    leave_access_token(conn, user)?;
+    leave_access_token(conn, notes, user, Reason::AccountDeleted)?;
     let lonely = organisations::table.filter(organisations::id.eq_any(&teams.lonely));
     diesel::delete(lonely).execute(conn)?;
     if diesel::delete(users::table.find(user.as_str())).execute(conn)? == 0 {
@@ -67,8 +68,14 @@ pub(crate) fn remove(
     Ok(Ok(()))
 }
 
-/// The access token is the operator's, and goes on as another admin's.
-fn leave_access_token(conn: &mut Connection, user: &UserId) -> Result<(), Fault> {
+/// The access token is the operator's: of somebody who is an admin no more it goes on as another
+/// admin's, and what stands with it ends.
+pub(crate) fn leave_access_token(
+    conn: &mut Connection,
+    notes: &mut Notes,
+    user: &UserId,
+    reason: Reason,
+) -> Result<(), Fault> {
     let heir = users::table
         .filter(users::admin.eq(true))
         .filter(users::disabled_ms.is_null())
@@ -81,10 +88,34 @@ fn leave_access_token(conn: &mut Connection, user: &UserId) -> Result<(), Fault>
     let operators = credentials::kind
         .eq(Kind::AccessToken as i16)
         .or(credentials::kind.eq(Kind::Solo as i16));
-    diesel::update(credentials::table.filter(credentials::user_id.eq(user.as_str())))
+    let passed_on = diesel::update(credentials::table)
+        .filter(credentials::user_id.eq(user.as_str()))
         .filter(operators)
         .set(credentials::user_id.eq(heir))
-        .execute(conn)?;
+        .returning((credentials::id, credentials::revoked_ms))
+        .get_results::<(String, Option<i64>)>(conn)?;
+    for (id, _) in passed_on.iter().filter(|(_, revoked)| revoked.is_none()) {
+        let id = CredentialId::parse(id).map_err(|_| Fault::Row("credentials.id"))?;
+        notes.revoke(Topic::Credential(id), reason);
+    }
+    Ok(())
+}
+
+/// Where the access token is somebody's who is an admin no more, as an earlier version left it, it is
+/// this admin's from now on, and what stands with it ends.
+pub(crate) fn reclaim_access_token(
+    conn: &mut Connection,
+    token: &Credential,
+    admin: &UserId,
+    now_ms: i64,
+) -> Result<(), Fault> {
+    let holder = accounts::find_enabled(conn, &token.user)?;
+    if holder.is_some_and(|holder| holder.admin) {
+        return Ok(());
+    }
+    rows::give(conn, &token.id, admin)?;
+    let topic = Topic::Credential(token.id.clone());
+    ledger::append(conn, &topic, Reason::RoleLowered, now_ms)?;
     Ok(())
 }
 
@@ -230,8 +261,6 @@ fn pass_on(
 
 #[cfg(test)]
 mod tests {
-    use schema::ids::CredentialId;
-
     use super::*;
     use crate::{
         accounts::ending::{Which, end},
@@ -239,8 +268,7 @@ mod tests {
         store::{
             audit::Actor,
             both::{Sandbox, on_both},
-            credentials as rows,
-            users::{self as accounts, FirstIds, NewUser},
+            users::{FirstIds, NewUser},
         },
         token::{Pepper, Purpose},
     };

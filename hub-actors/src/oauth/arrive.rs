@@ -19,6 +19,7 @@ use super::{
     way::Way,
 };
 use crate::{
+    abuse::Network,
     accounts::login::NewLogin,
     asked::Asked,
     clock,
@@ -96,14 +97,24 @@ fn refused(state: &State, target: &str, why: Refused) -> HttpResponse {
 }
 
 /// The journey that ends here, if this browser began it. It ends in any case: a state that was
-/// shown to somebody else is worth nothing any more.
+/// shown to somebody else is worth nothing any more. Whoever makes states up does not get as far as
+/// the writer's lock.
 async fn journey(
     request: &HttpRequest,
     state: &State,
     said: &BTreeMap<String, String>,
 ) -> Result<(SecretHash, Journey), Refused> {
+    let network = Network::from(http::from(request, state).address);
+    let limited = state.abuse.request(network);
+    limited.map_err(|_| Refused::Limited)?;
     let secret = said.get("state").ok_or(Refused::Expired)?;
     let hash = state.pepper.hash(Purpose::OauthState, secret);
+    let is_known = state
+        .store
+        .run_for_stranger(move |conn| oauth::is_under_way(conn, hash, clock::unix_ms()));
+    if !is_known.await.map_err(ours)? {
+        return Err(Refused::Expired);
+    }
     let ended = state
         .store
         .write(move |conn| oauth::end(conn, hash, clock::unix_ms()).map(Ok::<_, Fault>));

@@ -1,10 +1,17 @@
 //! How the Hub speaks to providers: within a time, a size and a number, and over TLS.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
-use openidconnect::{HttpRequest, HttpResponse, url::Url};
+use openidconnect::{HttpRequest, HttpResponse, core::CoreProviderMetadata, url::Url};
 use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
+
+use crate::clock;
 
 /// For a connection, TLS included.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -14,6 +21,10 @@ const WHOLE: Duration = Duration::from_secs(10);
 const ANSWER_MAX: usize = 256 * 1024;
 /// Requests at once, and those that wait.
 const AT_ONCE: usize = 16;
+/// What a provider says of itself, its keys included, is believed for so long.
+const DESCRIBED_FOR: Duration = Duration::from_secs(300);
+/// Descriptions that are remembered: an operator names few providers.
+const DESCRIBED_MAX: usize = 64;
 
 /// Why a provider was not reached.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +50,8 @@ pub(crate) enum Unreached {
 pub(crate) struct Client {
     http: reqwest::Client,
     turns: Semaphore,
+    /// By issuer, and when they were heard.
+    described: Mutex<BTreeMap<String, (Instant, CoreProviderMetadata)>>,
 }
 
 impl Client {
@@ -52,7 +65,34 @@ impl Client {
             .user_agent(concat!("leapmux/", env!("CARGO_PKG_VERSION")))
             .build()?;
         let turns = Semaphore::new(AT_ONCE);
-        Ok(Self { http, turns })
+        Ok(Self {
+            http,
+            turns,
+            described: Mutex::default(),
+        })
+    }
+
+    /// What an issuer said of itself a moment ago.
+    pub(super) fn described(&self, issuer: &str) -> Option<CoreProviderMetadata> {
+        let described = self.descriptions();
+        let (heard, said) = described.get(issuer)?;
+        let is_fresh = clock::now().saturating_duration_since(*heard) < DESCRIBED_FOR;
+        is_fresh.then(|| said.clone())
+    }
+
+    /// Remembers it.
+    pub(super) fn remember(&self, issuer: &str, said: CoreProviderMetadata) {
+        let mut described = self.descriptions();
+        if described.len() >= DESCRIBED_MAX && !described.contains_key(issuer) {
+            described.clear();
+        }
+        described.insert(issuer.to_owned(), (clock::now(), said));
+    }
+
+    fn descriptions(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, CoreProviderMetadata)>> {
+        self.described
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One exchange with a provider that is at `issuer`.

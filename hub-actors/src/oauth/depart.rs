@@ -22,7 +22,8 @@ use crate::{
     token::{Purpose, SecretText},
 };
 
-/// Journeys at a time, of everybody: each costs a row until it ends or expires.
+/// Journeys at a time, of everybody: each costs a row until it ends or expires. The oldest make room:
+/// whoever begins many, from wherever, keeps nobody from beginning another.
 const JOURNEYS_MAX: i64 = 10_000;
 
 pub(crate) async fn start(
@@ -48,8 +49,8 @@ async fn set_out(
     if state.config.mode == Mode::Solo {
         return Ok(None);
     }
-    let from = request.peer_addr().map(|peer| peer.ip());
-    let limited = state.abuse.oauth(Network::from(from));
+    let network = Network::from(http::from(request, state).address);
+    let limited = state.abuse.oauth(network);
     limited.map_err(|_| Refused::Limited)?;
     let found = state
         .store
@@ -75,9 +76,7 @@ async fn set_out(
         .await
         .map_err(|why| super::unproved(&way.provider, &why))?;
     let begun = secrets.begin(state, way.provider.id, target.to_owned(), linker);
-    if !begun.await.map_err(ours)? {
-        return Err(Refused::Limited);
-    }
+    begun.await.map_err(ours)?;
     Ok(Some(page::depart(state, &url, &secrets.browser)))
 }
 
@@ -107,14 +106,14 @@ impl Secrets {
         })
     }
 
-    /// Writes the journey down; `false` where too many are under way.
+    /// Writes the journey down.
     async fn begin(
         &self,
         state: &State,
         provider: String,
         target: String,
         linker: Option<(schema::ids::UserId, schema::ids::CredentialId)>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<(), Fault> {
         let hash = state.pepper.hash(Purpose::OauthState, self.state.expose());
         let browser = state
             .pepper
@@ -124,9 +123,7 @@ impl Secrets {
         let begun = state.store.write(move |conn| {
             let now_ms = clock::unix_ms();
             oauth::forget_expired(conn, now_ms)?;
-            if oauth::journeys(conn)? >= JOURNEYS_MAX {
-                return Ok(Ok::<_, Fault>(false));
-            }
+            oauth::make_room(conn, JOURNEYS_MAX - 1)?;
             let place = Place::StateVerifier {
                 state: hash.as_bytes().to_vec(),
             };
@@ -139,7 +136,7 @@ impl Secrets {
                 linker: linker.clone(),
             };
             oauth::begin(conn, hash, &journey, now_ms + page::AWAY_SECONDS * 1_000)?;
-            Ok(Ok(true))
+            Ok(Ok::<_, Fault>(()))
         });
         begun.await?
     }

@@ -133,5 +133,6 @@ pub(super) async fn refresh(http: &Client, way: &Way, token: &str) -> Result<Tok
         .exchange_refresh_token(&token)
         .request_async(&send)
         .await;
-    Ok(tokens(&answer.map_err(|_| Unproved::Code)?))
+    let answer = answer.map_err(|error| identity::unrefreshed(&error))?;
+    Ok(tokens(&answer))
 }

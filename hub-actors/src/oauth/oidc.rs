@@ -44,10 +44,23 @@ type Ready = CoreClient<
 const APPLE: &str = "https://appleid.apple.com";
 
 async fn client(http: &Client, way: &Way) -> Result<Ready, Unproved> {
+    match http.described(&way.provider.issuer) {
+        Some(described) => ready(way, described),
+        None => ready(way, describe(http, way).await?),
+    }
+}
+
+/// Asks the provider what it is.
+async fn describe(http: &Client, way: &Way) -> Result<CoreProviderMetadata, Unproved> {
     let issuer = IssuerUrl::new(way.provider.issuer.clone()).map_err(|_| Unproved::Address)?;
     let send = |request| http.send(&way.provider.issuer, request);
     let described = CoreProviderMetadata::discover_async(issuer, &send).await;
     let described = described.map_err(|_| Unproved::Discovery)?;
+    http.remember(&way.provider.issuer, described.clone());
+    Ok(described)
+}
+
+fn ready(way: &Way, described: CoreProviderMetadata) -> Result<Ready, Unproved> {
     if !may_reach(
         &way.provider.issuer,
         described.authorization_endpoint().as_str(),
@@ -116,7 +129,14 @@ pub(super) async fn identify(
         .request_async(&send)
         .await;
     let answer = answer.map_err(|_| Unproved::Code)?;
-    let claims = proved(&client, &answer, nonce)?;
+    let claims = match proved(&client, &answer, nonce) {
+        // The provider may have begun to sign with another since it was asked.
+        Err(Unproved::Key) => {
+            let client = ready(way, describe(http, way).await?)?;
+            proved(&client, &answer, nonce)?
+        }
+        proved => proved?,
+    };
     let subject = identity::subject(claims.subject())?;
     let mut about = about(&claims);
     if about.email.is_none() && client.user_info_url().is_some() {
@@ -147,7 +167,7 @@ fn proved(
     let verifier = client.id_token_verifier().set_allowed_algs(ALGORITHMS);
     let claims = token
         .claims(&verifier, &Nonce::new(nonce.to_owned()))
-        .map_err(|error| Unproved::IdToken(why(&error)))?;
+        .map_err(|error| unproved(&error))?;
     if let Some(expected) = claims.access_token_hash() {
         let wrong = Unproved::IdToken("its access token is another");
         let (Ok(algorithm), Ok(key)) = (token.signing_alg(), token.signing_key(&verifier)) else {
@@ -159,6 +179,15 @@ fn proved(
         }
     }
     Ok(claims.clone())
+}
+
+fn unproved(error: &ClaimsVerificationError) -> Unproved {
+    match error {
+        ClaimsVerificationError::SignatureVerification(
+            SignatureVerificationError::NoMatchingKey,
+        ) => Unproved::Key,
+        error => Unproved::IdToken(why(error)),
+    }
 }
 
 /// The library's texts hold what the provider said.
@@ -239,6 +268,6 @@ pub(super) async fn refresh(http: &Client, way: &Way, token: &str) -> Result<Tok
     let request = client.exchange_refresh_token(&token);
     let request = request.map_err(|_| Unproved::Discovery)?;
     let answer = request.request_async(&send).await;
-    let answer = answer.map_err(|_| Unproved::Code)?;
+    let answer = answer.map_err(|error| identity::unrefreshed(&error))?;
     Ok(tokens(&answer))
 }

@@ -46,6 +46,17 @@ pub(super) fn keep(
     subject: &str,
     tokens: &Tokens,
 ) -> Result<(), Fault> {
+    let (sealed, due) = seal(keyring, provider, subject, tokens)?;
+    oauth::keep_tokens(conn, provider, subject, &sealed, due)
+}
+
+/// Sealed, and when they want to be refreshed, if they can be.
+fn seal(
+    keyring: &Keyring,
+    provider: &str,
+    subject: &str,
+    tokens: &Tokens,
+) -> Result<(Sealed, Option<i64>), Fault> {
     let place = place(provider, subject);
     let kept = Kept {
         access: tokens.access.as_str().to_owned(),
@@ -60,7 +71,7 @@ pub(super) fn keep(
         .map_err(|_| Fault::Row("oauth_links.sealed_tokens"))?;
     let sealed = keyring.seal(&place, &text)?;
     let due = kept.refresh.as_ref().and(kept.expires_ms);
-    oauth::keep_tokens(conn, provider, subject, Some(&sealed), due)
+    Ok((sealed, due))
 }
 
 fn place(provider: &str, subject: &str) -> Place {
@@ -141,6 +152,7 @@ async fn refresh(state: &State, due: &Due) -> Result<Option<Tokens>, Unproved> {
     Ok(Some(new))
 }
 
+/// Whoever has signed in meanwhile has brought newer tokens, which stay as they are.
 async fn settle(
     state: &State,
     due: Due,
@@ -149,14 +161,13 @@ async fn settle(
     let keyring = Arc::clone(&state.keyring);
     let later = clock::unix_ms().saturating_add(AGAIN_MS);
     let settled = state.store.write(move |conn| {
-        let Due {
-            provider, subject, ..
-        } = &due;
         match &refreshed {
-            Ok(Some(new)) => keep(conn, &keyring, provider, subject, new)?,
-            // The provider has taken them back, or will not say.
-            Err(Unproved::Code) => oauth::keep_tokens(conn, provider, subject, None, None)?,
-            Ok(None) | Err(_) => oauth::put_off(conn, provider, subject, later)?,
+            Ok(Some(new)) => {
+                let (sealed, at) = seal(&keyring, &due.provider, &due.subject, new)?;
+                oauth::replace_tokens(conn, &due, Some(&sealed), at)?;
+            }
+            Err(Unproved::TakenBack) => oauth::replace_tokens(conn, &due, None, None)?,
+            Ok(None) | Err(_) => oauth::put_off(conn, &due, later)?,
         }
         Ok(Ok::<_, Fault>(()))
     });

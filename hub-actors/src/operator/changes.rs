@@ -19,6 +19,7 @@ use crate::{
         Connection,
         audit::Object,
         ledger::Reason,
+        mail_codes::{self, Purpose},
         tables::{organisations, users},
         unless_taken,
         users::{self as accounts, FirstIds},
@@ -140,6 +141,10 @@ pub(crate) fn update(
         if !changed {
             return Ok(Err(Refusal::Exists));
         }
+        // A code that is under way would put another address in its place.
+        for purpose in [Purpose::Confirm, Purpose::Reset] {
+            mail_codes::forget(conn, user, purpose)?;
+        }
         notes.audit("user.email_changed", Object::User, user.as_str());
     }
     Ok(Ok(()))
@@ -186,6 +191,9 @@ pub(crate) fn set_admin(
     diesel::update(users::table.find(user.as_str()))
         .set(users::admin.eq(admin))
         .execute(conn)?;
+    if !admin {
+        removal::leave_access_token(conn, notes, user, Reason::RoleLowered)?;
+    }
     let action = if admin {
         "user.admin_granted"
     } else {
@@ -225,6 +233,7 @@ pub(crate) fn set_disabled(
             now_ms,
         )?;
         sessions::close_all(conn, notes, user, Reason::AccountDisabled)?;
+        removal::leave_access_token(conn, notes, user, Reason::AccountDisabled)?;
     }
     let action = if disabled {
         "user.disabled"

@@ -18,8 +18,9 @@ use crate::{
     store::{
         Connection,
         audit::Object,
-        credentials::Kind,
+        credentials::{self as rows, Kind},
         ledger::Reason,
+        pending,
         tables::{credentials, refresh_tokens, token_families, users as user_rows},
     },
     topic::Topic,
@@ -220,7 +221,7 @@ fn credential_id(id: &str) -> Result<CredentialId, Fault> {
     CredentialId::parse(id).map_err(|_| Fault::Row("credentials.id"))
 }
 
-/// Ends every login, API token and delegation of everybody; how many.
+/// Ends every login, API token and delegation of everybody, and what waits to become one; how many.
 pub(crate) fn end_all(
     conn: &mut Connection,
     notes: &mut Notes,
@@ -233,6 +234,7 @@ pub(crate) fn end_all(
         .order(credentials::id.asc())
         .select((credentials::id, credentials::family_id))
         .load::<Ending>(conn)?;
+    pending::forget_everybodys(conn)?;
     end(conn, notes, &endings, reason, now_ms)
 }
 
@@ -276,9 +278,9 @@ pub(crate) fn revoke(
         Some(found) if !ENDABLE.contains(&found) => return Ok(Err(Refusal::Forbidden)),
         Some(_) => {}
     }
-    let with_it = credentials::id.eq(id).or(credentials::parent_id.eq(id));
+    let with_it = rows::with_made(conn, vec![id.to_owned()])?;
     let endings = credentials::table
-        .filter(with_it)
+        .filter(credentials::id.eq_any(with_it))
         .filter(credentials::revoked_ms.is_null())
         .order(credentials::id.asc())
         .select((credentials::id, credentials::family_id))
@@ -310,9 +312,9 @@ pub(crate) fn purge(conn: &mut Connection, notes: &mut Notes, now_ms: i64) -> Re
     let over: Vec<Ending> = expired.into_iter().filter(over).collect();
     end(conn, notes, &over, Reason::Expired, now_ms)?;
     for some in over.chunks(AT_ONCE) {
-        let ids = some.iter().map(|(id, _)| id.as_str());
+        let ids = some.iter().map(|(id, _)| id.clone()).collect();
         let made_with_them = credentials::table
-            .filter(credentials::parent_id.eq_any(ids))
+            .filter(credentials::id.eq_any(rows::with_made(conn, ids)?))
             .filter(credentials::revoked_ms.is_null())
             .select((credentials::id, credentials::family_id))
             .load::<Ending>(conn)?;

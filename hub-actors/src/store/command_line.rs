@@ -1,10 +1,10 @@
 //! Logins of the command line that are under way: codes for its browser, and codes to be typed.
 
 use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _};
-use schema::ids::UserId;
+use schema::ids::{CredentialId, UserId};
 
 use super::{
-    Connection,
+    Connection, credentials,
     tables::{authorisations, device_logins},
     unless_taken,
 };
@@ -17,6 +17,8 @@ pub(crate) struct Authorisation {
     pub(crate) challenge: String,
     pub(crate) redirect_uri: String,
     pub(crate) user: UserId,
+    /// What the person agreed with.
+    pub(crate) credential: CredentialId,
     pub(crate) client: String,
     pub(crate) expires_ms: i64,
 }
@@ -36,6 +38,7 @@ pub(crate) fn authorise(
             authorisations::challenge.eq(&given.challenge),
             authorisations::redirect_uri.eq(&given.redirect_uri),
             authorisations::user_id.eq(given.user.as_str()),
+            authorisations::credential_id.eq(given.credential.as_str()),
             authorisations::client.eq(&given.client),
             authorisations::expires_ms.eq(given.expires_ms),
         ))
@@ -51,40 +54,50 @@ pub(crate) fn authorised(conn: &mut Connection, user: &UserId, now_ms: i64) -> R
     Ok(given.count().get_result(conn)?)
 }
 
-/// Whether there is one under this code.
-pub(crate) fn is_authorised(conn: &mut Connection, code: SecretHash) -> Result<bool, Fault> {
-    let given = authorisations::table.find(code.as_bytes().as_slice());
-    Ok(diesel::select(diesel::dsl::exists(given)).get_result(conn)?)
+/// Whose account the code is for, if there is one.
+pub(crate) fn authoriser(conn: &mut Connection, code: SecretHash) -> Result<Option<UserId>, Fault> {
+    let row = authorisations::table
+        .find(code.as_bytes().as_slice())
+        .select(authorisations::user_id)
+        .first::<String>(conn)
+        .optional()?;
+    row.map(|user| UserId::parse(&user).map_err(|_| Fault::Row("authorisations.user_id")))
+        .transpose()
 }
 
-/// Takes one out for good; one that is too old is gone as well, but gives nothing.
+/// Takes one out for good; one that is too old, or was agreed to with what is good no more, is gone as
+/// well, but gives nothing.
 pub(crate) fn take_authorisation(
     conn: &mut Connection,
     code: SecretHash,
     now_ms: i64,
 ) -> Result<Option<Authorisation>, Fault> {
-    type Row = (String, String, String, String, i64);
+    type Row = (String, String, String, Option<String>, String, i64);
     let row = diesel::delete(authorisations::table.find(code.as_bytes().as_slice()))
         .returning((
             authorisations::challenge,
             authorisations::redirect_uri,
             authorisations::user_id,
+            authorisations::credential_id,
             authorisations::client,
             authorisations::expires_ms,
         ))
         .get_result::<Row>(conn)
         .optional()?;
-    let Some((challenge, redirect_uri, user, client, expires_ms)) = row else {
+    let Some((challenge, redirect_uri, user, Some(credential), client, expires_ms)) = row else {
         return Ok(None);
     };
     let taken = Authorisation {
         challenge,
         redirect_uri,
         user: UserId::parse(&user).map_err(|_| Fault::Row("authorisations.user_id"))?,
+        credential: CredentialId::parse(&credential)
+            .map_err(|_| Fault::Row("authorisations.credential_id"))?,
         client,
         expires_ms,
     };
-    Ok((expires_ms > now_ms).then_some(taken))
+    let is_good = expires_ms > now_ms && credentials::is_live(conn, &taken.credential, now_ms)?;
+    Ok(is_good.then_some(taken))
 }
 
 /// A login that waits for a person to type its code.
@@ -104,8 +117,8 @@ pub(crate) struct DeviceLogin {
 pub(crate) enum Decision {
     /// Nothing yet.
     Pending,
-    /// Yes, for this account.
-    Approved(UserId),
+    /// Yes, for this account, with this credential.
+    Approved(UserId, CredentialId),
     /// No.
     Declined,
 }
@@ -186,18 +199,19 @@ pub(crate) fn note_polled(
 pub(crate) fn decide(
     conn: &mut Connection,
     typed: SecretHash,
-    approved_for: Option<&UserId>,
+    approved_by: Option<(&UserId, &CredentialId)>,
     now_ms: i64,
 ) -> Result<bool, Fault> {
-    let declined_ms = approved_for.is_none().then_some(now_ms);
-    let approved_ms = approved_for.map(|_| now_ms);
+    let declined_ms = approved_by.is_none().then_some(now_ms);
+    let approved_ms = approved_by.map(|_| now_ms);
     let rows = diesel::update(device_logins::table)
         .filter(device_logins::user_code.eq(hex(typed)))
         .filter(device_logins::expires_ms.gt(now_ms))
         .filter(device_logins::approved_ms.is_null())
         .filter(device_logins::declined_ms.is_null())
         .set((
-            device_logins::user_id.eq(approved_for.map(UserId::as_str)),
+            device_logins::user_id.eq(approved_by.map(|(user, _)| user.as_str())),
+            device_logins::credential_id.eq(approved_by.map(|(_, with)| with.as_str())),
             device_logins::approved_ms.eq(approved_ms),
             device_logins::declined_ms.eq(declined_ms),
         ))
@@ -216,6 +230,7 @@ type Row = (
     String,
     i64,
     Option<String>,
+    Option<String>,
     Option<i64>,
     Option<i64>,
     i64,
@@ -225,6 +240,7 @@ type Columns = (
     device_logins::address,
     device_logins::expires_ms,
     device_logins::user_id,
+    device_logins::credential_id,
     device_logins::approved_ms,
     device_logins::declined_ms,
     device_logins::polled_ms,
@@ -234,21 +250,23 @@ const COLUMNS: Columns = (
     device_logins::address,
     device_logins::expires_ms,
     device_logins::user_id,
+    device_logins::credential_id,
     device_logins::approved_ms,
     device_logins::declined_ms,
     device_logins::polled_ms,
 );
 
 fn read(
-    (client, address, expires_ms, user, approved, declined, polled_ms): Row,
+    (client, address, expires_ms, user, credential, approved, declined, polled_ms): Row,
 ) -> Result<DeviceLogin, Fault> {
-    let decision = match (user, approved, declined) {
-        (_, _, Some(_)) => Decision::Declined,
-        (Some(user), Some(_), None) => {
-            let user = UserId::parse(&user).map_err(|_| Fault::Row("device_logins.user_id"))?;
-            Decision::Approved(user)
-        }
-        (_, _, None) => Decision::Pending,
+    let decision = match (user, credential, approved, declined) {
+        (_, _, _, Some(_)) => Decision::Declined,
+        (Some(user), Some(credential), Some(_), None) => Decision::Approved(
+            UserId::parse(&user).map_err(|_| Fault::Row("device_logins.user_id"))?,
+            CredentialId::parse(&credential)
+                .map_err(|_| Fault::Row("device_logins.credential_id"))?,
+        ),
+        (_, _, _, None) => Decision::Pending,
     };
     Ok(DeviceLogin {
         client,

@@ -179,6 +179,14 @@ pub(crate) fn find_sole(conn: &mut Connection, kind: Kind) -> Result<Option<Sole
         .transpose()
 }
 
+/// Makes it another user's.
+pub(crate) fn give(conn: &mut Connection, id: &CredentialId, to: &UserId) -> Result<(), Fault> {
+    diesel::update(credentials::table.find(id.as_str()))
+        .set(credentials::user_id.eq(to.as_str()))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// Whether it is still good.
 pub(crate) fn is_live(
     conn: &mut Connection,
@@ -229,7 +237,18 @@ pub(crate) fn revoke(
     id: &CredentialId,
     now_ms: i64,
 ) -> Result<Vec<CredentialId>, Fault> {
-    let mut all = vec![id.as_str().to_owned()];
+    let all = with_made(conn, vec![id.as_str().to_owned()])?;
+    let rows = diesel::update(credentials::table)
+        .filter(credentials::id.eq_any(all))
+        .filter(credentials::revoked_ms.is_null())
+        .set(credentials::revoked_ms.eq(now_ms))
+        .returning(credentials::id)
+        .get_results::<String>(conn)?;
+    rows.iter().map(|id| parse(id)).collect()
+}
+
+/// These, all that were traded for them, and what was made by those.
+pub(crate) fn with_made(conn: &mut Connection, mut all: Vec<String>) -> Result<Vec<String>, Fault> {
     let mut made = all.clone();
     while !made.is_empty() {
         made = credentials::table
@@ -238,13 +257,7 @@ pub(crate) fn revoke(
             .load::<String>(conn)?;
         all.extend(made.iter().cloned());
     }
-    let rows = diesel::update(credentials::table)
-        .filter(credentials::id.eq_any(all))
-        .filter(credentials::revoked_ms.is_null())
-        .set(credentials::revoked_ms.eq(now_ms))
-        .returning(credentials::id)
-        .get_results::<String>(conn)?;
-    rows.iter().map(|id| parse(id)).collect()
+    Ok(all)
 }
 
 #[diesel::dsl::auto_type]

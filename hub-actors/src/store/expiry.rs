@@ -15,8 +15,8 @@ use super::{
     Connection,
     ledger::{self, Reason},
     tables::{
-        authorisations, credentials, device_logins, invitations, mail_codes, oauth_states,
-        refresh_tokens, registration_keys,
+        authorisations, credentials, device_logins, invitations, link_intents, mail_codes,
+        oauth_states, refresh_tokens, registration_keys,
     },
 };
 use crate::{error::Fault, topic::Topic};
@@ -111,6 +111,7 @@ pub(crate) fn forget(conn: &mut Connection, now_ms: i64) -> Result<usize, Fault>
         + expired!(oauth_states)
         + expired!(device_logins)
         + expired!(authorisations)
+        + expired!(link_intents)
         + expired!(invitations)
         + expired!(refresh_tokens)
         + expired!(registration_keys);

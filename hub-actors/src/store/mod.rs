@@ -12,6 +12,7 @@
 //! | [`organisations`], [`memberships`], [`invitations`] | who belongs together |
 //! | [`workspaces`], [`shares`], [`access`] | what stands where, and who may do what there |
 //! | [`api_tokens`], [`command_line`], [`delegations`] | credentials for programs |
+//! | [`pending`] | what waits outside to let somebody in |
 //! | [`layouts`], [`devices`], [`grants`] | layouts; device keys, and the certificates about them |
 //! | [`ledger`], [`audit`] | revocations in order; who did what |
 
@@ -49,6 +50,7 @@ pub(crate) mod migrate;
 pub(crate) mod oauth;
 pub(crate) mod open;
 pub(crate) mod organisations;
+pub(crate) mod pending;
 mod pool;
 pub(crate) mod postgres;
 pub(crate) mod registration_keys;
@@ -82,6 +84,8 @@ const STRANGER_WAIT: Duration = Duration::from_secs(10);
 const WRITERS: usize = 1;
 /// How long one of them may wait: longer than the database lets one wait for another Hub's.
 const WRITER_WAIT: Duration = Duration::from_secs(10);
+/// As many may wait. They hold no place of those that ask: a crowd of them delays nobody else.
+const WRITERS_WAITING: usize = 1_024;
 
 /// Why a transaction was rolled back.
 enum Undone<E> {
@@ -110,6 +114,7 @@ pub(crate) struct Store {
     places: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
     writers: Arc<Semaphore>,
+    writers_waiting: Arc<Semaphore>,
 }
 
 impl Store {
@@ -120,6 +125,7 @@ impl Store {
             places: Arc::new(Semaphore::new(QUEUE)),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
             writers: Arc::new(Semaphore::new(WRITERS)),
+            writers_waiting: Arc::new(Semaphore::new(WRITERS_WAITING)),
         }
     }
 
@@ -144,6 +150,7 @@ impl Store {
         place.map_err(|_| Fault::Crowded)
     }
 
+    /// Holds the place, or the turn, to the end of the work, also when nobody waits for it any more.
     async fn blocking<T, F>(&self, place: OwnedSemaphorePermit, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
@@ -183,10 +190,8 @@ impl Store {
         E: Send + 'static,
         F: FnMut(&mut Connection) -> Result<Result<T, E>, Fault> + Send + 'static,
     {
-        let place = self.place()?;
-        let turn = turn(&self.writers, WRITER_WAIT).await?;
-        self.blocking(place, move |conn, limits| {
-            let _turn = turn;
+        let turn = self.turn_to_write().await?;
+        self.blocking(turn, move |conn, limits| {
             let done =
                 transaction::again(conn, limits, |conn| work(conn)?.map_err(Undone::Refused));
             match done {
@@ -196,6 +201,13 @@ impl Store {
             }
         })
         .await
+    }
+
+    /// There are so few turns that whoever has one needs no place beside it.
+    async fn turn_to_write(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let waits = self.writers_waiting.try_acquire();
+        let _waits = waits.map_err(|_| Fault::Crowded)?;
+        turn(&self.writers, WRITER_WAIT).await
     }
 
     /// Whether the database answers.
@@ -231,6 +243,7 @@ mod tests {
         what_failed_inside_cannot_be_committed,
         those_that_write_do_so_one_at_a_time,
         those_that_write_leave_connections_to_those_that_ask,
+        of_those_that_write_too_many_are_told_at_once,
         a_conflict_is_tried_again_and_not_for_ever,
         what_is_taken_can_be_survived,
         a_panic_leaves_no_transaction_open,
@@ -310,7 +323,7 @@ mod tests {
         let (go, waits) = std::sync::mpsc::channel::<()>();
         let waits = std::sync::Mutex::new(waits);
         let held = store.write(move |_| Ok(Ok::<_, ()>(waits.lock().unwrap().recv().is_err())));
-        let crowd = (0..50).map(|_| store.write(|_| Ok(Ok::<_, ()>(true))));
+        let crowd = (0..QUEUE + 50).map(|_| store.write(|_| Ok(Ok::<_, ()>(true))));
         let crowd = futures_util::future::join_all(crowd);
         let asked = async {
             let answers = store.answers().await;
@@ -319,6 +332,22 @@ mod tests {
         };
         let (held, crowd, answers) = tokio::join!(held, crowd, asked);
         assert!(held.unwrap().unwrap() && answers);
+        assert!(crowd.into_iter().all(|one| one.unwrap().unwrap()));
+    }
+
+    async fn of_those_that_write_too_many_are_told_at_once(Sandbox { store, .. }: &Sandbox) {
+        let (go, waits) = std::sync::mpsc::channel::<()>();
+        let waits = std::sync::Mutex::new(waits);
+        let held = store.write(move |_| Ok(Ok::<_, ()>(waits.lock().unwrap().recv().is_err())));
+        let crowd = (0..WRITERS_WAITING).map(|_| store.write(|_| Ok(Ok::<_, ()>(true))));
+        let crowd = futures_util::future::join_all(crowd);
+        let more = async {
+            let more = store.write(|_| Ok(Ok::<_, ()>(true))).await;
+            drop(go);
+            more
+        };
+        let (held, crowd, more) = tokio::join!(held, crowd, more);
+        assert!(matches!(more, Err(Fault::Crowded)) && held.unwrap().unwrap());
         assert!(crowd.into_iter().all(|one| one.unwrap().unwrap()));
     }
 

@@ -187,9 +187,20 @@ pub(crate) struct Journey {
     pub(crate) linker: Option<(UserId, CredentialId)>,
 }
 
-/// Journeys that were begun and neither ended nor expired.
-pub(crate) fn journeys(conn: &mut Connection) -> Result<i64, Fault> {
-    Ok(oauth_states::table.count().get_result(conn)?)
+/// Forgets the journeys beyond the `kept` that end last.
+pub(crate) fn make_room(conn: &mut Connection, kept: i64) -> Result<(), Fault> {
+    let journeys: i64 = oauth_states::table.count().get_result(conn)?;
+    if journeys <= kept {
+        return Ok(());
+    }
+    let oldest = oauth_states::table
+        .order(oauth_states::expires_ms.asc())
+        .limit(journeys - kept)
+        .select(oauth_states::secret_hash)
+        .load::<Vec<u8>>(conn)?;
+    let oldest = oauth_states::table.filter(oauth_states::secret_hash.eq_any(oldest));
+    diesel::delete(oldest).execute(conn)?;
+    Ok(())
 }
 
 /// Stores one. Those that took too long are forgotten.
@@ -221,6 +232,18 @@ pub(crate) fn forget_expired(conn: &mut Connection, now_ms: i64) -> Result<(), F
     let expired = oauth_states::table.filter(oauth_states::expires_ms.le(now_ms));
     diesel::delete(expired).execute(conn)?;
     Ok(())
+}
+
+/// Whether a journey with this state was begun and has not ended.
+pub(crate) fn is_under_way(
+    conn: &mut Connection,
+    state: SecretHash,
+    now_ms: i64,
+) -> Result<bool, Fault> {
+    let found = oauth_states::table
+        .find(state.as_bytes().as_slice())
+        .filter(oauth_states::expires_ms.gt(now_ms));
+    Ok(diesel::select(diesel::dsl::exists(found)).get_result(conn)?)
 }
 
 /// Takes one out: nobody comes back twice.
@@ -378,10 +401,27 @@ pub(crate) fn keep_tokens(
     conn: &mut Connection,
     provider: &str,
     subject: &str,
-    tokens: Option<&Sealed>,
+    tokens: &Sealed,
     due_ms: Option<i64>,
 ) -> Result<(), Fault> {
     diesel::update(oauth_links::table.find((provider, subject)))
+        .set((
+            oauth_links::sealed_tokens.eq(tokens.as_bytes()),
+            oauth_links::tokens_expire_ms.eq(due_ms),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Keeps what became of tokens that were due, where they are still the ones that are kept.
+pub(crate) fn replace_tokens(
+    conn: &mut Connection,
+    old: &Due,
+    tokens: Option<&Sealed>,
+    due_ms: Option<i64>,
+) -> Result<(), Fault> {
+    diesel::update(oauth_links::table.find((&old.provider, &old.subject)))
+        .filter(oauth_links::sealed_tokens.eq(old.tokens.as_bytes()))
         .set((
             oauth_links::sealed_tokens.eq(tokens.map(Sealed::as_bytes)),
             oauth_links::tokens_expire_ms.eq(due_ms),
@@ -390,14 +430,10 @@ pub(crate) fn keep_tokens(
     Ok(())
 }
 
-/// Puts a refresh off.
-pub(crate) fn put_off(
-    conn: &mut Connection,
-    provider: &str,
-    subject: &str,
-    due_ms: i64,
-) -> Result<(), Fault> {
-    diesel::update(oauth_links::table.find((provider, subject)))
+/// Puts a refresh off, under the same condition.
+pub(crate) fn put_off(conn: &mut Connection, old: &Due, due_ms: i64) -> Result<(), Fault> {
+    diesel::update(oauth_links::table.find((&old.provider, &old.subject)))
+        .filter(oauth_links::sealed_tokens.eq(old.tokens.as_bytes()))
         .set(oauth_links::tokens_expire_ms.eq(due_ms))
         .execute(conn)?;
     Ok(())
@@ -445,3 +481,7 @@ pub(crate) fn owner_of_verified(
     row.map(|user| UserId::parse(&user).map_err(|_| Fault::Row("users.id")))
         .transpose()
 }
+
+#[cfg(test)]
+#[path = "oauth_tests.rs"]
+mod tests;

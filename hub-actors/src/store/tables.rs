@@ -270,6 +270,7 @@ diesel::table! {
         polled_ms -> BigInt,
         address -> Text,
         declined_ms -> Nullable<BigInt>,
+        credential_id -> Nullable<Text>,
     }
 }
 
@@ -281,6 +282,14 @@ diesel::table! {
         user_id -> Text,
         expires_ms -> BigInt,
         client -> Text,
+        credential_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    link_intents (credential_id) {
+        credential_id -> Text,
+        expires_ms -> BigInt,
     }
 }
 
@@ -357,6 +366,7 @@ diesel::joinable!(oauth_states -> oauth_providers (provider_id));
 diesel::joinable!(oauth_states -> users (user_id));
 diesel::joinable!(device_logins -> users (user_id));
 diesel::joinable!(authorisations -> users (user_id));
+diesel::joinable!(link_intents -> credentials (credential_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     authorisations,
@@ -365,6 +375,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     device_logins,
     grant_certificates,
     invitations,
+    link_intents,
     mail_codes,
     memberships,
     oauth_links,

@@ -65,12 +65,15 @@ pub(crate) fn ensure_admin(
     ids: &FirstIds,
     now_ms: i64,
 ) -> Result<User, Fault> {
-    let first = users::table
+    let admins = users::table
         .filter(users::admin.eq(true))
-        .order((users::created_ms.asc(), users::id.asc()));
-    let first = first.select(users::id).first::<String>(conn).optional()?;
-    if let Some(id) = first {
-        let id = UserId::parse(&id).map_err(|_| Fault::Row("users.id"))?;
+        .order((users::created_ms.asc(), users::id.asc()))
+        .select((users::id, users::disabled_ms.is_null()))
+        .load::<(String, bool)>(conn)?;
+    // One who may come in, before one who may not.
+    let first = admins.iter().find(|(_, enabled)| *enabled);
+    if let Some((id, _)) = first.or(admins.first()) {
+        let id = UserId::parse(id).map_err(|_| Fault::Row("users.id"))?;
         return find(conn, &id)?.ok_or(Fault::Row("organisations.personal_user_id"));
     }
     let admin = NewUser {

@@ -23,6 +23,7 @@ use crate::{
     error::{Field, Quota, Refusal},
     scope::Scopes,
     store::{
+        api_tokens::NewFamily,
         audit::Object,
         command_line::{self, Authorisation},
         users,
@@ -38,7 +39,7 @@ pub(crate) async fn authorise_command_line(
     asked: &Asked,
     request: AuthoriseCommandLineRequest,
 ) -> Result<AuthoriseCommandLineResponse, Refusal> {
-    let (state, user) = (&asked.state, asked.caller()?.user.clone());
+    let (state, caller) = (&asked.state, asked.caller()?);
     let client = label(&request.client, Field::Client)?;
     check(is_challenge(&request.challenge), Field::Challenge)?;
     check(is_loopback(&request.redirect_uri), Field::RedirectUri)?;
@@ -55,7 +56,8 @@ pub(crate) async fn authorise_command_line(
     let given = Authorisation {
         challenge: request.challenge,
         redirect_uri: request.redirect_uri,
-        user,
+        user: caller.user.clone(),
+        credential: caller.credential.clone(),
         client,
         expires_ms: after(now_ms, state.config.timeouts.authorisation_ms),
     };
@@ -74,7 +76,7 @@ pub(crate) async fn authorise_command_line(
     Ok(AuthoriseCommandLineResponse { redirect_to })
 }
 
-/// Trades a code, exactly once: also a trade that fails uses it up.
+/// Trades a code, exactly once: also a trade with a wrong verifier uses it up.
 pub(crate) async fn exchange_authorisation(
     asked: &Asked,
     request: ExchangeAuthorisationRequest,
@@ -85,37 +87,39 @@ pub(crate) async fn exchange_authorisation(
         return Err(Refusal::WrongCode);
     }
     let hash = state.pepper.hash(Purpose::Authorisation, &request.code);
-    let known = state
+    let user = state
         .store
-        .run_for_stranger(move |conn| command_line::is_authorised(conn, hash));
-    if !known.await? {
-        return Err(Refusal::WrongCode);
-    }
+        .run_for_stranger(move |conn| command_line::authoriser(conn, hash));
+    let user = user.await?.ok_or(Refusal::WrongCode)?;
     let now_ms = clock::unix_ms();
-    let taken = state.store.write(move |conn| {
-        let taken = command_line::take_authorisation(conn, hash, now_ms)?;
-        let Some(taken) = taken else {
-            return Ok(Ok::<_, Refusal>(None));
-        };
-        let user = users::find(conn, &taken.user)?;
-        Ok(Ok(user.map(|user| (taken, user))))
-    });
-    let (taken, user) = taken.await??.ok_or(Refusal::WrongCode)?;
-    let same = challenge_of(&request.verifier)
-        .as_bytes()
-        .ct_eq(taken.challenge.as_bytes());
-    if !bool::from(same) || request.redirect_uri != taken.redirect_uri {
-        return Err(Refusal::WrongCode);
-    }
-    let author = as_user(asked, &taken.user);
-    let (family, pair) = new_family(asked, taken.user, taken.client, Scopes::ALL, now_ms)?;
+    let author = as_user(asked, &user);
+    let (family, pair) = new_family(asked, user, String::new(), Scopes::ALL, now_ms)?;
     let (new, stored) = (family.clone(), pair.stored.clone());
     let quota = i64::from(state.config.quotas.api_tokens_per_user);
     let order = state.order(author, move |conn, notes| {
-        insert(conn, notes, (&new, &stored), quota, now_ms)
+        let taken = command_line::take_authorisation(conn, hash, now_ms)?;
+        let user = users::find_enabled(conn, &new.user)?;
+        // The code is gone, whatever becomes of whoever brought it.
+        let Some((taken, user)) = taken.filter(|taken| is_for(taken, &request)).zip(user) else {
+            return Ok(Ok(Err(Refusal::WrongCode)));
+        };
+        let new = NewFamily {
+            label: taken.client,
+            ..new.clone()
+        };
+        let inserted = insert(conn, notes, (&new, &stored), quota, now_ms)?;
+        Ok(inserted.map(|()| Ok(user.username)))
     });
-    order.await?;
-    Ok(pair.hand_over(&family.id, Scopes::ALL, user.username))
+    let username = order.await??;
+    Ok(pair.hand_over(&family.id, Scopes::ALL, username))
+}
+
+/// Whether whoever brings a code is whoever asked for it.
+fn is_for(taken: &Authorisation, request: &ExchangeAuthorisationRequest) -> bool {
+    let same = challenge_of(&request.verifier)
+        .as_bytes()
+        .ct_eq(taken.challenge.as_bytes());
+    bool::from(same) && request.redirect_uri == taken.redirect_uri
 }
 
 fn check(fits: bool, field: Field) -> Result<(), Refusal> {

@@ -26,7 +26,7 @@ use crate::{
     store::{
         audit::Object,
         command_line::{self, Decision, DeviceLogin},
-        users,
+        credentials, users,
     },
     token::{Purpose, SecretHash, SecretText},
 };
@@ -110,11 +110,14 @@ pub(crate) async fn decide_device_login(
     request: DecideDeviceLoginRequest,
 ) -> Result<DecideDeviceLoginResponse, Refusal> {
     let typed = typed(asked, &request.user_code)?;
-    let user = asked.caller()?.user.clone();
+    let (user, credential) = {
+        let caller = asked.caller()?;
+        (caller.user.clone(), caller.credential.clone())
+    };
     let (approve, now_ms) = (request.approve, clock::unix_ms());
     let order = asked.state.order(asked.author(), move |conn, notes| {
-        let approved_for = approve.then_some(&user);
-        if !command_line::decide(conn, typed, approved_for, now_ms)? {
+        let approved_by = approve.then_some((&user, &credential));
+        if !command_line::decide(conn, typed, approved_by, now_ms)? {
             return Ok(Err(Refusal::WrongCode));
         }
         let action = if approve {
@@ -173,7 +176,7 @@ pub(crate) async fn poll_device_login(
             ended.await?;
             Err(Refusal::Unmet(Unmet::Declined))
         }
-        Decision::Approved(user) => {
+        Decision::Approved(user, _) => {
             let tokens = let_in(asked, device, user, login.client, now_ms).await?;
             Ok(PollDeviceLoginResponse {
                 pending: false,
@@ -195,9 +198,16 @@ async fn let_in(
     let (new, stored) = (family.clone(), pair.stored.clone());
     let quota = i64::from(asked.state.config.quotas.api_tokens_per_user);
     let order = asked.state.order(author, move |conn, notes| {
-        // Of two that poll at once, one is let in.
+        // Of two that poll at once, one is let in. Whoever agreed may have been shown out since.
         let waits = command_line::polled(conn, device, now_ms)?;
-        let Some(user) = waits.and(users::find(conn, &new.user)?) else {
+        let is_good = match waits.map(|login| login.decision) {
+            Some(Decision::Approved(user, credential)) => {
+                user == new.user && credentials::is_live(conn, &credential, now_ms)?
+            }
+            Some(Decision::Pending | Decision::Declined) | None => false,
+        };
+        let user = users::find_enabled(conn, &new.user)?;
+        let Some(user) = user.filter(|_| is_good) else {
             return Ok(Err(Refusal::WrongCode));
         };
         command_line::end_device_login(conn, device)?;

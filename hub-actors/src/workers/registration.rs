@@ -64,7 +64,10 @@ pub(crate) async fn register(
         if workers::count(conn, &key.user)? >= quota {
             return Ok(Err(spent(Quota::Workers)));
         }
-        let owner = users::find(conn, &key.user)?.ok_or(Fault::Row("registration_keys.user_id"))?;
+        // Whoever made the key may not be let in any more.
+        let Some(owner) = users::find_enabled(conn, &key.user)? else {
+            return Ok(Err(Refusal::NotFound));
+        };
         let organisation = key.organisation.clone().unwrap_or(owner.organisation);
         // Whoever made the key may have left meanwhile.
         if let Err(refusal) = may_register(conn, &owner.id, &organisation, &defaults)? {

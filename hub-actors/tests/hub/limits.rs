@@ -3,7 +3,7 @@
 
 use hub_actors::{Hub, HubConfig, Mode, StartError};
 
-use crate::support::{Answer, Browser, PASSWORD, TestHub, config};
+use crate::support::{Answer, Browser, PASSWORD, TestHub, config, http};
 
 fn limited(answer: &Answer, quota: &str) {
     assert_eq!(answer.status, 429, "{}", answer.text());
@@ -83,6 +83,34 @@ async fn a_flood_of_strangers_is_stopped_before_anything_is_looked_up_and_users_
     assert_eq!(refused.0, 429);
     let other = from(&hub, "203.0.113.2", "AccountService/WhoAmI", "{}").await;
     assert_eq!(other.status, 200);
+}
+
+#[tokio::test]
+async fn ways_to_a_provider_and_back_count_for_the_address_behind_the_proxy() {
+    let hub = hub(|config| {
+        config.quotas.oauth_starts_per_minute = 1;
+        config.quotas.stranger_requests_burst = 3;
+        config.quotas.stranger_requests_per_second = 1;
+    })
+    .await;
+    let get = async |path: &str, address: &str| {
+        let headers = [("X-Forwarded-For", address)];
+        http(hub.addr(), "GET", path, &headers, b"").await
+    };
+    let start = "/oauth/start/nobody";
+    assert_eq!(get(start, "203.0.113.1").await.status, 404);
+    let limited = get(start, "203.0.113.1").await;
+    assert!(limited.text().contains("oauth_error=limited"));
+    assert_eq!(get(start, "203.0.113.2").await.status, 404);
+    let back = "/oauth/callback?state=x";
+    for _ in 0..3 {
+        let nobody = get(back, "203.0.113.1").await;
+        assert!(nobody.text().contains("oauth_error=expired"));
+    }
+    let limited = get(back, "203.0.113.1").await;
+    assert!(limited.text().contains("oauth_error=limited"));
+    let other = get(back, "203.0.113.2").await;
+    assert!(other.text().contains("oauth_error=expired"));
 }
 
 #[tokio::test]
@@ -226,7 +254,7 @@ async fn every_answer_of_a_call_is_kept_nowhere_and_carries_the_security_headers
         hub.call("AccountService/WhoAmI", "no json").await,
         hub.call("WorkerService/ListWorkers", "{}").await,
         hub.call("AccountService/Nothing", "{}").await,
-        crate::support::http(hub.addr(), "POST", path, &plain, b"{}").await,
+        http(hub.addr(), "POST", path, &plain, b"{}").await,
         crate::support::get(hub.addr(), path).await,
     ];
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();

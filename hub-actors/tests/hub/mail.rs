@@ -18,10 +18,10 @@ async fn hub(sink: &Sink) -> TestHub {
     .await
 }
 
-const PUBLIC: &str = "http://hub.example.org";
+pub(crate) const PUBLIC: &str = "http://hub.example.org";
 
 /// The code in a mail that leads to a place of the page.
-fn code(mail: &str, place: &str) -> String {
+pub(crate) fn code(mail: &str, place: &str) -> String {
     let start = format!("{PUBLIC}/{place}#");
     let (_, rest) = mail
         .split_once(&start)
@@ -29,20 +29,20 @@ fn code(mail: &str, place: &str) -> String {
     rest.split_whitespace().next().unwrap().to_owned()
 }
 
-async fn ask_change(hub: &TestHub, person: &Person, email: &str) -> Answer {
+pub(crate) async fn ask_change(hub: &TestHub, person: &Person, email: &str) -> Answer {
     let json = format!(r#"{{"email":"{email}","password":"{PASSWORD}"}}"#);
     person
         .call(hub, "AccountService/RequestEmailChange", &json)
         .await
 }
 
-async fn confirm(hub: &TestHub, code: &str) -> Answer {
+pub(crate) async fn confirm(hub: &TestHub, code: &str) -> Answer {
     let json = format!(r#"{{"code":"{code}"}}"#);
     hub.call("AccountService/ConfirmEmail", &json).await
 }
 
 /// Gives a person an address that counts.
-async fn give_address(hub: &TestHub, sink: &Sink, person: &Person, email: &str) {
+pub(crate) async fn give_address(hub: &TestHub, sink: &Sink, person: &Person, email: &str) {
     assert_eq!(ask_change(hub, person, email).await.status, 200);
     let mail = sink.to(email, 1).await;
     let confirmed = confirm(hub, &code(&mail, "confirm")).await;

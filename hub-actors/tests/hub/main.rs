@@ -23,6 +23,7 @@ mod live;
 mod mail;
 mod oauth;
 mod organisations;
+mod pending;
 mod people;
 mod postgres;
 mod pressure;

@@ -68,6 +68,10 @@ struct Inside {
     codes: BTreeMap<String, Code>,
     made: u32,
     refreshed: u32,
+    /// How often it was asked what it is.
+    described: u32,
+    /// The name of the key that it signs with.
+    key: &'static str,
     /// Whether refresh tokens are taken.
     refreshes: bool,
 }
@@ -102,6 +106,8 @@ impl Provider {
                 codes: BTreeMap::new(),
                 made: 0,
                 refreshed: 0,
+                described: 0,
+                key: "k",
                 refreshes: true,
             }),
         });
@@ -138,6 +144,14 @@ impl Provider {
         self.inside().refreshes = takes;
     }
 
+    pub(crate) fn described(&self) -> u32 {
+        self.inside().described
+    }
+
+    pub(crate) fn signs_with(&self, key: &'static str) {
+        self.inside().key = key;
+    }
+
     pub(crate) fn refreshed(&self) -> u32 {
         self.inside().refreshed
     }
@@ -166,7 +180,7 @@ impl Provider {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         match (method, path) {
             ("GET", "/.well-known/openid-configuration") => ok(&self.description()),
-            ("GET", "/jwks") => ok(&json!({ "keys": [jwk(&self.keys)] })),
+            ("GET", "/jwks") => ok(&json!({ "keys": [jwk(self.inside().key, &self.keys)] })),
             ("GET", "/authorize" | "/login/oauth/authorize") => self.authorise(&form(query)),
             ("POST", "/token" | "/login/oauth/access_token") => self.token(head, &form(body)),
             ("GET", "/userinfo") if is_bearer(head) => ok(&self.account()),
@@ -187,6 +201,7 @@ impl Provider {
 
     fn description(&self) -> Value {
         let at = |path: &str| format!("{}{path}", self.issuer());
+        self.inside().described += 1;
         let issuer = if self.inside().lie == Lie::OtherIssuerInDiscovery {
             "https://elsewhere.example".to_owned()
         } else {
@@ -290,7 +305,7 @@ impl Provider {
             claims["email"] = inside.person.email.into();
             claims["email_verified"] = inside.person.verified.into();
         }
-        let mut head = json!({ "alg": "ES256", "kid": "k", "typ": "JWT" });
+        let mut head = json!({ "alg": "ES256", "kid": inside.key, "typ": "JWT" });
         match inside.lie {
             Lie::Nonce => claims["nonce"] = "another".into(),
             Lie::NoNonce => claims["nonce"] = Value::Null,
@@ -347,11 +362,11 @@ fn keys() -> EcdsaKeyPair {
     EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).unwrap()
 }
 
-fn jwk(keys: &EcdsaKeyPair) -> Value {
+fn jwk(name: &str, keys: &EcdsaKeyPair) -> Value {
     // Uncompressed: 4, x, y.
     let (x, y) = keys.public_key().as_ref()[1..].split_at(32);
     json!({
-        "kty": "EC", "crv": "P-256", "kid": "k", "use": "sig", "alg": "ES256",
+        "kty": "EC", "crv": "P-256", "kid": name, "use": "sig", "alg": "ES256",
         "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
     })
 }

@@ -189,10 +189,10 @@ async fn a_revoked_token_opens_nothing_and_is_no_business_of_others() {
     assert!(tokens(&hub, &ann).await.is_empty());
 }
 
-const VERIFIER: &str = "a-verifier-that-is-long-enough-to-be-one-0123456789";
-const REDIRECT: &str = "http://127.0.0.1:4000/callback";
+pub(crate) const VERIFIER: &str = "a-verifier-that-is-long-enough-to-be-one-0123456789";
+pub(crate) const REDIRECT: &str = "http://127.0.0.1:4000/callback";
 
-async fn authorise(hub: &TestHub, person: &Person) -> String {
+pub(crate) async fn authorise(hub: &TestHub, person: &Person) -> String {
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
     let body = json!({
         "challenge": challenge, "redirectUri": REDIRECT, "state": "s-1", "client": "leapmux on desk",
@@ -204,7 +204,7 @@ async fn authorise(hub: &TestHub, person: &Person) -> String {
     query.strip_suffix("&state=s-1").unwrap().to_owned()
 }
 
-async fn exchange(hub: &TestHub, code: &str, verifier: &str, redirect: &str) -> Answer {
+pub(crate) async fn exchange(hub: &TestHub, code: &str, verifier: &str, redirect: &str) -> Answer {
     let body = json!({ "code": code, "verifier": verifier, "redirectUri": redirect });
     hub.call("TokenService/ExchangeAuthorisation", &body.to_string())
         .await
@@ -245,7 +245,7 @@ async fn a_code_that_is_too_old_gives_nothing() {
     assert_eq!(code(&late), "failed_precondition");
 }
 
-async fn start(hub: &TestHub) -> Value {
+pub(crate) async fn start(hub: &TestHub) -> Value {
     let started = hub
         .call(
             "TokenService/StartDeviceLogin",
@@ -255,19 +255,19 @@ async fn start(hub: &TestHub) -> Value {
     started.json()
 }
 
-async fn poll(hub: &TestHub, started: &Value) -> Answer {
+pub(crate) async fn poll(hub: &TestHub, started: &Value) -> Answer {
     let body = json!({ "deviceCode": started["deviceCode"] }).to_string();
     hub.call("TokenService/PollDeviceLogin", &body).await
 }
 
-async fn decide(hub: &TestHub, person: &Person, typed: &str, approve: bool) -> Answer {
+pub(crate) async fn decide(hub: &TestHub, person: &Person, typed: &str, approve: bool) -> Answer {
     let body = json!({ "userCode": typed, "approve": approve }).to_string();
     person
         .call(hub, "TokenService/DecideDeviceLogin", &body)
         .await
 }
 
-fn impatient(config: &mut HubConfig) {
+pub(crate) fn impatient(config: &mut HubConfig) {
     config.timeouts.device_poll_ms = 0;
 }
 

@@ -11,7 +11,7 @@ use crate::support::{Person, TestHub, TestWorker, base64, public_key};
 
 const KEY: &str = "abcdefghijklmnop";
 
-fn create(id: &str) -> String {
+pub(crate) fn create(id: &str) -> String {
     format!(
         r#"{{"registrationId":"{id}","deviceAlgorithm":2,"deviceKey":"{}","deviceTag":"{}","workerName":"desk"}}"#,
         base64(&[3; 1_984]),
@@ -19,7 +19,7 @@ fn create(id: &str) -> String {
     )
 }
 
-fn request(id: &str, byte: u8) -> RegisterRequest {
+pub(crate) fn request(id: &str, byte: u8) -> RegisterRequest {
     RegisterRequest {
         registration_id: id.to_owned(),
         public_key: public_key(byte),
@@ -29,7 +29,7 @@ fn request(id: &str, byte: u8) -> RegisterRequest {
     }
 }
 
-async fn client(hub: &TestHub) -> tonic::transport::Channel {
+pub(crate) async fn client(hub: &TestHub) -> tonic::transport::Channel {
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", hub.addr()));
     endpoint.unwrap().connect().await.unwrap()
 }

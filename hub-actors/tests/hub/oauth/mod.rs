@@ -386,6 +386,18 @@ async fn a_provider_that_describes_another_is_not_gone_to() {
 }
 
 #[tokio::test]
+async fn a_provider_is_asked_once_what_it_is_and_again_when_its_keys_are_others() {
+    let stage = Stage::set(OPEN).await;
+    for _ in 0..2 {
+        assert_eq!(stage.sign_in(&mut Visitor::default()).await, "/");
+    }
+    assert_eq!(stage.provider.described(), 1);
+    stage.provider.signs_with("another");
+    assert_eq!(stage.sign_in(&mut Visitor::default()).await, "/");
+    assert_eq!(stage.provider.described(), 2);
+}
+
+#[tokio::test]
 async fn nobody_comes_back_twice_or_for_somebody_else_or_from_another_provider() {
     let stage = Stage::set(OPEN).await;
     let mut browser = Visitor::default();
