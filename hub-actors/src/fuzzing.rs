@@ -63,7 +63,7 @@ pub fn lets_in(
 /// Whether a public URL can be configured.
 #[must_use]
 pub fn is_public_url(text: &str) -> bool {
-    origin::is_public_url(text)
+    origin::public_url(text).is_some()
 }
 
 /// Whether the admin door answers to this name.

@@ -212,9 +212,16 @@ pub(crate) fn host(url: &str) -> Option<String> {
     (!host.is_empty()).then(|| host.to_owned())
 }
 
-/// Whether a configured public URL can be used.
-pub(crate) fn is_public_url(text: &str) -> bool {
-    text.is_empty() || split_url(text).is_some_and(|(_, authority)| !authority.contains('@'))
+/// A configured public URL as it is put in front of paths: without a slash at its end. None where it
+/// is no scheme and host: the page knows no other place than the root.
+pub(crate) fn public_url(text: &str) -> Option<String> {
+    let url = text.strip_suffix('/').unwrap_or(text);
+    let is_plain = |(_, authority): (String, String)| {
+        let after = url.split_once("://").map_or("", |(_, after)| after);
+        !authority.contains('@') && !after.contains(['/', '?', '#'])
+    };
+    let is_good = text.is_empty() || split_url(url).is_some_and(is_plain);
+    is_good.then(|| url.to_owned())
 }
 
 #[cfg(test)]
@@ -349,6 +356,33 @@ mod tests {
             ..sent
         };
         assert_eq!(solo().judge(rebound, Access::Return), Err(Stranger::Host));
+    }
+
+    #[test]
+    fn a_public_url_is_a_scheme_and_a_host_and_ends_without_a_slash() {
+        for (text, url) in [
+            ("", ""),
+            ("https://hub.example", "https://hub.example"),
+            ("https://hub.example/", "https://hub.example"),
+            ("http://[::1]:4327/", "http://[::1]:4327"),
+        ] {
+            assert_eq!(public_url(text).as_deref(), Some(url), "{text}");
+        }
+        for bad in [
+            "/",
+            "hub.example",
+            "https://",
+            "https:///",
+            "https://hub.example//",
+            "https://hub.example/leapmux",
+            "https://hub.example/?a",
+            "https://hub.example?a",
+            "https://hub.example#a",
+            "https://me@hub.example",
+            "ftp://hub.example",
+        ] {
+            assert_eq!(public_url(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -52,6 +52,16 @@ pub(crate) fn password_changed(hub: &str, to: String, username: &str) -> Letter 
     letter(to, "Your password was changed", text)
 }
 
+/// Tells that there is one more way in.
+pub(crate) fn linked(hub: &str, to: String, username: &str, provider: &str) -> Letter {
+    let text = format!(
+        "The account {username} at {hub} can be signed in to with an account at {provider} now.\n\n\
+         If that was not you, unlink it at {hub}/settings/account, change the password and tell whoever \
+         runs the Hub.\n"
+    );
+    letter(to, "Another account was linked to yours", text)
+}
+
 fn letter(to: String, subject: &'static str, text: String) -> Letter {
     Letter {
         to,

@@ -75,6 +75,17 @@ pub(super) struct Arrival {
     pub(super) sign_up: bool,
 }
 
+/// What their account here is to the one elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Is {
+    /// Linked to it already.
+    Linked,
+    /// Somebody's who has other ways in.
+    Known,
+    /// Made for it.
+    New,
+}
+
 /// What became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admitted {
@@ -84,48 +95,65 @@ pub(super) enum Admitted {
     Linked,
 }
 
+/// An account here that has one more way in, and the address where its user is told so.
+pub(super) struct Told {
+    pub(super) username: String,
+    pub(super) email: String,
+}
+
 impl Arrival {
     /// Decides. To be called inside an order.
     pub(super) fn admit(
         &self,
         conn: &mut Connection,
         notes: &mut Notes,
-    ) -> Result<Result<Admitted, Refused>, Fault> {
+    ) -> Result<Result<(Admitted, Option<Told>), Refused>, Fault> {
         let (provider, subject) = (&self.provider.id, &self.identity.subject);
         // Looked at again: it may have been switched off in between.
         if oauth::find_enabled(conn, provider)?.is_none() {
             return Ok(Err(Refused::Failed));
         }
         let linked = oauth::linked(conn, provider, subject)?;
-        let (user, is_new) = match (linked, &self.linker) {
+        let (user, is) = match (linked, &self.linker) {
             (Some(owner), Some((linker, _))) if owner != *linker => {
                 return Ok(Err(Refused::Taken));
             }
-            (Some(owner), _) => (owner, false),
+            (Some(owner), _) => (owner, Is::Linked),
             (None, Some((linker, login))) => {
                 if !credentials::is_live(conn, login, clock::unix_ms())? {
                     return Ok(Err(Refused::Expired));
                 }
-                (linker.clone(), true)
+                (linker.clone(), Is::Known)
             }
             (None, None) => match self.find_or_make(conn, notes)? {
-                Ok(user) => (user, true),
+                Ok(found) => found,
                 Err(refused) => return Ok(Err(refused)),
             },
         };
         if users::find_enabled(conn, &user)?.is_none() {
             return Ok(Err(Refused::Disabled));
         }
-        if is_new {
+        let mut told = None;
+        if is != Is::Linked {
             oauth::link(conn, provider, subject, &user, clock::unix_ms())?;
             notes.audit("oauth.linked", Object::User, user.as_str());
         }
+        if is == Is::Known {
+            let address = users::address(conn, &user)?;
+            told = address.and_then(|to| {
+                Some(Told {
+                    email: to.verified?,
+                    username: to.username,
+                })
+            });
+        }
         self.note(conn)?;
         if self.linker.is_some() {
-            return Ok(Ok(Admitted::Linked));
+            return Ok(Ok((Admitted::Linked, told)));
         }
+        notes.audit("login.by_provider", Object::User, user.as_str());
         self.login.store(conn, notes, &user, None)?;
-        Ok(Ok(Admitted::SignedIn))
+        Ok(Ok((Admitted::SignedIn, told)))
     }
 
     fn note(&self, conn: &mut Connection) -> Result<(), Fault> {
@@ -151,11 +179,11 @@ impl Arrival {
         &self,
         conn: &mut Connection,
         notes: &mut Notes,
-    ) -> Result<Result<UserId, Refused>, Fault> {
+    ) -> Result<Result<(UserId, Is), Refused>, Fault> {
         if let Some(email) = self.trusted()
             && let Some(user) = oauth::owner_of_verified(conn, &email.address)?
         {
-            return Ok(Ok(user));
+            return Ok(Ok((user, Is::Known)));
         }
         if !settings::sign_up(conn, self.sign_up)? {
             return Ok(Err(Refused::NoAccount));
@@ -165,7 +193,7 @@ impl Arrival {
             return Ok(Err(Refused::Failed));
         }
         notes.audit("user.created", Object::User, new.ids.user.as_str());
-        Ok(Ok(new.ids.user))
+        Ok(Ok((new.ids.user, Is::New)))
     }
 
     fn account(&self, conn: &mut Connection) -> Result<NewUser, Fault> {

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{
-    admit::{Admitted, Arrival, Refused},
+    admit::{Admitted, Arrival, Refused, Told},
     depart::ours,
     identity::Unproved,
     page,
@@ -27,6 +27,7 @@ use crate::{
     error::{Fault, Refusal},
     http,
     keyring::Place,
+    mail::letters,
     notes::Author,
     state::State,
     store::{
@@ -175,7 +176,15 @@ async fn arrive(
         keyring: Arc::clone(&state.keyring),
         sign_up: state.config.sign_up,
     };
-    Ok((decide(&asked, arrival).await?, secret))
+    let name = arrival.provider.name.clone();
+    let (admitted, told) = decide(&asked, arrival).await?;
+    if let Some(Told { username, email }) = told {
+        let hub = &state.config.public_url;
+        state
+            .mailer
+            .post(letters::linked(hub, email, &username, &name));
+    }
+    Ok((admitted, secret))
 }
 
 fn verifier(
@@ -193,7 +202,7 @@ fn verifier(
 }
 
 /// A refusal leaves nothing behind, so it is carried through as one.
-async fn decide(asked: &Asked, arrival: Arrival) -> Result<Admitted, Refused> {
+async fn decide(asked: &Asked, arrival: Arrival) -> Result<(Admitted, Option<Told>), Refused> {
     let author = match &arrival.linker {
         Some((user, _)) => Author {
             actor: Actor::User,

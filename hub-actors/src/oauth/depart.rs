@@ -1,6 +1,8 @@
-//! `GET /oauth/start/{provider}?redirect=/path`: off to a provider.
+//! `GET /oauth/start/{provider}?redirect=/path`: off to a provider, to sign in; with `link=1` to link
+//! an account there, where the login was let to begin that.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use schema::ids::{CredentialId, UserId};
 
 use super::{
     admit::Refused,
@@ -32,21 +34,34 @@ pub(crate) async fn start(
     state: web::Data<State>,
 ) -> HttpResponse {
     let query = super::query(request.query_string()).unwrap_or_default();
-    let target = safe_target(query.get("redirect").map_or("/", String::as_str)).to_owned();
-    match set_out(&request, &state, id.into_inner(), &target).await {
+    let wish = Wish {
+        provider: id.into_inner(),
+        target: safe_target(query.get("redirect").map_or("/", String::as_str)).to_owned(),
+        links: query.get("link").is_some_and(|link| link == "1"),
+    };
+    match set_out(&request, &state, &wish).await {
         Ok(Some(departed)) => departed,
         Ok(None) => page::nowhere("there is no such provider\n"),
-        Err(refused) => page::arrive(&state, &with_refusal(&target, refused.word()), None),
+        Err(refused) => page::arrive(&state, &with_refusal(&wish.target, refused.word()), None),
     }
+}
+
+/// Where somebody wants to go, and where to come back to.
+struct Wish {
+    provider: String,
+    target: String,
+    /// Whether to link an account, and not to sign in.
+    links: bool,
 }
 
 async fn set_out(
     request: &HttpRequest,
     state: &State,
-    id: String,
-    target: &str,
+    wish: &Wish,
 ) -> Result<Option<HttpResponse>, Refused> {
-    if state.config.mode == Mode::Solo {
+    let id = wish.provider.clone();
+    // No text of PostgreSQL's holds a NUL.
+    if state.config.mode == Mode::Solo || id.contains('\0') {
         return Ok(None);
     }
     let network = Network::from(http::from(request, state).address);
@@ -58,10 +73,11 @@ async fn set_out(
     let Some(provider) = found.await.map_err(ours)? else {
         return Ok(None);
     };
-    let caller = state.caller(http::presented(request, state)).await;
-    let linker = caller.map_err(ours)?;
-    let linker = linker.filter(|caller| caller.kind == Kind::Login);
-    let linker = linker.map(|caller| (caller.user, caller.credential));
+    let linker = if wish.links {
+        Some(linker(request, state).await?)
+    } else {
+        None
+    };
 
     let host = http::host(request);
     let way = Way::new(provider, &state.keyring, super::here(state, &host)).map_err(ours)?;
@@ -75,9 +91,20 @@ async fn set_out(
         )
         .await
         .map_err(|why| super::unproved(&way.provider, &why))?;
-    let begun = secrets.begin(state, way.provider.id, target.to_owned(), linker);
-    begun.await.map_err(ours)?;
+    let begun = secrets.begin(state, way.provider.id, wish.target.clone(), linker);
+    if !begun.await.map_err(ours)? {
+        return Err(Refused::Expired);
+    }
     Ok(Some(page::depart(state, &url, &secrets.browser)))
+}
+
+/// Whose login it is that wants to link an account.
+async fn linker(request: &HttpRequest, state: &State) -> Result<(UserId, CredentialId), Refused> {
+    let caller = state.caller(http::presented(request, state)).await;
+    let login = caller.map_err(ours)?;
+    let login = login.filter(|caller| caller.kind == Kind::Login);
+    let login = login.map(|caller| (caller.user, caller.credential));
+    login.ok_or(Refused::Expired)
 }
 
 /// Logged, and told to nobody.
@@ -106,14 +133,14 @@ impl Secrets {
         })
     }
 
-    /// Writes the journey down.
+    /// Writes the journey down; `false` where the login may not link an account.
     async fn begin(
         &self,
         state: &State,
         provider: String,
         target: String,
-        linker: Option<(schema::ids::UserId, schema::ids::CredentialId)>,
-    ) -> Result<(), Fault> {
+        linker: Option<(UserId, CredentialId)>,
+    ) -> Result<bool, Fault> {
         let hash = state.pepper.hash(Purpose::OauthState, self.state.expose());
         let browser = state
             .pepper
@@ -122,6 +149,11 @@ impl Secrets {
         let keyring = std::sync::Arc::clone(&state.keyring);
         let begun = state.store.write(move |conn| {
             let now_ms = clock::unix_ms();
+            if let Some((_, login)) = &linker
+                && !oauth::take_link(conn, login, now_ms)?
+            {
+                return Ok(Ok::<_, Fault>(false));
+            }
             oauth::forget_expired(conn, now_ms)?;
             oauth::make_room(conn, JOURNEYS_MAX - 1)?;
             let place = Place::StateVerifier {
@@ -136,7 +168,7 @@ impl Secrets {
                 linker: linker.clone(),
             };
             oauth::begin(conn, hash, &journey, now_ms + page::AWAY_SECONDS * 1_000)?;
-            Ok(Ok::<_, Fault>(()))
+            Ok(Ok(true))
         });
         begun.await?
     }

@@ -1,12 +1,16 @@
 //! AccountService: the providers, and the caller's accounts there.
 
 use schema::wire::{
-    LinkedAccount, ListLinkedAccountsRequest, ListLinkedAccountsResponse, ListProvidersRequest,
-    ListProvidersResponse, Provider, UnlinkAccountRequest, UnlinkAccountResponse,
+    BeginLinkRequest, BeginLinkResponse, LinkedAccount, ListLinkedAccountsRequest,
+    ListLinkedAccountsResponse, ListProvidersRequest, ListProvidersResponse, Provider,
+    UnlinkAccountRequest, UnlinkAccountResponse,
 };
 
 use crate::{
+    accounts::profile,
     asked::Asked,
+    caller::Kind,
+    clock,
     config::Mode,
     error::{Refusal, Unmet},
     store::{audit::Object, oauth},
@@ -52,6 +56,38 @@ pub(crate) async fn list_linked_accounts(
     Ok(ListLinkedAccountsResponse {
         accounts: accounts.collect(),
     })
+}
+
+/// So long after the password was shown the way to a provider may begin.
+const LINK_WITHIN_MS: i64 = 300_000;
+
+/// Lets the login that asks link one account: a further way in that a browser which was left open must
+/// not give to whoever sits down at it. No secret goes to the page, for it would have to come back in an
+/// address.
+pub(crate) async fn begin_link(
+    asked: &Asked,
+    request: BeginLinkRequest,
+) -> Result<BeginLinkResponse, Refusal> {
+    let caller = asked.caller()?.clone();
+    if asked.state.config.mode == Mode::Solo {
+        return Err(Refusal::Unmet(Unmet::Solo));
+    }
+    // Providers send browsers back, and only a login is a browser's.
+    if caller.kind != Kind::Login {
+        return Err(Refusal::OutOfScope);
+    }
+    let proof = profile::confirm(asked, &caller, request.password).await?;
+    asked
+        .state
+        .order(asked.author(), move |conn, _| {
+            if !proof.holds(conn)? {
+                return Ok(Err(Refusal::WrongPassword));
+            }
+            let expires_ms = clock::unix_ms().saturating_add(LINK_WITHIN_MS);
+            oauth::allow_link(conn, &caller.credential, expires_ms)?;
+            Ok(Ok(BeginLinkResponse {}))
+        })
+        .await
 }
 
 /// Takes one away, unless nothing else lets its user in.

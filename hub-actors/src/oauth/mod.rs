@@ -38,7 +38,7 @@ pub(crate) use client::{Client, is_issuer};
 pub(crate) use depart::start;
 pub(crate) use github::PUBLIC as GITHUB;
 use identity::Unproved;
-pub(crate) use links::{list_linked_accounts, list_providers, unlink_account};
+pub(crate) use links::{begin_link, list_linked_accounts, list_providers, unlink_account};
 pub(crate) use tokens::keep_fresh;
 
 /// Longer queries are nobody's.

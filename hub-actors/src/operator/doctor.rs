@@ -433,8 +433,8 @@ fn memory_limit() -> Option<u64> {
 fn public_url(config: &HubConfig) -> Finding {
     const CHECK: &str = "public_url";
     let url = config.public_url.as_str();
-    if !origin::is_public_url(url) {
-        let fix = "https://HOST, as people type it";
+    if origin::public_url(url).is_none() {
+        let fix = "https://HOST, as people type it, without a path";
         return Finding::problem(CHECK, format!("{url:?} is no URL of a Hub"), fix);
     }
     let is_local = is_local(&config.listen);

@@ -80,6 +80,7 @@ methods! {
     PublishDeviceCertificate = "AccountService" / "PublishDeviceCertificate", Scope(Channels), devices::publish_device_certificate;
     ListProviders = "AccountService" / "ListProviders", Anyone, oauth::list_providers;
     ListLinkedAccounts = "AccountService" / "ListLinkedAccounts", Login, oauth::list_linked_accounts;
+    BeginLink = "AccountService" / "BeginLink", Login, oauth::begin_link;
     UnlinkAccount = "AccountService" / "UnlinkAccount", Login, oauth::unlink_account;
     ListOrganisations = "OrganisationService" / "ListOrganisations", Scope(Read), organisations::list_organisations;
     CreateOrganisation = "OrganisationService" / "CreateOrganisation", Scope(Organisations), organisations::create_organisation;

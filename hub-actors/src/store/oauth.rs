@@ -8,7 +8,7 @@ use schema::ids::{CredentialId, UserId};
 
 use super::{
     Connection,
-    tables::{oauth_links, oauth_providers, oauth_states, users},
+    tables::{link_intents, oauth_links, oauth_providers, oauth_states, users},
     unless_taken,
 };
 use crate::{error::Fault, keyring::Sealed, token::SecretHash};
@@ -225,6 +225,35 @@ pub(crate) fn begin(
         ))
         .execute(conn)?;
     Ok(())
+}
+
+/// Lets a login link one account elsewhere, for a time.
+pub(crate) fn allow_link(
+    conn: &mut Connection,
+    login: &CredentialId,
+    expires_ms: i64,
+) -> Result<(), Fault> {
+    diesel::delete(link_intents::table.find(login.as_str())).execute(conn)?;
+    diesel::insert_into(link_intents::table)
+        .values((
+            link_intents::credential_id.eq(login.as_str()),
+            link_intents::expires_ms.eq(expires_ms),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Whether the login may; it may no more.
+pub(crate) fn take_link(
+    conn: &mut Connection,
+    login: &CredentialId,
+    now_ms: i64,
+) -> Result<bool, Fault> {
+    let expires_ms = diesel::delete(link_intents::table.find(login.as_str()))
+        .returning(link_intents::expires_ms)
+        .get_result::<i64>(conn)
+        .optional()?;
+    Ok(expires_ms.is_some_and(|expires_ms| expires_ms > now_ms))
 }
 
 /// Forgets those that took too long.

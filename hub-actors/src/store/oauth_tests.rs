@@ -3,6 +3,7 @@ use crate::{
     store::{
         both::{Sandbox, on_both},
         cast,
+        credentials::{self, NewCredential},
     },
     token::{Pepper, Purpose},
 };
@@ -10,6 +11,7 @@ use crate::{
 on_both! {
     the_oldest_journeys_make_room,
     tokens_that_were_replaced_meanwhile_stay,
+    a_login_may_link_once_and_not_for_long,
 }
 
 fn state(number: i64) -> SecretHash {
@@ -61,6 +63,31 @@ async fn the_oldest_journeys_make_room(sandbox: &Sandbox) {
         Ok(left)
     });
     assert_eq!(left.await, [false, false, true, true, true]);
+}
+
+async fn a_login_may_link_once_and_not_for_long(sandbox: &Sandbox) {
+    let ann = cast::person(sandbox, "ann").await;
+    let may = cast::ask(sandbox, move |conn| {
+        let new = NewCredential {
+            id: &ann.credential,
+            user: &ann.user,
+            kind: credentials::Kind::Login,
+            parent: None,
+            hash: None,
+            expires_ms: None,
+        };
+        credentials::insert(conn, &new, 1)?;
+        let mut may = vec![take_link(conn, &ann.credential, 5)?];
+        // Asked for twice it is still one.
+        allow_link(conn, &ann.credential, 7)?;
+        allow_link(conn, &ann.credential, 9)?;
+        may.push(take_link(conn, &ann.credential, 8)?);
+        may.push(take_link(conn, &ann.credential, 8)?);
+        allow_link(conn, &ann.credential, 9)?;
+        may.push(take_link(conn, &ann.credential, 9)?);
+        Ok(may)
+    });
+    assert_eq!(may.await, [false, true, false, false]);
 }
 
 async fn tokens_that_were_replaced_meanwhile_stay(sandbox: &Sandbox) {

@@ -1,9 +1,13 @@
 import { useState } from 'preact/hooks';
-import type { LinkedAccount } from '../gen/leapmux/v1/accounts_pb';
-import { listLinked, listProviders, startPath, takeRefusal, unlink } from '../state/providers';
+import type { LinkedAccount, Provider } from '../gen/leapmux/v1/accounts_pb';
+import { profile } from '../state/account';
+import { beginLink, linkPath, listLinked, listProviders, takeRefusal, unlink } from '../state/providers';
 import { toast } from '../state/toasts';
 import { Asking } from '../ui/Asking';
 import { Confirm } from '../ui/Confirm';
+import { Dialog } from '../ui/Dialog';
+import { PasswordField } from '../ui/Field';
+import { Form } from '../ui/Form';
 import { day, displayText } from '../ui/text';
 import { useAsked } from '../ui/useAsked';
 
@@ -14,6 +18,7 @@ export function Linked() {
   });
   const [refused] = useState(takeRefusal);
   const [leaving, setLeaving] = useState<LinkedAccount>();
+  const [linking, setLinking] = useState<Provider>();
   const { linked = [], providers = [] } = asked.value ?? {};
   const open = providers.filter((one) => !linked.some((account) => account.providerId === one.providerId));
   if (asked.value && refused === undefined && linked.length === 0 && providers.length === 0) return null;
@@ -36,9 +41,10 @@ export function Linked() {
       </ul>
       {open.length > 0 && (
         <div class="row">
-          {open.map((one) => <a key={one.providerId} class="button" href={startPath(one.providerId, '/settings/account')}>Link {displayText(one.name, 40)}</a>)}
+          {open.map((one) => <button key={one.providerId} onClick={() => setLinking(one)}>Link {displayText(one.name, 40)}…</button>)}
         </div>
       )}
+      {linking && <Link to={linking} onClose={() => setLinking(undefined)} />}
       {leaving && (
         <Confirm title={`Unlink ${nameOf(leaving)}?`} verb="Unlink" doing="Unlinking…" onClose={() => setLeaving(undefined)}
           onConfirm={async () => {
@@ -50,6 +56,24 @@ export function Linked() {
         </Confirm>
       )}
     </section>
+  );
+}
+
+/** Whoever sits down at an open page does not give the account another way in. */
+function Link({ to, onClose }: { to: Provider; onClose: () => void }) {
+  const [password, setPassword] = useState('');
+  const words = { unauthenticated: 'The password is wrong.' };
+  const name = displayText(to.name, 40);
+  return (
+    <Dialog title={`Link ${name}?`} onClose={onClose} describedBy="link-text">
+      <p id="link-text">You can then sign in here with your account there. This page leads you to {name} and back.</p>
+      <Form verb="Go on" doing="Going on…" words={words} onCancel={onClose} onSubmit={async () => {
+        await beginLink(password);
+        location.assign(linkPath(to.providerId, '/settings/account'));
+      }}>
+        {profile.value?.hasPassword && <PasswordField label="Password" value={password} onInput={setPassword} again autofocus />}
+      </Form>
+    </Dialog>
   );
 }
 

@@ -1,6 +1,8 @@
 /** Accounts elsewhere: whom the Hub believes, and which are linked to this one. */
 
 import {
+  BeginLinkRequestSchema,
+  BeginLinkResponseSchema,
   ListLinkedAccountsRequestSchema,
   ListLinkedAccountsResponseSchema,
   ListProvidersRequestSchema,
@@ -22,6 +24,16 @@ export async function listLinked(): Promise<LinkedAccount[]> {
 
 export async function unlink({ providerId, subject }: LinkedAccount): Promise<void> {
   await rpc('AccountService/UnlinkAccount', UnlinkAccountRequestSchema, { providerId, subject }, UnlinkAccountResponseSchema);
+}
+
+/** Lets this login link one account elsewhere; the Hub wants the password of an account that has one. */
+export async function beginLink(password: string): Promise<void> {
+  await rpc('AccountService/BeginLink', BeginLinkRequestSchema, { password }, BeginLinkResponseSchema);
+}
+
+/** Where the way to a link begins, once that was let. */
+export function linkPath(providerId: string, back: string): string {
+  return `${startPath(providerId, back)}&link=1`;
 }
 
 /** Where the way to a provider begins; it leads back to a path of this page. */

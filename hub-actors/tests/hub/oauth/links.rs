@@ -1,6 +1,7 @@
 //! Linked accounts, once they are there.
 
 use super::*;
+use crate::sink::{Sink, Way};
 
 #[tokio::test]
 async fn a_user_links_an_account_and_keeps_one_way_in() {
@@ -12,7 +13,7 @@ async fn a_user_links_an_account_and_keeps_one_way_in() {
     let stage = Stage::set(closed).await;
     stage.user("grace", "grace@example.org").await;
     let mut grace = stage.by_password("grace").await;
-    assert_eq!(stage.sign_in(&mut grace).await, "/");
+    assert_eq!(stage.link(&mut grace).await, "/");
     let listed = grace
         .call(&stage.hub, "AccountService/ListLinkedAccounts", "{}")
         .await
@@ -27,7 +28,7 @@ async fn a_user_links_an_account_and_keeps_one_way_in() {
     // It is nobody else's any more.
     stage.user("eve", "eve@example.org").await;
     let mut eve = stage.by_password("eve").await;
-    assert_eq!(stage.sign_in(&mut eve).await, "/?oauth_error=taken");
+    assert_eq!(stage.link(&mut eve).await, "/?oauth_error=taken");
     let unlink = format!(r#"{{"providerId":"{}","subject":"4711"}}"#, stage.id);
     assert_eq!(
         eve.call(&stage.hub, "AccountService/UnlinkAccount", &unlink)
@@ -43,6 +44,40 @@ async fn a_user_links_an_account_and_keeps_one_way_in() {
         stage.sign_in(&mut Visitor::default()).await,
         "/?oauth_error=no_account"
     );
+}
+
+#[tokio::test]
+async fn a_link_begins_with_the_password_once_and_its_owner_is_told() {
+    let sink = Sink::start(Way::None).await;
+    let closed = Setting {
+        sign_up: false,
+        trusted: false,
+        ..OPEN
+    };
+    let stage = Stage::set_with(closed, |config| {
+        config.public_url = PUBLIC.to_owned();
+        sink.configure(&mut config.mail);
+    })
+    .await;
+    stage.user("grace", "grace@example.org").await;
+    let mut grace = stage.by_password("grace").await;
+    // Whoever sits down at her open browser and does not know it links nothing.
+    assert_eq!(stage.begin_link(&grace, "wrong password").await, 401);
+    let refused = stage.go_to_link(&mut grace).await;
+    assert_eq!(leads_to(&refused), "/?oauth_error=expired");
+    assert_eq!(
+        stage.sign_in(&mut grace.clone()).await,
+        "/?oauth_error=no_account"
+    );
+    assert_eq!(stage.link(&mut grace).await, "/");
+    let told = sink.to("grace@example.org", 1).await;
+    assert!(told.contains("account at Example"), "{told}");
+    // It was for one.
+    let refused = stage.go_to_link(&mut grace).await;
+    assert_eq!(leads_to(&refused), "/?oauth_error=expired");
+    let mut nobody = Visitor::default();
+    let refused = stage.go_to_link(&mut nobody).await;
+    assert_eq!(leads_to(&refused), "/?oauth_error=expired");
 }
 
 #[tokio::test]
@@ -80,7 +115,10 @@ async fn a_link_that_was_begun_ends_with_the_login_that_began_it() {
     let stage = Stage::set(closed).await;
     stage.user("grace", "grace@example.org").await;
     let mut grace = stage.by_password("grace").await;
-    let back = stage.go(&mut grace, "/").await;
+    assert_eq!(stage.begin_link(&grace, "correct horse").await, 200);
+    let departed = stage.go_to_link(&mut grace).await;
+    let back = departed.header("location").unwrap();
+    let back = stage.provider_says(back).await;
     let out = grace.call(&stage.hub, "AccountService/SignOut", "{}").await;
     assert_eq!(out.status, 200);
     assert_eq!(

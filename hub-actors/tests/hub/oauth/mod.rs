@@ -3,11 +3,12 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use hub_actors::{
-    Mode, SecretText,
+    HubConfig, Mode, SecretText,
     operator::{NewProvider, NewUser, Operator, Preset},
 };
 
 use crate::{
+    mail::PUBLIC,
     provider::{CLIENT, Lie, Provider, SECRET},
     support::{Answer, PATIENCE, Stopwatch, TestHub, config, http},
 };
@@ -42,7 +43,12 @@ const OPEN: Setting = Setting {
 
 impl Stage {
     async fn set(setting: Setting) -> Self {
+        Self::set_with(setting, |_| {}).await
+    }
+
+    async fn set_with(setting: Setting, change: impl FnOnce(&mut HubConfig)) -> Self {
         let hub = TestHub::with(Mode::Hub, |config| {
+            change(config);
             config.sign_up = setting.sign_up;
             config.timeouts.oauth_refresh_ms = 20;
             config.quotas.oauth_starts_per_minute = 1_000;
@@ -82,6 +88,27 @@ impl Stage {
             .await
     }
 
+    /// The same to link an account, once that was begun.
+    async fn go_to_link(&self, browser: &mut Visitor) -> Answer {
+        let path = format!("/oauth/start/{}?redirect=/&link=1", self.id);
+        browser.get(self.hub.addr(), &path, "same-origin").await
+    }
+
+    async fn begin_link(&self, browser: &Visitor, password: &str) -> u16 {
+        let json = format!(r#"{{"password":"{password}"}}"#);
+        let begun = browser.call(&self.hub, "AccountService/BeginLink", &json);
+        begun.await.status
+    }
+
+    /// The whole way to a link; where the page leads on to.
+    async fn link(&self, browser: &mut Visitor) -> String {
+        assert_eq!(self.begin_link(browser, "correct horse").await, 200);
+        let departed = self.go_to_link(browser).await;
+        let back = departed.header("location").unwrap();
+        let back = self.provider_says(back).await;
+        self.come_back(browser, &back).await
+    }
+
     async fn provider_says(&self, url: &str) -> String {
         let path = url.strip_prefix(&self.provider.issuer()).unwrap();
         let addr = self
@@ -95,7 +122,8 @@ impl Stage {
         let said = http(addr, "GET", path, &[], b"").await;
         let back = said.header("location").unwrap().to_owned();
         let here = format!("http://{}", self.hub.addr());
-        back.strip_prefix(&here).unwrap().to_owned()
+        let back = back.strip_prefix(&here).or(back.strip_prefix(PUBLIC));
+        back.unwrap().to_owned()
     }
 
     /// The whole way; where the page leads on to.

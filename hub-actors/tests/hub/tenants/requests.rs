@@ -62,6 +62,7 @@ fn account(name: &str, cast: &Cast, stage: &Stage, thing: &str, who: Option<&Per
         "PublishDeviceCertificate" => json!({
             "signed": device_certificate(who), "serial": 1, "expiresUnixMs": "4102444800000",
         }),
+        "BeginLink" => json!({ "password": PASSWORD }),
         "UnlinkAccount" => json!({ "providerId": "p_none", "subject": "none" }),
         _ => json!({}),
     }

@@ -91,7 +91,7 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<E
             let id = context.open().await?.add_oauth_provider(new).await?;
             let host = match context.config.public_url.as_str() {
                 "" => "PUBLIC_URL",
-                url => url,
+                url => url.trim_end_matches('/'),
             };
             context.show(&json!({ "id": id }), |_| {
                 say!("{} was added: {id}", options.name);

@@ -39,7 +39,7 @@ export function accountAnswer(method: string, scene: Scene, body: Record<string,
 }
 
 /** What only does something succeeds. */
-const ORDER = /^(Delete|Set|Revoke|Force|Update|Change|Request|Decide|Accept|Unlink|Reset)/;
+const ORDER = /^(Begin|Delete|Set|Revoke|Force|Update|Change|Request|Decide|Accept|Unlink|Reset)/;
 
 const INSIDE: Record<string, (body: Record<string, unknown>) => object> = {
   ListLinkedAccounts: () => ({ accounts: [{ providerId: 'github', providerName: 'GitHub', subject: '583231', email: 'ada@users.example', linkedUnixMs: ago(90) }] }),
