@@ -42,6 +42,8 @@ pub(crate) struct Abuse {
     resets: Mutex<Limiter<Network>>,
     registrations: Mutex<Limiter<Network>>,
     strangers: Mutex<Limiter<Network>>,
+    /// By what was typed as a name: a keyed hash.
+    right_passwords: Mutex<Limiter<[u8; 32]>>,
     /// By user.
     keys: Mutex<Limiter<UserId>>,
     requests: Mutex<Limiter<UserId>>,
@@ -66,6 +68,7 @@ impl Abuse {
         let strangers = quotas.stranger_requests_per_second;
         Self {
             sign_ins: within(60, quotas.failed_sign_ins_per_minute),
+            right_passwords: within(60, quotas.sign_ins_per_minute),
             sign_ups: within(3_600, quotas.sign_ups_per_hour),
             departures: within(60, quotas.oauth_starts_per_minute),
             resets: within(3_600, quotas.password_resets_per_hour),
@@ -85,6 +88,17 @@ impl Abuse {
     /// The sign-in did not fail.
     pub(crate) fn forgive(&self, from: Network) {
         lock(&self.sign_ins).give_back(&from);
+    }
+
+    /// Counts a right password of a name before it is looked at, until
+    /// [`wrong_password`](Self::wrong_password): each costs a thread, and a login its row.
+    pub(crate) fn right_password(&self, name: &[u8; 32]) -> Result<(), Refusal> {
+        take(&self.right_passwords, name, Quota::SignIns)
+    }
+
+    /// It was none.
+    pub(crate) fn wrong_password(&self, name: &[u8; 32]) {
+        lock(&self.right_passwords).give_back(name);
     }
 
     /// Counts a way to a provider of sign-in, which costs a row and requests there.
@@ -121,6 +135,11 @@ impl Abuse {
     /// Counts a request as a stranger's, until [`known`](Self::known): before anything is looked up.
     pub(crate) fn request(&self, from: Network) -> Result<(), Refusal> {
         take(&self.strangers, &from, Quota::StrangerRequests)
+    }
+
+    /// The request was a Worker's.
+    pub(crate) fn known_worker(&self, from: Network) {
+        lock(&self.strangers).give_back(&from);
     }
 
     /// The request was no stranger's, and counts as this user's.

@@ -92,31 +92,39 @@ impl State {
         };
         let found = self
             .store
-            .run_for_stranger(move |conn| identify(conn, &shown, clock::unix_ms()))
+            .run_for_presenter(move |conn| identify(conn, &shown, clock::unix_ms()))
             .await?;
         match found {
-            Some((caller, used_ms)) => Ok(Some(self.slide(caller, used_ms).await?)),
+            Some((caller, used_ms)) => Ok(Some(self.slide(caller, used_ms).await)),
             None => Ok(None),
         }
     }
 
-    /// Moves a login on that is in use, at most once a minute.
-    async fn slide(&self, mut caller: Caller, used_ms: i64) -> Result<Caller, Fault> {
+    /// Moves a login on that is in use, at most once a minute. Where the database takes no change
+    /// now, it is as good as it was, and moved on with a later request.
+    async fn slide(&self, mut caller: Caller, used_ms: i64) -> Caller {
         let now_ms = clock::unix_ms();
         let unless_after_ms = now_ms.saturating_sub(SLIDE_AFTER_MS);
         if caller.kind != Kind::Login || used_ms > unless_after_ms {
-            return Ok(caller);
+            return caller;
         }
         let lifetime_ms = i64::try_from(self.config.timeouts.login_ms).unwrap_or(i64::MAX);
         let id = caller.credential.clone();
         let moved = self
             .store
             .run(move |conn| credentials::slide(conn, &id, unless_after_ms, now_ms, lifetime_ms));
-        if moved.await? {
-            caller.expires_ms = Some(now_ms.saturating_add(lifetime_ms));
-            caller.slid = true;
+        match moved.await {
+            Ok(true) => {
+                caller.expires_ms = Some(now_ms.saturating_add(lifetime_ms));
+                caller.slid = true;
+            }
+            Ok(false) => {}
+            Err(fault) => tracing::warn!(
+                error = &fault as &dyn std::error::Error,
+                "a login was not moved on"
+            ),
         }
-        Ok(caller)
+        caller
     }
 
     fn admin_caller(&self) -> Caller {

@@ -295,12 +295,18 @@ pub struct Quotas {
     pub api_tokens_per_user: u32,
     /// Failed sign-ins from one address within a minute. Default 10.
     pub failed_sign_ins_per_minute: u32,
+    /// Right passwords of one user within a minute. Default 30.
+    pub sign_ins_per_minute: u32,
     /// Ways to a provider of sign-in that are begun from one address within a minute. Default 30.
     pub oauth_starts_per_minute: u32,
     /// Requests of one user within a second, on average. Default 500.
     pub requests_per_second: u32,
     /// Requests of one user beyond the average that may come at once. Default 5000.
     pub requests_burst: u32,
+    /// Changes that one user orders within a second, on average. Default 20.
+    pub orders_per_second: u32,
+    /// Orders of one user beyond the average that may come at once. Default 400.
+    pub orders_burst: u32,
     /// Requests from one address within a second, on average, by whoever is not signed in. Default
     /// 50.
     pub stranger_requests_per_second: u32,
@@ -334,9 +340,12 @@ impl Default for Quotas {
             organisations_per_user: 32,
             api_tokens_per_user: 64,
             failed_sign_ins_per_minute: 10,
+            sign_ins_per_minute: 30,
             oauth_starts_per_minute: 30,
             requests_per_second: 500,
             requests_burst: 5_000,
+            orders_per_second: 20,
+            orders_burst: 400,
             stranger_requests_per_second: 50,
             stranger_requests_burst: 500,
             registrations_per_hour: 120,

@@ -260,7 +260,7 @@ pub enum Quota {
     Workers,
     /// Unused registration keys.
     RegistrationKeys,
-    /// Failed sign-ins within a time.
+    /// Failed sign-ins, or right passwords, within a time.
     SignIns,
     /// New accounts within a time.
     SignUps,
@@ -272,6 +272,8 @@ pub enum Quota {
     Registrations,
     /// Requests within a time.
     Requests,
+    /// Changes that are ordered, within a time or at once.
+    Orders,
     /// Requests within a time, of whoever is not signed in.
     StrangerRequests,
     /// Live channels to the Workers of an organisation.
@@ -306,7 +308,7 @@ pub enum Quota {
 
 impl Quota {
     /// Every one, in order.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Sessions,
         Self::Channels,
         Self::Opens,
@@ -319,6 +321,7 @@ impl Quota {
         Self::Mails,
         Self::Registrations,
         Self::Requests,
+        Self::Orders,
         Self::StrangerRequests,
         Self::OrganisationChannels,
         Self::Members,
@@ -352,6 +355,7 @@ impl Quota {
             Self::Mails => "mails",
             Self::Registrations => "registrations",
             Self::Requests => "requests",
+            Self::Orders => "orders",
             Self::StrangerRequests => "stranger_requests",
             Self::OrganisationChannels => "organisation_channels",
             Self::Members => "members",
@@ -460,6 +464,25 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Whether it is the caller's after all: a text that no text of PostgreSQL's can be.
+    fn is_callers(&self) -> bool {
+        match self {
+            Self::Database(diesel::result::Error::DatabaseError(_, said)) => {
+                failure::is_unstorable(said.message())
+            }
+            Self::Database(_)
+            | Self::Pool(_)
+            | Self::Crowded
+            | Self::Task
+            | Self::Actor
+            | Self::Row(_)
+            | Self::Random
+            | Self::Sealed(_) => false,
+        }
+    }
+}
+
 /// diesel tells constraints apart and little else; the rest has SQLite's own fixed texts, or
 /// PostgreSQL's codes.
 fn is_passing(error: &diesel::result::Error) -> bool {
@@ -485,6 +508,9 @@ fn is_passing(error: &diesel::result::Error) -> bool {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
+        if fault.is_callers() {
+            return Self::Malformed(Field::Message);
+        }
         tracing::error!(error = &fault as &dyn std::error::Error, "a request failed");
         if fault.is_passing() {
             Self::Unavailable(UNAVAILABLE_FOR)

@@ -17,6 +17,7 @@ use tonic::{Code, Status, body::Body, metadata::MetadataMap, server::NamedServic
 use tower::{Layer, Service};
 
 use crate::{
+    abuse::Network,
     asked::{self, Asked, USER_AGENT_MAX},
     caller::Presented,
     clock,
@@ -76,7 +77,7 @@ impl Services {
         let token = self.0.pepper.hash(Purpose::WorkerToken, &secret);
         self.0
             .store
-            .run_for_stranger(move |conn| rows::find_by_token(conn, token))
+            .run_for_presenter(move |conn| rows::find_by_token(conn, token))
             .await
     }
 }
@@ -92,6 +93,10 @@ impl LinkDoor {
         }
         let (head, body) = request.into_parts();
         let Services(state) = &self.0;
+        let network = Network::from(from(state, &head).address);
+        state.abuse.request(network).inspect_err(|_| {
+            telemetry::link_connect(LinkConnect::Quota);
+        })?;
         let metadata = MetadataMap::from_headers(head.headers);
         // Whatever is read from here on knows of every revocation up to this one.
         let as_of = state.tail.reached();
@@ -103,6 +108,7 @@ impl LinkDoor {
             telemetry::link_connect(LinkConnect::Credential);
             return Err(Status::unauthenticated(schema::wire::UNKNOWN_WORKER_TOKEN));
         };
+        state.abuse.known_worker(network);
         if worker.deregistering {
             telemetry::link_connect(LinkConnect::Credential);
             return Err(Status::unauthenticated(schema::wire::DEREGISTERED_WORKER));

@@ -64,6 +64,7 @@ mod names;
 mod notes;
 mod oauth;
 pub mod operator;
+mod orders;
 mod organisations;
 mod origin;
 mod outbox;

@@ -31,6 +31,7 @@ use crate::{
     listen::{self, Bound, ListenError, Listener},
     mail::{MailError, Mailer},
     oauth,
+    orders::Orders,
     origin::{self, Names},
     pace::Paces,
     presence::Presence,
@@ -53,7 +54,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// `public_url` is no URL of a Hub.
-    #[error("public_url is not http://HOST[:PORT] or https://HOST[:PORT]")]
+    #[error("public_url is not http://HOST[:PORT] or https://HOST[:PORT], without a path")]
     PublicUrl,
     /// The data folder cannot be used.
     #[error("data folder {}: {source}", path.display())]
@@ -150,10 +151,8 @@ pub(crate) struct Foundation {
 const RENEWING: usize = 32;
 
 /// Lays the foundation. Runs inside the Hub's actix system, before anybody is served.
-pub(crate) async fn lay(config: HubConfig) -> Result<Foundation, StartError> {
-    if !origin::is_public_url(&config.public_url) {
-        return Err(StartError::PublicUrl);
-    }
+pub(crate) async fn lay(mut config: HubConfig) -> Result<Foundation, StartError> {
+    config.public_url = origin::public_url(&config.public_url).ok_or(StartError::PublicUrl)?;
     let proxies = Proxies::parse(&config.trusted_proxies)?;
     let mailer = Mailer::start(&config.mail, &config.public_url)?;
     let folder = Folder::take(&config.data_dir).map_err(|source| StartError::Folder {
@@ -335,7 +334,7 @@ fn state(
         burst: config.quotas.renewals_burst.max(1),
         every: Duration::from_secs(1) / config.quotas.renewals_per_second.max(1),
     });
-    let abuse = Abuse::new(&config.quotas);
+    let (abuse, orders) = (Abuse::new(&config.quotas), Orders::new(&config.quotas));
     State {
         config,
         names,
@@ -350,6 +349,7 @@ fn state(
         admin,
         solo_credential,
         abuse,
+        orders,
         passwords,
         oauth,
         lockout: Mutex::new(Lockout::default()),

@@ -25,6 +25,7 @@ use crate::{
     messages::{Announce, RefreshAccess},
     notes::{self, Author, Notes},
     oauth,
+    orders::Orders,
     origin::Names,
     pace::Paces,
     presence::Presence,
@@ -53,6 +54,7 @@ pub(crate) struct State {
     /// What a solo admin's sessions and channels stand with.
     pub(crate) solo_credential: CredentialId,
     pub(crate) abuse: Abuse,
+    pub(crate) orders: Orders,
     pub(crate) passwords: Passwords,
     /// Speaks to providers of sign-in.
     pub(crate) oauth: oauth::Client,
@@ -91,6 +93,7 @@ impl State {
         T: Send + 'static,
         F: FnMut(&mut Connection, &mut Notes) -> Result<Result<T, Refusal>, Fault> + Send + 'static,
     {
+        let _place = self.orders.begin(&author)?;
         let (answer, notes) = notes::order(&self.store, author, work).await?;
         self.carry_out(notes).await?;
         Ok(answer)

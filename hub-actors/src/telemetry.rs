@@ -79,7 +79,7 @@ labels! {
     }
     #[doc = "How a Worker's attempt to link ended."]
     LinkConnect {
-        Ok = "ok", Credential = "credential", Hello = "hello", Draining = "draining", Error = "error",
+        Ok = "ok", Credential = "credential", Quota = "quota", Hello = "hello", Draining = "draining", Error = "error",
     }
     #[doc = "Why a link ended."]
     LinkEnd {

@@ -29,11 +29,12 @@ fn add(
     parent: Option<&str>,
     expires_ms: Option<i64>,
 ) -> Result<(), Fault> {
+    let (name, parent) = (id(name), parent.map(id));
     let new = NewCredential {
-        id: &id(name),
+        id: &name,
         user: of,
         kind,
-        parent: parent.map(id).as_ref(),
+        parent: parent.as_ref(),
         hash: None,
         expires_ms,
     };

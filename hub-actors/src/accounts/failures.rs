@@ -4,16 +4,12 @@
 //! How many there can be is bounded by what makes them, the [lock-out](super::lockout) of names;
 //! what finds the queue full is not written down, for this Hub remembers it anyway.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::sync::{Arc, Weak};
 
 use schema::ids::UserId;
 use tokio::sync::mpsc;
 
 use crate::{
-    clock,
     error::Refusal,
     notes::Author,
     state::State,
@@ -23,11 +19,20 @@ use crate::{
 /// One wrong password for an account.
 pub(crate) struct Failure {
     pub(crate) user: UserId,
+    /// What becomes of the count in its row, if it counts there.
+    pub(crate) count: Option<Count>,
+    /// Whether it locked anything.
+    pub(crate) locks: bool,
+    pub(crate) author: Author,
+}
+
+/// How many there were, and what comes of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Count {
     /// Wrong ones in a row, this included.
     pub(crate) failed: u32,
-    /// How long that locks the account.
-    pub(crate) lock: Duration,
-    pub(crate) author: Author,
+    /// Until when that locks the account.
+    pub(crate) locked_until_ms: i64,
 }
 
 /// Where they are left.
@@ -58,20 +63,20 @@ pub(crate) fn keep(state: &Arc<State>, mut kept: mpsc::Receiver<Failure>) {
 async fn write(state: &State, failure: Failure) -> Result<(), Refusal> {
     let Failure {
         user,
-        failed,
-        lock,
+        count,
+        locks,
         author,
     } = failure;
-    let lock_ms = i64::try_from(lock.as_millis()).unwrap_or(i64::MAX);
-    let action = if lock.is_zero() {
-        "login.failed"
-    } else {
+    let action = if locks {
         "login.locked"
+    } else {
+        "login.failed"
     };
     state
         .order(author, move |conn, notes| {
-            let until_ms = clock::unix_ms().saturating_add(lock_ms);
-            users::note_failures(conn, &user, failed, until_ms)?;
+            if let Some(count) = count {
+                users::note_failures(conn, &user, count.failed, count.locked_until_ms)?;
+            }
             notes.audit(action, Object::User, user.as_str());
             Ok(Ok(()))
         })

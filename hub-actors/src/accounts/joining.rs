@@ -108,7 +108,13 @@ pub(crate) async fn sign_up(
         })
         .await?;
     asked.set_cookie(secret);
-    email::ask_newcomer(asked, user, &username, email).await?;
+    // The account is there; whoever got no mail asks for another.
+    if let Err(refusal) = email::ask_newcomer(asked, user, &username, email).await {
+        tracing::warn!(
+            error = &refusal as &dyn std::error::Error,
+            "a newcomer got no mail"
+        );
+    }
     Ok(SignUpResponse {})
 }
 

@@ -31,7 +31,7 @@ pub(crate) mod lockout;
 pub(crate) mod login;
 mod logins;
 pub(crate) mod password;
-mod profile;
+pub(crate) mod profile;
 pub(crate) mod removal;
 pub(crate) mod reset;
 mod sign_in;

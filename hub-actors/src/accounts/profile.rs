@@ -56,7 +56,7 @@ pub(crate) async fn change_password(
 
 /// Whether whoever asks knows the account's password, where it has one: a browser that was left
 /// open is not its owner.
-pub(super) async fn confirm(
+pub(crate) async fn confirm(
     asked: &Asked,
     caller: &Caller,
     typed: String,
@@ -71,7 +71,7 @@ pub(super) async fn confirm(
     if locks.password_hash.is_none() {
         return Ok(Proof::without_password(locks));
     }
-    guess::check(asked, &caller.username, typed).await
+    guess::confirm(asked, caller, typed).await
 }
 
 /// Sets the name that is shown. Nothing is closed by it.
@@ -82,6 +82,18 @@ pub(crate) async fn update_profile(
     not_solo(&asked.state)?;
     let caller = asked.caller()?.clone();
     let display_name = fields::display_name(&request.display_name, &caller.username)?;
+    let user = caller.user.clone();
+    let account = asked
+        .state
+        .store
+        .run(move |conn| users::account(conn, &user));
+    // What is as it was leaves no trace.
+    if account
+        .await?
+        .is_some_and(|account| account.display_name == display_name)
+    {
+        return Ok(UpdateProfileResponse {});
+    }
     asked
         .state
         .order(asked.author(), move |conn, notes| {

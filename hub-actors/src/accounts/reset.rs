@@ -155,7 +155,7 @@ pub(crate) async fn reset_password(
         Ok(Ok((address.username, code.email)))
     });
     let (username, email) = changed.await?;
-    guess::forgive(state, &username);
+    guess::forget(state, &username);
     let hub = &state.config.public_url;
     state
         .mailer

@@ -78,6 +78,9 @@ const QUEUE: usize = 256;
 const STRANGERS: usize = 2;
 /// How long a stranger may queue.
 const STRANGER_WAIT: Duration = Duration::from_secs(10);
+/// The same for those who present a secret that may be right: they do not queue behind those who
+/// present none.
+const PRESENTERS: usize = 2;
 
 /// Transactions of this Hub that write. The database has room for one anyway; here they wait
 /// without a connection each, in order, and are woken instead of asking again and again.
@@ -113,6 +116,7 @@ pub(crate) struct Store {
     limits: Arc<str>,
     places: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
+    presenters: Arc<Semaphore>,
     writers: Arc<Semaphore>,
     writers_waiting: Arc<Semaphore>,
 }
@@ -124,6 +128,7 @@ impl Store {
             limits: limits.into(),
             places: Arc::new(Semaphore::new(QUEUE)),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
+            presenters: Arc::new(Semaphore::new(PRESENTERS)),
             writers: Arc::new(Semaphore::new(WRITERS)),
             writers_waiting: Arc::new(Semaphore::new(WRITERS_WAITING)),
         }
@@ -170,7 +175,24 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     {
-        let turn = turn(&self.strangers, STRANGER_WAIT).await?;
+        self.run_in_turn(&self.strangers, work).await
+    }
+
+    /// Runs the look-up of a presented cookie or token. The same, in a queue of its own.
+    pub(crate) async fn run_for_presenter<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        self.run_in_turn(&self.presenters, work).await
+    }
+
+    async fn run_in_turn<T, F>(&self, queue: &Arc<Semaphore>, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        let turn = turn(queue, STRANGER_WAIT).await?;
         self.run(move |conn| {
             // Held to the end of the work, also when nobody waits for it any more.
             let _turn = turn;
@@ -239,6 +261,7 @@ mod tests {
 
     both::on_both! {
         strangers_leave_the_database_to_everybody_else,
+        whoever_presents_a_secret_does_not_queue_behind_those_who_have_none,
         a_refusal_leaves_nothing_behind,
         what_failed_inside_cannot_be_committed,
         those_that_write_do_so_one_at_a_time,
@@ -263,6 +286,25 @@ mod tests {
         let (held, crowd, answers) = tokio::join!(held, crowd, known);
         assert!(held.unwrap() && answers);
         assert!(crowd.into_iter().all(|answer| answer.unwrap()));
+    }
+
+    async fn whoever_presents_a_secret_does_not_queue_behind_those_who_have_none(
+        Sandbox { store, .. }: &Sandbox,
+    ) {
+        let (go, waits) = std::sync::mpsc::channel::<()>();
+        let waits = Arc::new(std::sync::Mutex::new(waits));
+        let held = (0..STRANGERS).map(|_| {
+            let waits = Arc::clone(&waits);
+            store.run_for_stranger(move |_| Ok(waits.lock().unwrap().recv().is_err()))
+        });
+        let held = futures_util::future::join_all(held);
+        let presented = async {
+            let answer = store.run_for_presenter(|_| Ok(true)).await;
+            drop(go);
+            answer
+        };
+        let (held, presented) = tokio::join!(held, presented);
+        assert!(presented.unwrap() && held.into_iter().all(|one| one.unwrap()));
     }
 
     async fn a_refusal_leaves_nothing_behind(Sandbox { store, .. }: &Sandbox) {

@@ -439,14 +439,6 @@ pub(crate) fn find(conn: &mut Connection, id: &UserId) -> Result<Option<User>, F
     row.map(user).transpose()
 }
 
-/// Whether an account has a password.
-pub(crate) fn has_password(conn: &mut Connection, id: &UserId) -> Result<bool, Fault> {
-    let found = users::table
-        .find(id.as_str())
-        .filter(users::password_hash.is_not_null());
-    Ok(diesel::select(diesel::dsl::exists(found)).get_result(conn)?)
-}
-
 type Row = (String, String, String, bool);
 
 fn user((id, organisation, username, admin): Row) -> Result<User, Fault> {

@@ -16,13 +16,8 @@ use super::{
     spent,
 };
 use crate::{
-    accounts::{
-        self,
-        guess::{self, Proof},
-        password::Password,
-    },
+    accounts::{self, profile},
     asked::Asked,
-    caller::Caller,
     clock,
     error::{Fault, Field, Quota, Refusal},
     notes::{Author, Notes},
@@ -52,7 +47,8 @@ pub(crate) async fn create_api_token(
     let scopes = Scopes::parse(request.scopes.iter().map(String::as_str))
         .filter(|scopes| !scopes.is_empty())
         .ok_or(Refusal::Malformed(Field::Scopes))?;
-    let proof = confirm(asked, &caller, request.password).await?;
+    // Whoever sits down at an open page does not get a token that outlives the login.
+    let proof = profile::confirm(asked, &caller, request.password).await?;
     let now_ms = clock::unix_ms();
     let (family, pair) = new_family(asked, caller.user, label, scopes, now_ms)?;
     let (new, stored) = (family.clone(), pair.stored.clone());
@@ -60,34 +56,13 @@ pub(crate) async fn create_api_token(
     asked
         .state
         .order(asked.author(), move |conn, notes| {
-            if let Some(proof) = &proof
-                && !proof.holds(conn)?
-            {
+            if !proof.holds(conn)? {
                 return Ok(Err(Refusal::WrongPassword));
             }
             insert(conn, notes, (&new, &stored), quota, now_ms)
         })
         .await?;
     Ok(pair.hand_over(&family.id, scopes, caller.username))
-}
-
-/// Whoever sits down at an open page does not get a token that outlives the login: an account that
-/// has a password is asked for it.
-async fn confirm(
-    asked: &Asked,
-    caller: &Caller,
-    password: String,
-) -> Result<Option<Proof>, Refusal> {
-    let (typed, user) = (Password::typed(password)?, caller.user.clone());
-    let has_password = asked
-        .state
-        .store
-        .run(move |conn| users::has_password(conn, &user));
-    if !has_password.await? {
-        return Ok(None);
-    }
-    let proof = guess::check(asked, &caller.username, typed).await?;
-    Ok(Some(proof))
 }
 
 /// A family that is not stored yet, and its first pair.

@@ -1,8 +1,11 @@
 //! Accounts at the doors: the first admin, sign-up, passwords and what guessing at them meets.
 
-use hub_actors::Mode;
+use hub_actors::{
+    Mode,
+    operator::{AuditSearch, Operator},
+};
 
-use crate::support::{Answer, Browser, PASSWORD, PATIENCE, Person, Stopwatch, TestHub};
+use crate::support::{Answer, Browser, PASSWORD, PATIENCE, Person, Stopwatch, TestHub, config};
 
 async fn sign_in(hub: &TestHub, username: &str, password: &str) -> Answer {
     let json = format!(r#"{{"username":"{username}","password":"{password}"}}"#);
@@ -197,32 +200,89 @@ async fn the_right_password_forgets_the_wrong_ones() {
     }
 }
 
-#[tokio::test]
-async fn a_lock_outlives_a_restart() {
-    let mut hub = TestHub::hub().await;
-    hub.sign_up("ann").await;
-    for _ in 0..5 {
-        sign_in(&hub, "ann", "wrong password").await;
+/// Wrong passwords for Ann, five from each of these networks.
+async fn guess(hub: &TestHub, networks: std::ops::Range<u8>) {
+    let json = r#"{"username":"ann","password":"wrong password"}"#;
+    for network in networks {
+        let address = format!("203.0.113.{network}");
+        let headers = [("X-Forwarded-For", address.as_str())];
+        for _ in 0..5 {
+            let wrong = hub.call_with("AccountService/SignIn", json, &headers);
+            assert_eq!(wrong.await.status, 401);
+        }
     }
-    // The lock is written after the answer.
-    let written = |hub: &TestHub| {
-        let db = database(hub);
-        db.windows(12).any(|bytes| bytes == b"login.locked")
+}
+
+async fn behind_a_proxy() -> TestHub {
+    TestHub::with(Mode::Hub, |config| {
+        config.trusted_proxies = vec!["127.0.0.0/8".to_owned()];
+    })
+    .await
+}
+
+#[tokio::test]
+async fn strangers_who_guess_keep_the_owner_out_only_from_many_networks() {
+    let hub = behind_a_proxy().await;
+    let ann = hub.sign_up("ann").await;
+    guess(&hub, 0..5).await;
+    hub.sign_in("ann").await;
+    guess(&hub, 5..10).await;
+    // One more from wherever, and one that is refused.
+    assert_eq!(sign_in(&hub, "ann", "wrong password").await.status, 401);
+    assert_eq!(sign_in(&hub, "ann", PASSWORD).await.status, 429);
+    // Whoever is in changes the password nevertheless.
+    let change = format!(r#"{{"oldPassword":"{PASSWORD}","newPassword":"another password"}}"#);
+    let changed = ann.call(&hub, "AccountService/ChangePassword", &change);
+    assert_eq!(changed.await.status, 200);
+}
+
+#[tokio::test]
+async fn a_login_that_is_asked_for_the_password_is_locked_by_its_own_wrong_ones() {
+    let hub = TestHub::hub().await;
+    let ann = hub.sign_up("ann").await;
+    let other = hub.sign_in("ann").await;
+    let change = async |person: &Person, password: &str| {
+        let json = format!(r#"{{"oldPassword":"{password}","newPassword":"{PASSWORD}"}}"#);
+        let changed = person.call(&hub, "AccountService/ChangePassword", &json);
+        changed.await.status
     };
+    for _ in 0..5 {
+        assert_eq!(change(&ann, "wrong password").await, 401);
+    }
+    assert_eq!(change(&ann, PASSWORD).await, 429);
+    assert_eq!(change(&other, PASSWORD).await, 200);
+}
+
+#[tokio::test]
+async fn a_lock_outlives_a_restart_and_does_not_tell_whose_name_it_is() {
+    let mut hub = behind_a_proxy().await;
+    hub.sign_up("ann").await;
+    guess(&hub, 0..5).await;
+    assert_eq!(sign_in(&hub, "ann", "wrong password").await.status, 401);
+    assert_eq!(sign_in(&hub, "ann", PASSWORD).await.status, 429);
+    // The lock is written after the answer, the last of them all.
+    let operator = Operator::open(config(&hub.folder, Mode::Hub))
+        .await
+        .unwrap();
     let watch = Stopwatch::start();
-    while !written(&hub) {
+    let written = async |action: &str| {
+        let search = AuditSearch {
+            action: Some(action.to_owned()),
+            limit: 100,
+            ..AuditSearch::default()
+        };
+        operator.audit(search).await.unwrap().len()
+    };
+    while written("login.failed").await + written("login.locked").await < 26 {
         assert!(watch.elapsed() < PATIENCE, "never written");
         tokio::task::yield_now().await;
     }
     hub.hub.drain().await;
     hub.restart().await;
-    assert_eq!(sign_in(&hub, "ann", PASSWORD).await.status, 429);
-}
-
-fn database(hub: &TestHub) -> Vec<u8> {
-    let folder = hub.folder.path().join("data");
-    let read = |file: &str| std::fs::read(folder.join(file)).unwrap_or_default();
-    [read("hub.db"), read("hub.db-wal")].concat()
+    let locked = sign_in(&hub, "ann", PASSWORD).await;
+    let nobody = sign_in(&hub, "nobody", PASSWORD).await;
+    assert_eq!(locked.status, 401);
+    assert_eq!(seen(&locked), seen(&nobody));
 }
 
 async fn watch(hub: &TestHub, person: &Person) -> Browser {

@@ -3,7 +3,12 @@
 
 use hub_actors::{Hub, HubConfig, Mode, StartError};
 
-use crate::support::{Answer, Browser, PASSWORD, TestHub, config, http};
+use tonic::Code;
+
+use crate::{
+    support::{Answer, Browser, PASSWORD, TestHub, TestWorker, config, http},
+    workers::register_as,
+};
 
 fn limited(answer: &Answer, quota: &str) {
     assert_eq!(answer.status, 429, "{}", answer.text());
@@ -274,4 +279,60 @@ async fn every_answer_of_a_call_is_kept_nowhere_and_carries_the_security_headers
             assert!(answer.header(name).is_some(), "{name}: {}", answer.head);
         }
     }
+}
+
+#[tokio::test]
+async fn one_user_signs_in_and_changes_things_so_often() {
+    let hub = hub(|config| {
+        config.quotas.sign_ins_per_minute = 2;
+        config.quotas.orders_burst = 5;
+        config.quotas.orders_per_second = 1;
+    })
+    .await;
+    let (ann, bob) = (hub.sign_up("ann").await, hub.sign_up("bob").await);
+    let sign_in = async |name: &str| {
+        let json = format!(r#"{{"username":"{name}","password":"{PASSWORD}"}}"#);
+        hub.call("AccountService/SignIn", &json).await
+    };
+    let rename = async |name: &str| {
+        let json = format!(r#"{{"displayName":"{name}"}}"#);
+        ann.call(&hub, "AccountService/UpdateProfile", &json).await
+    };
+    // What is as it was is no order.
+    for _ in 0..20 {
+        assert_eq!(rename("ann").await.status, 200);
+    }
+    assert_eq!(sign_in("ann").await.status, 200);
+    assert_eq!(sign_in("ann").await.status, 200);
+    limited(&sign_in("ann").await, "sign_ins");
+    assert_eq!(sign_in("bob").await.status, 200);
+    let mut answers = Vec::new();
+    for at in 0..8 {
+        answers.push(rename(&format!("Ann {at}")).await);
+    }
+    limited(answers.last().unwrap(), "orders");
+    let json = r#"{"displayName":"Bob"}"#;
+    let other = bob.call(&hub, "AccountService/UpdateProfile", json).await;
+    assert_eq!(other.status, 200);
+}
+
+#[tokio::test]
+async fn links_with_wrong_tokens_count_for_their_address_and_those_of_workers_do_not() {
+    let hub = hub(|config| {
+        config.quotas.stranger_requests_burst = 6;
+        config.quotas.stranger_requests_per_second = 1;
+    })
+    .await;
+    let ann = hub.sign_up("ann").await;
+    let (_, token) = register_as(&hub, &ann, "abcdefghijklmnop", 9).await;
+    for _ in 0..10 {
+        assert!(TestWorker::connect(&hub, &token).await.is_ok());
+    }
+    let mut said = Vec::new();
+    for _ in 0..8 {
+        let refused = TestWorker::connect(&hub, "wrong").await.err().unwrap();
+        said.push(refused.code());
+    }
+    assert_eq!(said.first(), Some(&Code::Unauthenticated));
+    assert_eq!(said.last(), Some(&Code::ResourceExhausted));
 }

@@ -1,13 +1,16 @@
 //! What was begun for somebody and waits outside ends with what was let in already.
 
-use hub_actors::Mode;
+use hub_actors::{
+    Mode,
+    operator::{Changes, Operator},
+};
 use schema::wire::worker_registration_client::WorkerRegistrationClient;
 use serde_json::Value;
 
 use crate::{
     mail::{self, PUBLIC},
     sink::{Sink, Way},
-    support::{PASSWORD, Person, TestHub},
+    support::{PASSWORD, Person, TestHub, config},
     tokens::{self, REDIRECT, VERIFIER},
     workers,
 };
@@ -183,4 +186,18 @@ async fn what_other_logins_agreed_to_ends_with_them() {
     let ended = other.call(&scene.hub, "AccountService/RevokeOtherLogins", "{}");
     assert_eq!(ended.await.status, 200);
     assert_eq!(scene.good(&begun).await, ["key", "mail"]);
+}
+
+#[tokio::test]
+async fn another_address_by_the_operator_makes_codes_for_others_worthless() {
+    let scene = Scene::set().await;
+    let begun = scene.begin().await;
+    let operator = Operator::open(config(&scene.hub.folder, Mode::Hub));
+    let operator = operator.await.unwrap();
+    let changes = Changes {
+        email: Some("ann@two.example".to_owned()),
+        ..Changes::default()
+    };
+    operator.update_user("ann", changes).await.unwrap();
+    assert_eq!(scene.good(&begun).await, ["code", "device", "key"]);
 }

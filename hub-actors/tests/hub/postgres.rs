@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use hub_actors::{Hub, HubConfig, Mode, StorageKind};
 use tempfile::TempDir;
 
-use crate::support::{PATIENCE, Stopwatch, TestHub, base64, config, public_key};
+use crate::support::{PATIENCE, Stopwatch, TestHub, base64, config, http, public_key};
 
 fn on(database: &test_postgres::Database) -> impl FnOnce(&mut HubConfig) {
     let dsn = database.dsn();
@@ -163,4 +163,15 @@ async fn connections_that_the_server_ended_are_replaced() {
     while who().await.status != 200 {
         assert!(watch.elapsed() < PATIENCE);
     }
+}
+
+#[tokio::test]
+async fn a_text_with_a_nul_is_its_senders_mistake() {
+    let database = test_postgres::database();
+    let hub = TestHub::with(Mode::Hub, on(&database)).await;
+    let json = r#"{"username":"a\u0000b","password":"correct horse"}"#;
+    let refused = hub.call("AccountService/SignIn", json).await;
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    let nowhere = http(hub.addr(), "GET", "/oauth/start/a%00b", &[], b"").await;
+    assert_eq!(nowhere.status, 404, "{}", nowhere.text());
 }

@@ -78,6 +78,8 @@ pub(crate) fn config(folder: &TempDir, mode: Mode) -> HubConfig {
     config.quotas.registrations_per_hour = 10_000;
     config.quotas.stranger_requests_burst = 100_000;
     config.quotas.requests_burst = 100_000;
+    config.quotas.orders_burst = 100_000;
+    config.quotas.sign_ins_per_minute = 10_000;
     config.drain.spread_ms = 200;
     config.drain.timeout_ms = 2_000;
     config

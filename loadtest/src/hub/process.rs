@@ -204,13 +204,15 @@ fn log_path(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
-/// All sessions of a run belong to one user, whom the usual quotas would stop.
-const QUOTAS: [(&str, &str); 5] = [
+/// All sessions of a run belong to one user and come from one address, whom the usual quotas would stop.
+const QUOTAS: [(&str, &str); 7] = [
     ("LEAPMUX_HUB_QUOTAS__SESSIONS_PER_USER", "100000"),
     ("LEAPMUX_HUB_QUOTAS__CHANNELS_PER_USER", "1000000"),
     ("LEAPMUX_HUB_QUOTAS__OPENS_PER_SECOND", "100000"),
     ("LEAPMUX_HUB_QUOTAS__OPENS_BURST", "100000"),
     ("LEAPMUX_HUB_QUOTAS__WORKERS_PER_USER", "10000"),
+    ("LEAPMUX_HUB_QUOTAS__ORDERS_BURST", "100000"),
+    ("LEAPMUX_HUB_QUOTAS__STRANGER_REQUESTS_BURST", "100000"),
 ];
 
 /// Starts a command and waits until it has said a line with each prefix, in this order. Gives

@@ -95,6 +95,13 @@ pub(crate) fn is_passing(message: &str) -> bool {
         || single.iter().any(|one| code.starts_with(one))
 }
 
+/// Whether the message says that a text cannot be stored: one with a NUL in it, which is a caller's.
+pub(crate) fn is_unstorable(message: &str) -> bool {
+    message
+        .strip_prefix(CODE)
+        .is_some_and(|code| code.starts_with("22021"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
