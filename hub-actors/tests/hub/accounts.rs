@@ -138,7 +138,9 @@ async fn whoever_was_invited_by_a_link_gets_in_where_nobody_else_does_and_is_a_m
 fn seen(answer: &Answer) -> (u16, String, Vec<String>) {
     let lines = answer.head.lines().map(str::to_ascii_lowercase);
     let timeless = lines.filter(|line| !line.starts_with("date:"));
-    (answer.status, answer.text(), timeless.collect())
+    let mut timeless: Vec<_> = timeless.collect();
+    timeless.sort();
+    (answer.status, answer.text(), timeless)
 }
 
 #[tokio::test]
