@@ -169,14 +169,15 @@ async fn look(
     password: Password,
     at_ms: i64,
 ) -> Result<Looked, Refusal> {
-    let is_known = matches!(whose, Whose::User(_));
-    let locks = state
-        .store
-        .run_for_stranger(move |conn| match &whose {
-            Whose::Name(name) => users::locks(conn, name),
-            Whose::User(user) => users::locks_of(conn, user),
-        })
-        .await?;
+    let (store, is_known) = (&state.store, matches!(whose, Whose::User(_)));
+    let locks = match whose {
+        Whose::Name(name) => {
+            store
+                .run_for_stranger(move |conn| users::locks(conn, &name))
+                .await?
+        }
+        Whose::User(user) => store.run(move |conn| users::locks_of(conn, &user)).await?,
+    };
     let open = locks.as_ref().filter(|locks| {
         let is_locked = !is_known && locks.locked_until_ms > at_ms;
         !locks.disabled && !is_locked

@@ -182,11 +182,14 @@ fn proved(
 }
 
 fn unproved(error: &ClaimsVerificationError) -> Unproved {
-    match error {
-        ClaimsVerificationError::SignatureVerification(
-            SignatureVerificationError::NoMatchingKey,
-        ) => Unproved::Key,
-        error => Unproved::IdToken(why(error)),
+    let is_unknown_key = matches!(
+        error,
+        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)
+    );
+    if is_unknown_key {
+        Unproved::Key
+    } else {
+        Unproved::IdToken(why(error))
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn ensure_admin(
         .load::<(String, bool)>(conn)?;
     // One who may come in, before one who may not.
     let first = admins.iter().find(|(_, enabled)| *enabled);
-    if let Some((id, _)) = first.or(admins.first()) {
+    if let Some((id, _)) = first.or_else(|| admins.first()) {
         let id = UserId::parse(id).map_err(|_| Fault::Row("users.id"))?;
         return find(conn, &id)?.ok_or(Fault::Row("organisations.personal_user_id"));
     }

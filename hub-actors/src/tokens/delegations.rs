@@ -50,7 +50,7 @@ pub(crate) async fn mint_delegation(
     let token = state.pepper.hash(Purpose::WorkerToken, token.expose());
     let worker = state
         .store
-        .run_for_stranger(move |conn| workers::find_by_token(conn, token));
+        .run_for_presenter(move |conn| workers::find_by_token(conn, token));
     let worker = worker.await?.ok_or(Refusal::NotSignedIn)?;
     let channel = ChannelId::try_from(&request.channel_id[..]).map_err(|_| Refusal::NotFound)?;
     let workspace = WorkspaceId::parse(&request.workspace_id).map_err(|_| Refusal::NotFound)?;

@@ -134,7 +134,7 @@ pub(crate) async fn deregister(
     let token = state.pepper.hash(Purpose::WorkerToken, token.expose());
     let found = state
         .store
-        .run_for_stranger(move |conn| workers::find_by_token(conn, token));
+        .run_for_presenter(move |conn| workers::find_by_token(conn, token));
     let worker = found.await?.ok_or(Refusal::NotSignedIn)?;
     let author = Author {
         actor: Actor::Worker,
