@@ -13,9 +13,7 @@ use crate::{
         audit::Object,
         credentials::{self, Kind},
         ledger::Reason,
-        tables::{
-            authorisations, device_logins, invitations, mail_codes, oauth_states, registration_keys,
-        },
+        tables::invitations,
     },
     topic::Topic,
 };
@@ -30,11 +28,6 @@ pub(super) fn end(conn: &mut Connection, notes: &mut Notes, now_ms: i64) -> Resu
             notes.revoke(Topic::Credential(id), Reason::ForcedOut);
         }
     }
-    diesel::delete(registration_keys::table).execute(conn)?;
-    diesel::delete(mail_codes::table).execute(conn)?;
-    diesel::delete(oauth_states::table).execute(conn)?;
-    diesel::delete(device_logins::table).execute(conn)?;
-    diesel::delete(authorisations::table).execute(conn)?;
     let links = invitations::table.filter(invitations::secret_hash.is_not_null());
     diesel::delete(links).execute(conn)?;
     Ok(ended)
