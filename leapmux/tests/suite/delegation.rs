@@ -71,7 +71,8 @@ fn a_program_in_a_tab_lists_and_opens_terminals_of_its_workspace_and_no_more() {
     );
     left(solo.home(), "done");
     let read = |name: &str| left(solo.home(), name);
-    let listed: Value = serde_json::from_str(&read("list")).unwrap_or_else(|_| panic!("{}", read("list")));
+    let listed: Value =
+        serde_json::from_str(&read("list")).unwrap_or_else(|_| panic!("{}", read("list")));
     assert_eq!(listed[0]["terminalId"], tab["terminalId"]);
     assert_eq!(listed[0]["workspaceId"], tab["workspaceId"]);
     let inner = read("opened");

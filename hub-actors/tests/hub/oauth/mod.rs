@@ -122,7 +122,9 @@ impl Stage {
         let said = http(addr, "GET", path, &[], b"").await;
         let back = said.header("location").unwrap().to_owned();
         let here = format!("http://{}", self.hub.addr());
-        let back = back.strip_prefix(&here).or(back.strip_prefix(PUBLIC));
+        let back = back
+            .strip_prefix(&here)
+            .or_else(|| back.strip_prefix(PUBLIC));
         back.unwrap().to_owned()
     }
 
