@@ -1,4 +1,4 @@
-import { expect, listen, openShell, run, screen, test } from './rig';
+import { expect, listen, openShell, prompt, run, screen, test } from './rig';
 
 test('a split in one browser is seen in the other, and no terminal is drawn anew', async ({ browser, page, solo, complaints }) => {
   await openShell(page, solo);
@@ -43,4 +43,32 @@ test('a split in one browser is seen in the other, and no terminal is drawn anew
   await page.reload();
   await expect(page.locator('.tile')).toHaveCount(3);
   await context.close();
+});
+
+test('a terminal of another workspace stands under its name and is shown there', async ({ page, solo }) => {
+  await openShell(page, solo);
+  await run(page, 'echo main-$((1+1))');
+  await expect(screen(page)).toContainText('main-2');
+  const first = page.getByRole('button', { name: 'Workspace: Workspace' });
+  await first.click();
+  await page.getByRole('button', { name: 'New workspace…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'New workspace' });
+  await dialog.getByLabel('Title').fill('Second');
+  await dialog.getByRole('button', { name: 'Create' }).click();
+  await expect(page.getByRole('button', { name: 'Workspace: Second' })).toBeVisible();
+  await expect(page.getByRole('tab')).toHaveCount(0);
+  await page.keyboard.press('Control+Shift+Enter');
+  await expect(page.getByRole('tab')).toHaveCount(1);
+  await prompt(page);
+  await run(page, 'echo second-$((2+2))');
+  await expect(screen(page)).toContainText('second-4');
+
+  const rail = page.getByRole('navigation', { name: 'Workers' });
+  await expect(rail.locator('.terminal-item:visible')).toHaveCount(1);
+  await rail.locator('summary', { hasText: 'Workspace' }).click();
+  await rail.locator('.elsewhere .terminal-item').click();
+  await expect(first).toBeVisible();
+  await expect(screen(page)).toContainText('main-2');
+  await expect(rail.locator('summary', { hasText: 'Second' })).toBeVisible();
+  await expect(page.getByRole('tab')).toHaveCount(1);
 });
