@@ -14,6 +14,7 @@ export class Solo {
   /** `solo`, or a `hub` that asks for a token. */
   private role: 'solo' | 'hub' = 'solo';
   private publicUrl: string | undefined;
+  private settings: Record<string, string> = {};
   private daemon: Daemon | undefined;
 
   private constructor(readonly dataDir: string) {}
@@ -28,9 +29,15 @@ export class Solo {
     return solo;
   }
 
-  static async startHub(): Promise<Solo> {
+  /** With a `port`, browsers are told of its address. */
+  static async startHub(settings: Record<string, string> = {}, port?: number): Promise<Solo> {
     const hub = new Solo(await mkdtemp(join(tmpdir(), 'leapmux-e2e-')));
     hub.role = 'hub';
+    hub.settings = settings;
+    if (port !== undefined) {
+      hub.url = `http://127.0.0.1:${port}`;
+      hub.publicUrl = hub.url;
+    }
     await hub.run([]);
     return hub;
   }
@@ -39,7 +46,7 @@ export class Solo {
   async run(flags: string[]): Promise<void> {
     const port = this.url === '' ? '0' : new URL(this.url).port;
     const args = [this.role, '--data-dir', this.dataDir, '--listen', `127.0.0.1:${port}`, '--admin-listen', '127.0.0.1:0', ...flags];
-    const env = { SHELL: '/bin/bash', HOME: this.dataDir, LANG: 'C.UTF-8', ...(this.publicUrl && { LEAPMUX_HUB_PUBLIC_URL: this.publicUrl }) };
+    const env = { SHELL: '/bin/bash', HOME: this.dataDir, LANG: 'C.UTF-8', ...this.settings, ...(this.publicUrl && { LEAPMUX_HUB_PUBLIC_URL: this.publicUrl }) };
     const daemon = Daemon.launch(args, env);
     this.daemon = daemon;
     this.url = await daemon.hears(/^LeapMux is ready: (http:\S+)/m);

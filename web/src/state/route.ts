@@ -27,7 +27,11 @@ export const section = computed<string>(() => place.value.section);
 
 addEventListener('popstate', () => {
   leave();
+  const before = held.peek();
   place.value = read();
+  // A link of a mail, put into the address bar of the very page that it leads to: what that page has
+  // begun with is over.
+  if (held.peek() !== before) location.reload();
 });
 
 export function go(to: Route, part = ''): void {
