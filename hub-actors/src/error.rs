@@ -42,6 +42,9 @@ pub enum Refusal {
     /// The id is taken.
     #[error("it exists already")]
     Exists,
+    /// Something came between what the caller had read and what it wrote.
+    #[error("somebody else was faster: read it again, then try again")]
+    Overtaken,
     /// A quota is used up.
     #[error("a quota is used up: {quota}", quota = .0.label())]
     Quota(Quota, Duration),
@@ -106,6 +109,9 @@ pub enum Unmet {
     /// An archived workspace.
     #[error("the workspace is archived: restore it first")]
     Archived,
+    /// The log of a layout has no more room.
+    #[error("the layout's log is full: send the whole document in its place")]
+    LayoutFull,
     /// The organisation still has Workers.
     #[error("deregister or transfer the Workers of this organisation first")]
     HasWorkers,
@@ -205,14 +211,11 @@ pub enum Field {
     #[error("signed is not a certificate for this, or holds for too long")]
     Certificate,
     /// `update`
-    #[error("update is not one of a layout, or is longer than 64 KiB")]
+    #[error("update is longer than 64 KiB: send less at once, or the whole document")]
     LayoutUpdate,
-    /// `update`, with what is there already
-    #[error("the layout would be larger than 1 MiB: close tabs, or begin a new workspace")]
+    /// `update`, of a whole document
+    #[error("the layout is empty or larger than 512 KiB: begin a new workspace")]
     LayoutSize,
-    /// `state_vector`
-    #[error("state_vector is not one of a layout")]
-    StateVector,
     /// `client_id` and `focus`
     #[error("client_id and focus are not 1 to 64 of A-Z a-z 0-9 - _")]
     ClientId,
@@ -388,6 +391,7 @@ impl Refusal {
             Self::Forbidden | Self::OutOfScope => tonic::Code::PermissionDenied,
             Self::NotFound => tonic::Code::NotFound,
             Self::Exists => tonic::Code::AlreadyExists,
+            Self::Overtaken => tonic::Code::Aborted,
             Self::Quota(..) | Self::Locked(_) => tonic::Code::ResourceExhausted,
             Self::Draining(_) | Self::Unavailable(_) | Self::Crowded(_) => tonic::Code::Unavailable,
             Self::CookieOnly | Self::NoSuchMethod => tonic::Code::Unimplemented,
@@ -414,6 +418,7 @@ impl Refusal {
             | Self::Unmet(_)
             | Self::NotFound
             | Self::Exists
+            | Self::Overtaken
             | Self::CookieOnly
             | Self::NoSuchMethod
             | Self::Internal => None,

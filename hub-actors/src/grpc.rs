@@ -26,7 +26,7 @@ use crate::{
     link,
     link_stream::{Arrivals, Departures},
     origin::{Access, Provenance},
-    rpc::{self, Call, Codec, Method},
+    rpc::{self, BODY_MAX, Call, Codec, Method},
     state::State,
     stay::Uses,
     store::workers::{self as rows, Worker},
@@ -182,16 +182,20 @@ impl Services {
         }
         let (head, body) = request.into_parts();
         let from = from(&self.0, &head);
-        let body = Limited::new(body, CALL_MESSAGE_MAX + FRAMING);
+        let presented = || {
+            let authorization = head.headers.get(header::AUTHORIZATION);
+            let text = authorization.and_then(|value| value.to_str().ok());
+            text.map_or(Presented::Nothing, Presented::bearer)
+        };
+        if method.body_max() > BODY_MAX {
+            // Nobody in particular gets no room for it.
+            asked::identify(&self.0, method.need(), presented(), &from).await?;
+        }
+        let body = Limited::new(body, method.body_max() + FRAMING);
         let body = body.collect().await;
         let body = body.map_err(|_| Refusal::Malformed(Field::Message))?;
         let body = unframed(body.to_bytes())?;
-        let presented = head
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .map_or(Presented::Nothing, Presented::bearer);
-        let identified = asked::identify(&self.0, method.need(), presented, &from);
+        let identified = asked::identify(&self.0, method.need(), presented(), &from);
         let (caller, bearer) = identified.await?;
         let asked = Asked::new(Arc::clone(&self.0), caller, from, bearer);
         let codec = Codec::Proto;
@@ -219,8 +223,6 @@ fn from(state: &State, head: &http::request::Parts) -> asked::From {
     }
 }
 
-/// The largest message of a unary call.
-const CALL_MESSAGE_MAX: usize = 256 * 1024;
 /// In front of a message: whether it is compressed, and its length, 4 bytes big-endian.
 const FRAMING: usize = 5;
 

@@ -27,15 +27,12 @@ use crate::{
     oauth,
     origin::{Access, Provenance, Stranger},
     page,
-    rpc::{self, Call, Codec, Method},
+    rpc::{self, BODY_MAX, Call, Codec, Method},
     session,
     state::State,
     telemetry::{self, Protocol, Route, Strange},
     token::SecretText,
 };
-
-/// The largest body of a call: some 200 times the largest honest one.
-const BODY_MAX: usize = 256 * 1024;
 
 /// Where providers of sign-in send browsers back to.
 const RETURN: &str = "/oauth/callback";
@@ -271,7 +268,8 @@ async fn answer(
     let longest = ms(state.config.timeouts.call_ms);
     let deadline = deadline(header("connect-timeout-ms"), longest)?;
     let body_time = ms(state.config.timeouts.request_body_ms);
-    let body = tokio::time::timeout(body_time, read(payload)).await;
+    let max = room(request, state, method).await?;
+    let body = tokio::time::timeout(body_time, read(payload, max)).await;
     let body = body.map_err(|_| Unanswered::TooSlow)??;
     let asked = asked(request, state, method).await?;
     let answered = rpc::answer(Call {
@@ -282,6 +280,18 @@ async fn answer(
     });
     let answered = tokio::time::timeout(deadline, answered).await;
     Ok(answered.map_err(|_| Unanswered::Deadline)??)
+}
+
+/// How long a body may be: as long as all, unless it says that it is longer and from whom.
+async fn room(request: &HttpRequest, state: &Arc<State>, method: Method) -> Result<usize, Refusal> {
+    let said = request.headers().get(header::CONTENT_LENGTH);
+    let said = said.and_then(|said| said.to_str().ok()?.parse().ok());
+    let is_large = said.is_some_and(|length: usize| length > BODY_MAX);
+    if !is_large || method.body_max() <= BODY_MAX {
+        return Ok(BODY_MAX);
+    }
+    asked(request, state, method).await?;
+    Ok(method.body_max())
 }
 
 /// Whoever asks.
@@ -330,7 +340,7 @@ pub(crate) fn host(request: &HttpRequest) -> String {
 /// A body that is small and comes soon.
 pub(crate) async fn small_body(payload: web::Payload) -> Option<Bytes> {
     const WITHIN: Duration = Duration::from_secs(5);
-    let body = tokio::time::timeout(WITHIN, read(payload))
+    let body = tokio::time::timeout(WITHIN, read(payload, BODY_MAX))
         .await
         .ok()?
         .ok()?;
@@ -363,11 +373,11 @@ fn deadline(header: Option<&[u8]>, longest: Duration) -> Result<Duration, Refusa
     Ok(ms(asked).min(longest))
 }
 
-async fn read(mut payload: web::Payload) -> Result<Bytes, Unanswered> {
+async fn read(mut payload: web::Payload, max: usize) -> Result<Bytes, Unanswered> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Refusal::Malformed(Field::Message))?;
-        if body.len() + chunk.len() > BODY_MAX {
+        if body.len() + chunk.len() > max {
             return Err(Unanswered::TooLarge);
         }
         body.extend_from_slice(&chunk);

@@ -13,6 +13,22 @@ use crate::{
     tokens, workers, workspaces,
 };
 
+/// The largest body of a call: some 200 times the largest honest one.
+pub(crate) const BODY_MAX: usize = 256 * 1_024;
+/// The same with the whole document of a layout in it, 512 KiB, in JSON.
+const DOCUMENT_BODY_MAX: usize = 768 * 1_024;
+
+impl Method {
+    /// The largest body, from somebody who has shown who they are.
+    pub(crate) const fn body_max(self) -> usize {
+        if matches!(self, Self::SyncLayout) {
+            DOCUMENT_BODY_MAX
+        } else {
+            BODY_MAX
+        }
+    }
+}
+
 macro_rules! methods {
     ($($variant:ident = $service:literal / $method:literal, $need:ident $(($scope:ident))?, $handler:path;)+) => {
         /// Every unary method.

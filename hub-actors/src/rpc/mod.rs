@@ -8,7 +8,7 @@ use prost::Message;
 use serde::{Serialize, de::DeserializeOwned};
 use tonic::Code;
 
-pub(crate) use self::methods::Method;
+pub(crate) use self::methods::{BODY_MAX, Method};
 use crate::{
     asked::{Asked, Cookie},
     error::{Field, Refusal},

@@ -71,6 +71,15 @@ diesel::table! {
         workspace_id -> Text,
         document -> Binary,
         updated_ms -> BigInt,
+        base_sequence -> BigInt,
+    }
+}
+
+diesel::table! {
+    workspace_layout_updates (workspace_id, sequence) {
+        workspace_id -> Text,
+        sequence -> BigInt,
+        content -> Binary,
     }
 }
 
@@ -342,6 +351,7 @@ diesel::joinable!(invitations -> users (user_id));
 diesel::joinable!(workspaces -> organisations (organisation_id));
 diesel::joinable!(workspaces -> users (owner_user_id));
 diesel::joinable!(workspace_layouts -> workspaces (workspace_id));
+diesel::joinable!(workspace_layout_updates -> workspaces (workspace_id));
 diesel::joinable!(workspace_shares -> workspaces (workspace_id));
 diesel::joinable!(workers -> users (owner_user_id));
 diesel::joinable!(workers -> organisations (organisation_id));
@@ -389,6 +399,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     users,
     worker_workspaces,
     workers,
+    workspace_layout_updates,
     workspace_layouts,
     workspace_shares,
     workspaces,

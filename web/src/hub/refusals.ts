@@ -11,6 +11,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   permission_denied: 'Your role does not allow this. Ask somebody who may.',
   not_found: 'It is not there any more, or was never yours to see. Reload the page.',
   already_exists: 'This name is taken. Choose another one.',
+  aborted: 'Somebody else was faster. Reload the page and try again.',
   resource_exhausted: 'Too many attempts.',
   unavailable: 'The Hub is busy or restarting.',
   unimplemented: 'This Hub does not offer that. It may be older than this page: reload it.',

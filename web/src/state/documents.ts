@@ -2,10 +2,11 @@
 
 import { effect, signal, untracked } from '@preact/signals';
 import { SyncLayoutRequestSchema, SyncLayoutResponseSchema } from '../gen/leapmux/v1/workspaces_pb';
+import { sentence } from '../hub/refusals';
 import { RpcFailure, rpc } from '../hub/rpc';
 import { privateOf, readTree, showingAsBefore, writeTree } from '../layout/document';
 import { parseTree } from '../layout/stored';
-import { LayoutSync, type SyncPort } from '../layout/sync';
+import { LayoutSync, type Meaning, type SyncPort, type Trouble } from '../layout/sync';
 import { allTabs, emptyTree, type Tree } from '../layout/tree';
 import { onSignedOut } from './account';
 import { isOnlyForMe } from './attaching';
@@ -17,6 +18,9 @@ import { here, mayEdit, workspaceHere } from './workspaces';
 
 /** The Hub has said what it knows of this layout, or there is no Hub that would. */
 export const layoutKnown = signal(false);
+
+/** How the Hub begins to say that a log takes no more. */
+const FULL = "the layout's log";
 
 let sync: LayoutSync | undefined;
 /** What comes from elsewhere is not written down as if it had been done here. */
@@ -71,14 +75,10 @@ function open(userId: string, workspaceId: string, moves: boolean): void {
 
 function port(workspaceId: string, documentKey: string): SyncPort {
   return {
-    exchange: (stateVector, update) =>
-      rpc('WorkspaceService/SyncLayout', SyncLayoutRequestSchema, { workspaceId, stateVector, update }, SyncLayoutResponseSchema),
-    meaning: (error) => {
-      const code = error instanceof RpcFailure ? error.code : '';
-      if (code === 'permission_denied' || code === 'failed_precondition') return 'asking';
-      if (code === 'invalid_argument') return 'this';
-      return ['not_found', 'unimplemented', 'unauthenticated'].includes(code) ? 'never' : 'again';
-    },
+    exchange: ({ after, update, replaces }) =>
+      rpc('WorkspaceService/SyncLayout', SyncLayoutRequestSchema, { workspaceId, after, update, replaces }, SyncLayoutResponseSchema),
+    meaning,
+    mayEdit: () => mayEdit.peek(),
     after: (milliseconds, run) => {
       const timer = setTimeout(run, milliseconds);
       return () => clearTimeout(timer);
@@ -87,9 +87,23 @@ function port(workspaceId: string, documentKey: string): SyncPort {
     random: () => Math.random(),
     changed: () => take(),
     keep: (state) => rememberBytes(documentKey, state),
-    refused: () => toast('The Hub does not take this layout any more: what you move now stays in this browser. Reload the page; if that does not help, make a new workspace.', 'danger'),
     settled: () => settled(),
+    tell: (trouble, error) => toast(words(trouble, error), 'danger'),
   };
+}
+
+function meaning(error: unknown): Meaning {
+  const { code, said } = error instanceof RpcFailure ? error : { code: '', said: '' };
+  if (code === 'aborted') return 'overtaken';
+  if (code === 'failed_precondition') return said.startsWith(FULL) ? 'full' : 'asking';
+  if (code === 'permission_denied' || code === 'invalid_argument') return 'asking';
+  return ['not_found', 'unimplemented', 'unauthenticated'].includes(code) ? 'never' : 'again';
+}
+
+function words(trouble: Trouble, error: unknown): string {
+  if (trouble === 'refused') return `Your changes to this layout stay in this browser. ${sentence(error)}`;
+  if (trouble === 'large') return 'This layout has become too large to be kept at the Hub. Begin a new workspace.';
+  return 'A change that somebody made to this layout cannot be read and is left out.';
 }
 
 /** The first answer: what stands there wins; where nothing does, what is here begins it. */

@@ -9,6 +9,7 @@ import { keepForMe } from '../../src/state/attaching';
 import { followLayout, layoutKnown } from '../../src/state/documents';
 import { tell } from '../../src/state/events';
 import { addTabTo, split, tree } from '../../src/state/layout';
+import { toasts } from '../../src/state/toasts';
 import { here, workspaces } from '../../src/state/workspaces';
 
 vi.hoisted(() => Object.assign(globalThis, {
@@ -16,21 +17,33 @@ vi.hoisted(() => Object.assign(globalThis, {
   addEventListener: () => undefined,
 }));
 
-/** What the Hub keeps, by workspace. */
-const kept = new Map<string, Y.Doc>();
+/** What the Hub keeps, by workspace: here a log that never becomes long. */
+const kept = new Map<string, Uint8Array[]>();
+const NONSENSE = new Uint8Array([1, 2, 3]);
 const pushed: string[] = [];
+let refusal: { code: string; message: string } | undefined;
 const stored = new Map<string, string>();
-const docOf = (id: string) => kept.get(id) ?? kept.set(id, new Y.Doc()).get(id)!;
+const logOf = (id: string) => kept.get(id) ?? kept.set(id, []).get(id)!;
+const docOf = (id: string) => {
+  const doc = new Y.Doc();
+  logOf(id).filter((update) => update !== NONSENSE).forEach((update) => Y.applyUpdate(doc, update));
+  return doc;
+};
+const say = (id: string, doc: Y.Doc) => logOf(id).push(Y.encodeStateAsUpdate(doc));
 const role = (workspaceId: string, of: Role) => create(WorkspaceSchema, { workspaceId, role: of });
 
 vi.stubGlobal('localStorage', { getItem: (key: string) => stored.get(key) ?? null, setItem: (key: string, text: string) => stored.set(key, text) });
 vi.stubGlobal('fetch', async (_path: string, { body }: { body: string }) => {
-  const { workspaceId, stateVector, update } = fromJson(SyncLayoutRequestSchema, JSON.parse(body) as never);
+  const { workspaceId, after, update, replaces } = fromJson(SyncLayoutRequestSchema, JSON.parse(body) as never);
+  expect(replaces).toBeUndefined();
+  const log = logOf(workspaceId);
+  if (refusal && update.length > 0) return new Response(JSON.stringify(refusal), { status: 400 });
   if (update.length > 0) {
     pushed.push(workspaceId);
-    Y.applyUpdate(docOf(workspaceId), update);
+    log.push(update);
   }
-  return new Response(JSON.stringify(toJson(SyncLayoutResponseSchema, create(SyncLayoutResponseSchema, { update: Y.encodeStateAsUpdate(docOf(workspaceId), stateVector) }))));
+  const answer = create(SyncLayoutResponseSchema, { updates: log.slice(Number(after)), sequence: BigInt(log.length) });
+  return new Response(JSON.stringify(toJson(SyncLayoutResponseSchema, answer)));
 });
 
 vi.useFakeTimers();
@@ -59,7 +72,7 @@ describe('the layout', () => {
     const elsewhere = new Y.Doc();
     Y.applyUpdate(elsewhere, Y.encodeStateAsUpdate(docOf('one')));
     writeTree(elsewhere, splitLeaf(readTree(elsewhere), 'root', 'right', { leaf: 'east', split: 's' }, 'w/old'));
-    Y.applyUpdate(docOf('one'), Y.encodeStateAsUpdate(elsewhere));
+    say('one', elsewhere);
     pushed.length = 0;
     tell({ case: 'layoutChanged', value: { $typeName: 'leapmux.v1.LayoutChanged', workspaceId: 'one' } });
     await settle();
@@ -81,7 +94,9 @@ describe('the layout', () => {
   });
 
   it('of somebody else’s workspace is shown to a viewer and never pushed', async () => {
-    writeTree(docOf('theirs'), addTab(emptyTree('root'), 'root', 'w/theirs'));
+    const elsewhere = new Y.Doc();
+    writeTree(elsewhere, addTab(emptyTree('root'), 'root', 'w/theirs'));
+    say('theirs', elsewhere);
     here.value = 'theirs';
     await settle();
     expect(allTabs(tree.value)).toEqual(['w/theirs']);
@@ -100,12 +115,12 @@ describe('the layout', () => {
     addTabTo(leaves(tree.value).find(({ tabs }) => tabs.length === 0)!.id, 'mine/secret');
     addTabTo('root', 'w/told');
     await settle();
-    expect(JSON.stringify(docOf('one').toJSON())).not.toContain('secret');
+    expect(logOf('one').map((update) => new TextDecoder().decode(update)).join()).not.toContain('secret');
     expect(allTabs(readTree(docOf('one')))).toEqual(expect.arrayContaining(['w/new', 'w/told', 'w/old']));
     const elsewhere = new Y.Doc();
     Y.applyUpdate(elsewhere, Y.encodeStateAsUpdate(docOf('one')));
     elsewhere.getMap('tabs').set('w/theirs', { tile: 'root', at: 99 });
-    Y.applyUpdate(docOf('one'), Y.encodeStateAsUpdate(elsewhere));
+    say('one', elsewhere);
     tell({ case: 'layoutChanged', value: { $typeName: 'leapmux.v1.LayoutChanged', workspaceId: 'one' } });
     await settle();
     expect(leaves(tree.value).map(({ tabs }) => tabs)).toContainEqual(['mine/secret']);
@@ -118,5 +133,24 @@ describe('the layout', () => {
     workspaces.value = workspaces.value!.map((one) => (one.workspaceId === 'one' ? { ...one, workerIds: ['mine'] } : one));
     await settle();
     expect(allTabs(readTree(docOf('one')))).toContain('mine/secret');
+  });
+
+  it('that the Hub refuses to keep, or cannot be read, is told to the person', async () => {
+    here.value = 'two';
+    await settle();
+    logOf('two').push(NONSENSE);
+    refusal = { code: 'invalid_argument', message: 'update is longer than 64 KiB' };
+    addTabTo('root', 'w/refused');
+    tell({ case: 'layoutChanged', value: { $typeName: 'leapmux.v1.LayoutChanged', workspaceId: 'two' } });
+    await vi.advanceTimersByTimeAsync(2_500);
+    expect(toasts.value.map(({ text }) => text)).toEqual([
+      'Your changes to this layout stay in this browser. Update is longer than 64 KiB.',
+      'A change that somebody made to this layout cannot be read and is left out.',
+    ]);
+    refusal = undefined;
+    here.value = 'one';
+    here.value = 'two';
+    await settle();
+    expect(allTabs(readTree(docOf('two')))).toContain('w/refused');
   });
 });
