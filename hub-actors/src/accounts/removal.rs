@@ -5,12 +5,14 @@ use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
     RunQueryDsl as _,
 };
-use schema::ids::{CredentialId, UserId, WorkerId, WorkspaceId};
+use schema::ids::{CredentialId, OrganisationId, UserId, WorkerId, WorkspaceId};
 
 use crate::{
     error::{Fault, Refusal, Unmet},
     notes::{About, Notes},
     operator::sessions,
+    organisations::depart,
+    stop::sorted,
     store::{
         Connection, access,
         audit::Object,
@@ -48,7 +50,9 @@ pub(crate) fn remove(
     end_workers(conn, notes, user, &teams.lonely)?;
     end_workspaces(conn, notes, user, &teams.lonely)?;
     for (organisation, heir) in &teams.shared {
-        pass_on(conn, notes, user, organisation, heir)?;
+        if let Err(refusal) = sorted(depart(conn, notes, organisation, user, heir))? {
+            return Ok(Err(refusal));
+        }
     }
     // Shares name people without a reference that would go along.
     let shares = workspace_shares::table
@@ -134,7 +138,7 @@ struct Teams {
     /// Nobody else is in them: they go too.
     lonely: Vec<String>,
     /// The others, and to which of their owners workspaces pass.
-    shared: Vec<(String, UserId)>,
+    shared: Vec<(OrganisationId, UserId)>,
 }
 
 /// `None` where a team would be left without an owner.
@@ -166,6 +170,8 @@ fn teams(conn: &mut Connection, user: &UserId) -> Result<Option<Teams>, Fault> {
             None => teams.lonely.push(organisation),
             Some((heir, OWNER)) => {
                 let heir = UserId::parse(&heir).map_err(|_| Fault::Row("memberships.user_id"))?;
+                let organisation = OrganisationId::parse(&organisation);
+                let organisation = organisation.map_err(|_| Fault::Row("organisations.id"))?;
                 teams.shared.push((organisation, heir));
             }
             Some(_) => return Ok(None),
@@ -219,43 +225,6 @@ fn end_workspaces(
             notes.revoke(Topic::Access(id.clone(), person), Reason::WorkspaceDeleted);
         }
     }
-    Ok(())
-}
-
-/// Gives what somebody owns in a team to an owner of it.
-fn pass_on(
-    conn: &mut Connection,
-    notes: &mut Notes,
-    user: &UserId,
-    organisation: &str,
-    heir: &UserId,
-) -> Result<(), Fault> {
-    let passed = diesel::update(workspaces::table)
-        .filter(workspaces::organisation_id.eq(organisation))
-        .filter(workspaces::owner_user_id.eq(user.as_str()))
-        .set(workspaces::owner_user_id.eq(heir.as_str()))
-        .returning(workspaces::id)
-        .get_results::<String>(conn)?;
-    for id in passed {
-        let id = WorkspaceId::parse(&id).map_err(|_| Fault::Row("workspaces.id"))?;
-        notes.audit_in(
-            Some(organisation),
-            "workspace.passed_on",
-            Object::Workspace,
-            id.as_str(),
-            "",
-        );
-        let people = access::people_of(conn, &id)?;
-        notes.tell(people.into_keys(), About::Workspace(id));
-        notes.refresh.push(heir.clone());
-    }
-    let members = memberships::table
-        .filter(memberships::organisation_id.eq(organisation))
-        .filter(memberships::user_id.ne(user.as_str()))
-        .select(memberships::user_id)
-        .load::<String>(conn)?;
-    let members = members.iter().filter_map(|id| UserId::parse(id).ok());
-    notes.tell(members, About::Organisations);
     Ok(())
 }
 

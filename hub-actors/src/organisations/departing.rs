@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 
 use schema::{
     ids::{OrganisationId, UserId, WorkspaceId},
-    wire::Role,
+    wire::{OrganisationRole, Role},
 };
 
-use super::making::{tell_members, write_down};
+use super::making::{tell_members, write_down_of};
 use crate::{
     error::{Fault, Refusal},
     notes::{About, Notes},
     stop::Stop,
     store::{
-        Connection, access, invitations, ledger::Reason, memberships, organisations, shares,
-        workspaces,
+        Connection, access, audit::Object, invitations, ledger::Reason, memberships, organisations,
+        shares, workspaces,
     },
     topic::Topic,
-    workspaces::effects::Before,
+    workspaces::effects::BeforeOf,
 };
 
 /// Ends a membership:
@@ -29,7 +29,7 @@ use crate::{
 /// * invitations that the member gave out are void.
 ///
 /// Whether the member may go is the caller's business.
-pub(super) fn depart(
+pub(crate) fn depart(
     conn: &mut Connection,
     notes: &mut Notes,
     organisation: &OrganisationId,
@@ -37,41 +37,40 @@ pub(super) fn depart(
     heir: &UserId,
 ) -> Result<(), Stop> {
     tell_members(conn, notes, organisation)?;
-    let had = workspaces_of(conn, organisation, user)?;
+    let before = BeforeOf::of(conn, &[user, heir])?;
     detach_workers(conn, notes, organisation, user)?;
     let home = organisations::personal_of(conn, user)?.ok_or(Refusal::NotFound)?;
     organisations::move_workers(conn, user, organisation, &home)?;
     for id in workspaces::owned_in(conn, organisation, user)? {
         workspaces::set_owner(conn, &id, heir)?;
         shares::delete(conn, &id, &shares::Grantee::User(heir.clone()))?;
+        pass_on(conn, notes, organisation, id)?;
     }
     shares::delete_in(conn, organisation, user)?;
-    invitations::delete_by(conn, organisation, user)?;
+    invitations::delete_by(conn, organisation, user, OrganisationRole::Unspecified)?;
     memberships::delete(conn, organisation, user)?;
-    write_down(notes, organisation, "organisation.member_removed");
-    for (before, role) in had {
-        let why = match role {
-            Role::Owner => Reason::Transferred,
-            Role::Unspecified | Role::Viewer | Role::Editor => Reason::MemberRemoved,
-        };
-        before.settle(conn, notes, why)?;
-    }
+    write_down_of(notes, organisation, "organisation.member_removed", user);
+    before.settle(conn, notes, |role| match role {
+        Role::Owner => Reason::Transferred,
+        Role::Unspecified | Role::Viewer | Role::Editor => Reason::MemberRemoved,
+    })?;
     Ok(())
 }
 
-/// Those of the organisation that a user is something in.
-fn workspaces_of(
+/// Whoever sees a workspace hears that it has another owner.
+fn pass_on(
     conn: &mut Connection,
+    notes: &mut Notes,
     organisation: &OrganisationId,
-    user: &UserId,
-) -> Result<Vec<(Before, Role)>, Fault> {
-    let all: BTreeSet<WorkspaceId> = workspaces::of_organisation(conn, organisation)?
-        .into_iter()
-        .collect();
-    let roles = access::roles_of(conn, user)?;
-    let its = roles.into_iter().filter(|(id, _)| all.contains(id));
-    its.map(|(id, role)| Ok((Before::of(conn, organisation, &id)?, role)))
-        .collect()
+    id: WorkspaceId,
+) -> Result<(), Fault> {
+    let (place, action) = (Some(organisation.as_str()), "workspace.passed_on");
+    notes.audit_in(place, action, Object::Workspace, id.as_str(), "");
+    let looking_after = memberships::at_least(conn, organisation, OrganisationRole::Admin)?;
+    let people = access::people_of(conn, &id)?.into_keys();
+    let seers: BTreeSet<_> = people.chain(looking_after).collect();
+    notes.tell(seers, About::Workspace(id));
+    Ok(())
 }
 
 fn detach_workers(

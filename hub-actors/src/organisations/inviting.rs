@@ -37,13 +37,15 @@ const DAY_MS: i64 = 86_400_000;
 const USES_MAX: u32 = 100;
 /// Invitations of one organisation that are open at once.
 const OPEN_MAX: i64 = 500;
+/// Longest user name, in bytes.
+const NAME_MAX: usize = 32;
 /// Longer secrets are nobody's.
 const SECRET_MAX: usize = 256;
 
 /// Invites somebody by name, who decides.
 ///
-/// A name that nobody has gets the same answer, and nothing is stored: who has an account here is
-/// known within organisations only, and an answer that differed would tell everybody.
+/// A name that nobody has gets the same answer, and an invitation that looks like any other: who has
+/// an account here is known within organisations only, and a difference would tell everybody.
 pub(crate) async fn invite_member(
     asked: &Asked,
     request: wire::InviteMemberRequest,
@@ -57,8 +59,9 @@ pub(crate) async fn invite_member(
         created_ms: 0,
         expires_ms: 0,
         uses_left: 1,
+        nobody: None,
     };
-    let username = request.username.trim().to_ascii_lowercase();
+    let username = name(&request.username)?;
     let done = asked.state.order(asked.author(), move |conn, notes| {
         let now_ms = clock::unix_ms();
         let new = Invitation {
@@ -79,23 +82,34 @@ pub(super) fn invite(
     username: &str,
 ) -> Result<(), Stop> {
     may_invite(conn, &new)?;
-    let Some(user) = users::find_by_name(conn, username)? else {
-        return Ok(());
-    };
-    let member = memberships::role_of(conn, &new.organisation, &user)?;
-    if member.is_some() {
-        return Err(Refusal::Unmet(Unmet::Member).into());
+    let user = users::find_by_name(conn, username)?;
+    if let Some(user) = &user {
+        if memberships::role_of(conn, &new.organisation, user)?.is_some() {
+            return Err(Refusal::Unmet(Unmet::Member).into());
+        }
+        invitations::delete_to(conn, &new.organisation, user)?;
     }
-    invitations::delete_to(conn, &new.organisation, &user)?;
+    invitations::delete_to_nobody(conn, &new.organisation, username)?;
     let new = Invitation {
-        user: Some(user.clone()),
+        nobody: user.is_none().then(|| username.to_owned()),
+        user: user.clone(),
         ..new
     };
     invitations::insert(conn, &new, None)?;
     write_down(notes, &new, "invitation.created");
-    notes.tell([user], About::Organisations);
+    notes.tell(user, About::Organisations);
     tell_members(conn, notes, &new.organisation)?;
     Ok(())
+}
+
+/// Names are of these, those of older versions too.
+fn name(text: &str) -> Result<String, Refusal> {
+    let name = text.trim().to_ascii_lowercase();
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_one = (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(fits);
+    is_one
+        .then_some(name)
+        .ok_or(Refusal::Malformed(Field::Username))
 }
 
 /// Makes a link for whoever holds it. Its secret is shown this once, and kept as a hash.
@@ -113,6 +127,7 @@ pub(crate) async fn create_invite_link(
         created_ms: now_ms,
         expires_ms: now_ms + lifetime_ms(request.lifetime_seconds)?,
         uses_left: uses(request.uses)?,
+        nobody: None,
     };
     let secret = SecretText::from_random(Purpose::Invitation, clock::random()?);
     let hash = asked
@@ -182,7 +197,7 @@ fn list(
     Ok(invitations::of_organisation(conn, id, now_ms)?)
 }
 
-fn shown(named: Named) -> wire::Invitation {
+pub(super) fn shown(named: Named) -> wire::Invitation {
     let one = named.invitation;
     wire::Invitation {
         invitation_id: one.id,

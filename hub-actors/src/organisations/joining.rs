@@ -16,10 +16,10 @@ use crate::{
         Connection,
         invitations::{self, Invitation},
         ledger::Reason,
-        memberships, organisations, shares,
+        memberships, organisations,
     },
     token::SecretHash,
-    workspaces::effects::Before,
+    workspaces::effects::BeforeOf,
 };
 
 /// Joins with a link's secret; one that is wrong, used up or too old is all the same.
@@ -84,13 +84,8 @@ fn join(
     user: &UserId,
     role: OrganisationRole,
 ) -> Result<(), Fault> {
-    let mut shared = Vec::new();
-    for workspace in shares::with_all(conn, id)? {
-        shared.push(Before::of(conn, id, &workspace)?);
-    }
+    let before = BeforeOf::of(conn, &[user])?;
     memberships::insert(conn, id, user, role, clock::unix_ms())?;
-    for before in shared {
-        before.settle(conn, notes, Reason::RoleLowered)?;
-    }
+    before.settle(conn, notes, |_| Reason::RoleLowered)?;
     tell_members(conn, notes, id)
 }

@@ -295,6 +295,17 @@ pub(super) fn tell_members(
     Ok(())
 }
 
+/// The audit log's lines of what was done to a member: the organisation's, and the member's.
+pub(super) fn write_down_of(
+    notes: &mut Notes,
+    id: &OrganisationId,
+    action: &'static str,
+    member: &UserId,
+) {
+    write_down(notes, id, action);
+    notes.audit_in(Some(id.as_str()), action, Object::User, member.as_str(), "");
+}
+
 /// The audit log's line.
 pub(super) fn write_down(notes: &mut Notes, id: &OrganisationId, action: &'static str) {
     let id = id.as_str();

@@ -8,7 +8,7 @@ use schema::{
 use super::{
     departing::depart,
     given_role,
-    making::{tell_members, write_down},
+    making::{tell_members, write_down_of},
     organisation_id,
     standing::Standing,
 };
@@ -85,11 +85,17 @@ pub(super) fn change(
         keeps_an_owner(conn, id)?;
     }
     memberships::set_role(conn, id, user, role)?;
-    if role == OrganisationRole::Member {
-        // Who may not invite any more should not have invited either.
-        invitations::delete_by(conn, id, user)?;
+    if role < was {
+        // What somebody could not give out any more should not have been given out either.
+        let may_give = match role {
+            OrganisationRole::Admin | OrganisationRole::Owner => role,
+            OrganisationRole::Member | OrganisationRole::Unspecified => {
+                OrganisationRole::Unspecified
+            }
+        };
+        invitations::delete_by(conn, id, user, may_give)?;
     }
-    write_down(notes, id, "organisation.role_changed");
+    write_down_of(notes, id, "organisation.role_changed", user);
     tell_members(conn, notes, id)?;
     Ok(())
 }

@@ -13,6 +13,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use departing::depart;
 pub(crate) use inviting::{
     accept_invitation, create_invite_link, decline_invitation, invite_member, list_invitations,
     revoke_invitation,

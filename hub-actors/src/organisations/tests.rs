@@ -22,6 +22,7 @@ on_both! {
     a_slug_is_taken_once_and_by_users_too,
     one_owns_so_many_and_no_more,
     an_admin_neither_makes_owners_nor_touches_them,
+    who_may_give_less_has_given_no_more,
     the_last_owner_stays,
     a_stranger_is_told_what_is_told_of_nonsense,
     a_personal_organisation_is_its_users_alone,
@@ -107,6 +108,7 @@ fn invitation(
         created_ms: now_ms,
         expires_ms: now_ms + 60_000,
         uses_left: 1,
+        nobody: None,
     }
 }
 
@@ -183,6 +185,40 @@ async fn an_admin_neither_makes_owners_nor_touches_them(sandbox: &Sandbox) {
     assert_eq!(invite(sandbox, owners, "cy").await, Err(Refusal::Forbidden));
     assert_eq!(change(sandbox, &bob, &crew, &cy, Admin).await, Ok(vec![]));
     assert_eq!(change(sandbox, &ann, &crew, &cy, Owner).await, Ok(vec![]));
+}
+
+async fn who_may_give_less_has_given_no_more(sandbox: &Sandbox) {
+    let ann = person(sandbox, "ann").await;
+    let bob = person(sandbox, "bob").await;
+    person(sandbox, "cy").await;
+    let crew = team(sandbox, "crew", &[(&ann, Owner), (&bob, Owner)]).await;
+    let open = [(Owner, "owner"), (Admin, "admin"), (Member, "member")].map(|(role, id)| {
+        let id = id.to_owned();
+        Invitation {
+            id,
+            ..invitation(&crew, &bob, role)
+        }
+    });
+    ask(sandbox, move |conn| {
+        open.iter()
+            .try_for_each(|new| invitations::insert(conn, new, None))
+    })
+    .await;
+    let left = || {
+        let crew = crew.clone();
+        ask(sandbox, move |conn| {
+            let all = invitations::of_organisation(conn, &crew, clock::unix_ms())?;
+            let ids: Vec<_> = all.into_iter().map(|one| one.invitation.id).collect();
+            Ok(ids)
+        })
+    };
+    assert_eq!(left().await, ["admin", "member", "owner"]);
+    assert_eq!(change(sandbox, &ann, &crew, &bob, Admin).await, Ok(vec![]));
+    assert_eq!(left().await, ["admin", "member"]);
+    assert_eq!(change(sandbox, &ann, &crew, &bob, Owner).await, Ok(vec![]));
+    assert_eq!(left().await, ["admin", "member"]);
+    assert_eq!(change(sandbox, &ann, &crew, &bob, Member).await, Ok(vec![]));
+    assert_eq!(left().await, [""; 0]);
 }
 
 async fn the_last_owner_stays(sandbox: &Sandbox) {
@@ -379,15 +415,41 @@ async fn an_invitation_is_the_invited_ones_to_accept_and_works_once(sandbox: &Sa
 
 async fn an_unknown_name_gets_the_same_answer(sandbox: &Sandbox) {
     let ann = person(sandbox, "ann").await;
+    let bob = person(sandbox, "bob").await;
     let crew = team(sandbox, "crew", &[(&ann, Owner)]).await;
-    assert_eq!(
-        invite(sandbox, invitation(&crew, &ann, Member), "nobody").await,
-        Ok(())
-    );
-    let open = ask(sandbox, move |conn| {
-        invitations::of_organisation(conn, &crew, 1)
+    let shown = async |name: &'static str, id: &str| {
+        let new = Invitation {
+            id: id.to_owned(),
+            created_ms: 1,
+            expires_ms: i64::MAX,
+            ..invitation(&crew, &ann, Member)
+        };
+        assert_eq!(invite(sandbox, new, name).await, Ok(()));
+        let crew = crew.clone();
+        let open = ask(sandbox, move |conn| {
+            invitations::of_organisation(conn, &crew, 1)
+        });
+        let wire = |one: &invitations::Named| inviting::shown(one.clone());
+        open.await.iter().map(wire).collect::<Vec<_>>()
+    };
+    let of_bob = shown("bob", "i1").await;
+    assert_eq!((of_bob.len(), of_bob[0].username.as_str()), (1, "bob"));
+    let both = shown("nobody", "i2").await;
+    assert_eq!(both.len(), 2);
+    let like_bobs = schema::wire::Invitation {
+        invitation_id: "i2".to_owned(),
+        username: "nobody".to_owned(),
+        ..of_bob[0].clone()
+    };
+    assert_eq!(both[1], like_bobs);
+    // Asked again, it is one all the same.
+    assert_eq!(shown("nobody", "i3").await.len(), 2);
+    assert_eq!(accept(sandbox, "i3", &bob).await, Err(Refusal::NotFound));
+    let me = ann.user.clone();
+    let revoked = order(sandbox, move |conn, notes| {
+        inviting::revoke(conn, notes, &me, "i3")
     });
-    assert!(open.await.is_empty());
+    assert!(revoked.await.is_ok());
 }
 
 async fn a_link_lets_in_so_many_and_until_it_is_revoked(sandbox: &Sandbox) {

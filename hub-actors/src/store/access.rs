@@ -185,20 +185,30 @@ pub(crate) fn hosted_by(
     hosted.iter().map(|id| workspace_id(id)).collect()
 }
 
-/// The Workers that host a workspace.
-pub(crate) fn hosts_of(
+/// The Workers that host each of these workspaces.
+pub(crate) fn hosts_of_all(
     conn: &mut Connection,
-    workspace: &WorkspaceId,
-) -> Result<Vec<WorkerId>, Fault> {
-    let hosts = worker_workspaces::table
-        .filter(worker_workspaces::workspace_id.eq(workspace.as_str()))
-        .select(worker_workspaces::worker_id)
+    workspaces: &[&WorkspaceId],
+) -> Result<BTreeMap<WorkspaceId, Vec<WorkerId>>, Fault> {
+    let ids = workspaces.iter().map(|id| id.as_str());
+    let rows = worker_workspaces::table
+        .filter(worker_workspaces::workspace_id.eq_any(ids))
+        .select((
+            worker_workspaces::workspace_id,
+            worker_workspaces::worker_id,
+        ))
         .order(worker_workspaces::worker_id.asc())
-        .load::<String>(conn)?;
-    hosts
-        .iter()
-        .map(|id| WorkerId::parse(id).map_err(|_| Fault::Row("worker_workspaces.worker_id")))
-        .collect()
+        .load::<(String, String)>(conn)?;
+    let mut hosts: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (workspace, worker) in rows {
+        let worker =
+            WorkerId::parse(&worker).map_err(|_| Fault::Row("worker_workspaces.worker_id"))?;
+        hosts
+            .entry(workspace_id(&workspace)?)
+            .or_default()
+            .push(worker);
+    }
+    Ok(hosts)
 }
 
 fn raise<K: Ord>(roles: &mut BTreeMap<K, Role>, at: K, role: Role) {

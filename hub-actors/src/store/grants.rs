@@ -38,6 +38,19 @@ pub(crate) fn at(conn: &mut Connection, worker: &WorkerId) -> Result<Vec<Grant>,
     rows.into_iter().map(grant).collect()
 }
 
+/// Forgets those of a Worker that hold no longer.
+pub(crate) fn delete_expired(
+    conn: &mut Connection,
+    worker: &WorkerId,
+    now_ms: i64,
+) -> Result<(), Fault> {
+    diesel::delete(grant_certificates::table)
+        .filter(grant_certificates::worker_id.eq(worker.as_str()))
+        .filter(grant_certificates::expires_ms.le(now_ms))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// Puts one in the place of the older ones for the same Worker, workspace and grantee.
 pub(crate) fn replace(
     conn: &mut Connection,

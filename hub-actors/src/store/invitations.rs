@@ -1,5 +1,7 @@
 //! Invitations into organisations: to somebody by name, or to whoever has a link.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use diesel::{
     ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, Queryable, RunQueryDsl as _,
 };
@@ -28,6 +30,8 @@ pub(crate) struct Invitation {
     pub(crate) created_ms: i64,
     pub(crate) expires_ms: i64,
     pub(crate) uses_left: i32,
+    /// A name that nobody has, who is invited all the same.
+    pub(crate) nobody: Option<String>,
 }
 
 /// An invitation with the names that its readers see.
@@ -58,6 +62,7 @@ pub(crate) fn insert(
             invitations::created_ms.eq(new.created_ms),
             invitations::expires_ms.eq(new.expires_ms),
             invitations::uses_left.eq(new.uses_left),
+            invitations::invited_name.eq(&new.nobody),
         ))
         .execute(conn)?;
     Ok(())
@@ -171,47 +176,71 @@ pub(crate) fn delete_to(
     Ok(())
 }
 
-/// Takes back what a user gave out, who may no longer.
-pub(crate) fn delete_by(
+/// The same for a name that nobody had.
+pub(crate) fn delete_to_nobody(
     conn: &mut Connection,
     organisation: &OrganisationId,
-    user: &UserId,
+    name: &str,
 ) -> Result<(), Fault> {
     diesel::delete(invitations::table)
         .filter(invitations::organisation_id.eq(organisation.as_str()))
-        .filter(invitations::created_by.eq(user.as_str()))
+        .filter(invitations::invited_name.eq(name))
         .execute(conn)?;
     Ok(())
 }
 
-/// Lists are short: a look at each name's row will do.
-fn named(conn: &mut Connection, rows: Vec<Row>) -> Result<Vec<Named>, Fault> {
-    let mut all = Vec::with_capacity(rows.len());
-    for row in rows {
-        let invitation = Invitation::try_from(row)?;
-        let (organisation_slug, organisation_name) = organisations::table
-            .find(invitation.organisation.as_str())
-            .select((organisations::slug, organisations::name))
-            .first(conn)?;
-        let username = match &invitation.user {
-            Some(user) => name_of(conn, user)?,
-            None => String::new(),
-        };
-        all.push(Named {
-            organisation_slug,
-            organisation_name,
-            username,
-            invited_by: name_of(conn, &invitation.by)?,
-            invitation,
-        });
-    }
-    Ok(all)
+/// Takes back what a user gave out beyond a role, who may give no more than that any longer.
+pub(crate) fn delete_by(
+    conn: &mut Connection,
+    organisation: &OrganisationId,
+    user: &UserId,
+    beyond: OrganisationRole,
+) -> Result<(), Fault> {
+    diesel::delete(invitations::table)
+        .filter(invitations::organisation_id.eq(organisation.as_str()))
+        .filter(invitations::created_by.eq(user.as_str()))
+        .filter(invitations::role.gt(small(beyond)))
+        .execute(conn)?;
+    Ok(())
 }
 
-/// Empty for an account that is gone.
-fn name_of(conn: &mut Connection, user: &UserId) -> Result<String, Fault> {
-    let name = users::table.find(user.as_str()).select(users::username);
-    Ok(name.first::<String>(conn).optional()?.unwrap_or_default())
+/// With the names of all, in one look each at organisations and users.
+fn named(conn: &mut Connection, rows: Vec<Row>) -> Result<Vec<Named>, Fault> {
+    let ids: BTreeSet<&str> = rows.iter().map(|row| &*row.organisation_id).collect();
+    let places = organisations::table
+        .filter(organisations::id.eq_any(ids))
+        .select((organisations::id, organisations::slug, organisations::name))
+        .load::<(String, String, String)>(conn)?;
+    let places: BTreeMap<_, _> = places
+        .into_iter()
+        .map(|(id, slug, name)| (id, (slug, name)))
+        .collect();
+    let invited = rows.iter().filter_map(|row| row.user_id.as_deref());
+    let ids: BTreeSet<&str> = invited
+        .chain(rows.iter().map(|row| &*row.created_by))
+        .collect();
+    let people = users::table
+        .filter(users::id.eq_any(ids))
+        .select((users::id, users::username))
+        .load::<(String, String)>(conn)?;
+    let people: BTreeMap<_, _> = people.into_iter().collect();
+    // Empty for a link, and for an account that is gone.
+    let name_of = |user: Option<&str>| user.and_then(|user| people.get(user).cloned());
+    let one = |row: Row| {
+        let place = places.get(&row.organisation_id).cloned();
+        let (organisation_slug, organisation_name) =
+            place.ok_or(Fault::Row("invitations.organisation_id"))?;
+        Ok(Named {
+            organisation_slug,
+            organisation_name,
+            username: name_of(row.user_id.as_deref())
+                .or_else(|| row.invited_name.clone())
+                .unwrap_or_default(),
+            invited_by: name_of(Some(&row.created_by)).unwrap_or_default(),
+            invitation: Invitation::try_from(row)?,
+        })
+    };
+    rows.into_iter().map(one).collect()
 }
 
 #[derive(Queryable)]
@@ -224,6 +253,7 @@ struct Row {
     created_ms: i64,
     expires_ms: i64,
     uses_left: i32,
+    invited_name: Option<String>,
 }
 
 type Columns = (
@@ -235,6 +265,7 @@ type Columns = (
     invitations::created_ms,
     invitations::expires_ms,
     invitations::uses_left,
+    invitations::invited_name,
 );
 
 const COLUMNS: Columns = (
@@ -246,6 +277,7 @@ const COLUMNS: Columns = (
     invitations::created_ms,
     invitations::expires_ms,
     invitations::uses_left,
+    invitations::invited_name,
 );
 
 impl TryFrom<Row> for Invitation {
@@ -263,6 +295,7 @@ impl TryFrom<Row> for Invitation {
             created_ms: row.created_ms,
             expires_ms: row.expires_ms,
             uses_left: row.uses_left,
+            nobody: row.invited_name,
         })
     }
 }

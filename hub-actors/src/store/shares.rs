@@ -1,5 +1,7 @@
 //! With whom a workspace is shared, and which Workers host it.
 
+use std::collections::BTreeSet;
+
 use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
 use schema::{
     ids::{OrganisationId, UserId, WorkerId, WorkspaceId},
@@ -141,20 +143,6 @@ pub(crate) fn delete_in(
     Ok(())
 }
 
-/// The workspaces of an organisation that all of its members share.
-pub(crate) fn with_all(
-    conn: &mut Connection,
-    organisation: &OrganisationId,
-) -> Result<Vec<WorkspaceId>, Fault> {
-    let ids = workspace_shares::table
-        .filter(workspace_shares::grantee_kind.eq(TO_ORGANISATION))
-        .filter(workspace_shares::grantee_id.eq(organisation.as_str()))
-        .order(workspace_shares::workspace_id.asc())
-        .select(workspace_shares::workspace_id)
-        .load::<String>(conn)?;
-    ids.iter().map(|id| workspace_id(id)).collect()
-}
-
 /// A Worker that hosts a workspace, and its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host {
@@ -169,6 +157,24 @@ pub(crate) fn hosts(conn: &mut Connection, workspace: &WorkspaceId) -> Result<Ve
         .filter(worker_workspaces::workspace_id.eq(workspace.as_str()))
         .order(workers::id.asc())
         .select((workers::id, workers::owner_user_id))
+        .load::<(String, String)>(conn)?;
+    rows.iter()
+        .map(|(worker, owner)| host(worker, owner))
+        .collect()
+}
+
+/// The Workers that host any of these workspaces, each once.
+pub(crate) fn hosts_of_all(
+    conn: &mut Connection,
+    workspaces: &BTreeSet<&WorkspaceId>,
+) -> Result<Vec<Host>, Fault> {
+    let ids = workspaces.iter().map(|id| id.as_str());
+    let rows = worker_workspaces::table
+        .inner_join(workers::table)
+        .filter(worker_workspaces::workspace_id.eq_any(ids))
+        .order(workers::id.asc())
+        .select((workers::id, workers::owner_user_id))
+        .distinct()
         .load::<(String, String)>(conn)?;
     rows.iter()
         .map(|(worker, owner)| host(worker, owner))

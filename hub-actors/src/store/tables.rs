@@ -52,6 +52,7 @@ diesel::table! {
         created_ms -> BigInt,
         expires_ms -> BigInt,
         uses_left -> Integer,
+        invited_name -> Nullable<Text>,
     }
 }
 

@@ -27,7 +27,8 @@ use crate::{
     topic::Topic,
 };
 
-/// Asks a Worker to go, and waits a moment for its word.
+/// Asks a Worker to go, and waits a moment for its word. One that was asked before and has not come
+/// is forgotten: its machine may be gone.
 pub(crate) async fn deregister_worker(
     asked: &Asked,
     request: DeregisterWorkerRequest,
@@ -43,16 +44,10 @@ pub(crate) async fn deregister_worker(
             Some((_, Tie::Viewer)) => return Ok(Err(Refusal::Forbidden)),
             Some((found, Tie::Owner | Tie::Admin)) => found,
         };
-        if found.bundled {
-            return Ok(Err(Refusal::Unmet(Unmet::Bundled)));
-        }
-        if !found.deregistering {
-            ask_to_go(conn, notes, &found)?;
-        }
-        Ok(Ok(()))
+        Ok(send_away(conn, notes, &found.id)?.map(|()| found.deregistering))
     });
-    order.await?;
-    let confirmed = online && is_gone_soon(state, &id, departures).await?;
+    let was_asked_before = order.await?;
+    let confirmed = online && !was_asked_before && is_gone_soon(state, &id, departures).await?;
     Ok(DeregisterWorkerResponse { confirmed })
 }
 
@@ -102,7 +97,7 @@ pub(crate) fn take_away(
     Ok(Ok(()))
 }
 
-/// An admin's word: it is asked to go, and one that was asked before and never came is forgotten.
+/// It is asked to go, and one that was asked before and never came is forgotten.
 pub(crate) fn send_away(
     conn: &mut Connection,
     notes: &mut Notes,

@@ -12,7 +12,8 @@ use crate::{
     error::Fault,
     notes::{About, Notes},
     store::{
-        Connection, access,
+        Connection,
+        access::{self, Roles},
         ledger::Reason,
         memberships,
         shares::{self, Host},
@@ -109,6 +110,49 @@ impl Before {
             notes.tell(changed.to_vec(), About::Worker(worker.clone()));
             notes.tell([owner.clone()], About::Grants(worker.clone()));
         }
+    }
+}
+
+/// What a few users are, before an order changes something about them in many workspaces. One look at
+/// each of them, and none at everybody in every workspace.
+pub(crate) struct BeforeOf(Vec<(UserId, Roles)>);
+
+impl BeforeOf {
+    /// Looks, before anything is changed.
+    pub(crate) fn of(conn: &mut Connection, users: &[&UserId]) -> Result<Self, Fault> {
+        let one = |user: &&UserId| Ok(((*user).clone(), access::roles_of(conn, user)?));
+        users.iter().map(one).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Looks again, and notes what follows. `why` is for those who became less, by what they were.
+    pub(crate) fn settle(
+        self,
+        conn: &mut Connection,
+        notes: &mut Notes,
+        why: impl Fn(Role) -> Reason,
+    ) -> Result<(), Fault> {
+        for (user, before) in self.0 {
+            let after = access::roles_of(conn, &user)?;
+            let mut changed = BTreeSet::new();
+            for id in before.keys().chain(after.keys()) {
+                let (was, is) = (before.get(id).copied(), after.get(id).copied());
+                if was == is || !changed.insert(id) {
+                    continue;
+                }
+                match was {
+                    Some(was) if is < Some(was) => {
+                        notes.revoke(Topic::Access(id.clone(), user.clone()), why(was));
+                    }
+                    Some(_) | None => notes.refresh.push(user.clone()),
+                }
+                notes.tell([user.clone()], About::Workspace(id.clone()));
+            }
+            for Host { worker, owner } in shares::hosts_of_all(conn, &changed)? {
+                notes.tell([user.clone()], About::Worker(worker.clone()));
+                notes.tell([owner], About::Grants(worker));
+            }
+        }
+        Ok(())
     }
 }
 

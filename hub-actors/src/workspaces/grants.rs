@@ -187,6 +187,8 @@ pub(super) fn publish(
     new: &[(Grant, GrantSays)],
 ) -> Result<(), Stop> {
     owns(conn, caller, worker)?;
+    // They speak for nobody any more, and take no place.
+    grants::delete_expired(conn, worker, clock::unix_ms())?;
     let roles = people(conn, worker)?;
     let mut known = published(conn, worker)?;
     let mut told = BTreeSet::new();

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use schema::{
-    ids::{WorkerId, WorkspaceId},
+    ids::{OrganisationId, WorkerId, WorkspaceId},
     wire::{
         GrantCertificate,
         OrganisationRole::{Member, Owner},
@@ -16,6 +16,7 @@ use crate::{
         both::{Sandbox, on_both},
         cast::{ask, order, person, refreshed, team, worker, workspace},
         shares,
+        workspaces::{self, NewWorkspace},
     },
 };
 
@@ -24,6 +25,7 @@ on_both! {
     only_the_workers_owner_publishes_and_only_for_it,
     who_is_nothing_there_gets_nothing,
     a_grantee_is_shown_what_speaks_for_them,
+    what_holds_no_longer_takes_no_place,
 }
 
 struct Stage {
@@ -203,4 +205,40 @@ async fn a_grantee_is_shown_what_speaks_for_them(sandbox: &Sandbox) {
     assert_eq!(shown(&stage.bob).await, Ok(vec![new]));
     assert_eq!(shown(&stage.ann).await, Ok(vec![]));
     assert_eq!(shown(&stage.eve).await, Err(Refusal::NotFound));
+}
+
+async fn what_holds_no_longer_takes_no_place(sandbox: &Sandbox) {
+    let stage = stage(sandbox).await;
+    let (bob, w1, signed) = (stage.bob.user.clone(), stage.w1.clone(), grant_for(|_| {}));
+    let ann = stage.ann.user.clone();
+    ask(sandbox, move |conn| {
+        for at in 0..GRANTEE_MAX {
+            let other = NewWorkspace {
+                id: WorkspaceId::parse(&format!("other-{at}")).unwrap(),
+                organisation: OrganisationId::parse("crew").unwrap(),
+                owner: ann.clone(),
+                title: "other".to_owned(),
+            };
+            workspaces::insert(conn, &other, 1)?;
+            let old = Grant {
+                id: format!("g{at}"),
+                workspace: other.id,
+                grantee: bob.clone(),
+                serial: 1,
+                signed: signed.to_vec(),
+                expires_ms: 1,
+            };
+            grants::replace(conn, &w1, &old, 1)?;
+        }
+        Ok(())
+    })
+    .await;
+    let new = grant_for(|said| said.serial = 7);
+    let notes = publish_as(sandbox, &stage.ann, &stage.w1, new).await;
+    assert_eq!(refreshed(&notes.unwrap()), ["bob"]);
+    let w1 = stage.w1.clone();
+    assert_eq!(
+        ask(sandbox, move |conn| grants::at(conn, &w1)).await.len(),
+        1
+    );
 }

@@ -18,7 +18,13 @@ use crate::{
     error::{Quota, Refusal},
     notes::{About, Notes},
     stop::{Stop, quota, sorted},
-    store::{Connection, access, ledger::Reason, shares},
+    store::{
+        Connection, access,
+        audit::Object,
+        ledger::Reason,
+        shares,
+        workspaces::{self, Workspace},
+    },
     topic::Topic,
 };
 
@@ -59,17 +65,22 @@ pub(super) fn attach(
         return Err(quota(Quota::Hosted).into());
     }
     if shares::attach(conn, worker, workspace)? {
-        write_down(notes, &standing.workspace, "workspace.worker_attached");
+        write_down_of(
+            notes,
+            &standing.workspace,
+            "workspace.worker_attached",
+            worker,
+        );
         notes
             .refresh
             .extend(access::people_of(conn, workspace)?.into_keys());
-        tell(conn, notes, &standing, worker)?;
+        tell(conn, notes, &standing.workspace, worker)?;
         notes.tell([reach.owner], About::Grants(worker.clone()));
     }
     Ok(())
 }
 
-/// By the Worker's owner, or the workspace's.
+/// By the Worker's owner, whatever has become of the workspace, or by the workspace's.
 pub(crate) async fn detach_worker(
     asked: &Asked,
     request: wire::DetachWorkerRequest,
@@ -91,32 +102,54 @@ pub(super) fn detach(
     workspace: &WorkspaceId,
     worker: &WorkerId,
 ) -> Result<(), Stop> {
-    let standing = Standing::of(conn, caller, workspace)?;
     let hosts = shares::hosts(conn, workspace)?;
     let host = hosts.iter().find(|host| host.worker == *worker);
-    if host.is_none_or(|host| host.owner != caller.user) {
-        standing.owns()?;
-    }
-    if shares::detach(conn, worker, workspace)? {
-        write_down(notes, &standing.workspace, "workspace.worker_detached");
-        let topic = Topic::Hosting(worker.clone(), workspace.clone());
+    let is_hers = host.is_some_and(|host| host.owner == caller.user);
+    let workspace = if is_hers && caller.binding.is_none() {
+        workspaces::find(conn, workspace)?.ok_or(Refusal::NotFound)?
+    } else {
+        let standing = Standing::of(conn, caller, workspace)?;
+        if !is_hers {
+            standing.owns()?;
+        }
+        standing.workspace
+    };
+    if shares::detach(conn, worker, &workspace.id)? {
+        write_down_of(notes, &workspace, "workspace.worker_detached", worker);
+        let topic = Topic::Hosting(worker.clone(), workspace.id.clone());
         notes.revoke(topic, Reason::Revoked);
-        tell(conn, notes, &standing, worker)?;
+        notes.tell(
+            host.map(|host| host.owner.clone()),
+            About::Worker(worker.clone()),
+        );
+        tell(conn, notes, &workspace, worker)?;
     }
     Ok(())
+}
+
+/// The audit log's lines: the workspace's, and the Worker's.
+fn write_down_of(
+    notes: &mut Notes,
+    workspace: &Workspace,
+    action: &'static str,
+    worker: &WorkerId,
+) {
+    write_down(notes, workspace, action);
+    let organisation = Some(workspace.organisation.as_str());
+    notes.audit_in(organisation, action, Object::Worker, worker.as_str(), "");
 }
 
 fn tell(
     conn: &mut Connection,
     notes: &mut Notes,
-    standing: &Standing,
+    workspace: &Workspace,
     worker: &WorkerId,
 ) -> Result<(), Stop> {
-    let people: BTreeSet<_> = access::people_of(conn, &standing.workspace.id)?
+    let people: BTreeSet<_> = access::people_of(conn, &workspace.id)?
         .into_keys()
         .collect();
     notes.tell(people, About::Worker(worker.clone()));
-    before(conn, &standing.workspace)?.tell(notes);
+    before(conn, workspace)?.tell(notes);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Listing and making workspaces, and what becomes of them.
 
 use schema::{
-    ids::{OrganisationId, UserId, WorkspaceId},
+    ids::{OrganisationId, UserId, WorkerId, WorkspaceId},
     wire,
 };
 
@@ -43,20 +43,22 @@ fn list(conn: &mut Connection, caller: &Caller) -> Result<Vec<wire::Workspace>, 
     let seen = workspaces::seen_by(conn, &caller.user)?;
     let bound = caller.binding.as_ref();
     let is_open = |id: &WorkspaceId| bound.is_none_or(|binding| binding.workspace == *id);
-    seen.iter()
+    let seen: Vec<_> = seen
+        .into_iter()
         .filter(|(workspace, _)| is_open(&workspace.id))
-        .map(|(workspace, role)| shown(conn, workspace, *role))
-        .collect()
+        .collect();
+    let ids: Vec<_> = seen.iter().map(|(workspace, _)| &workspace.id).collect();
+    let hosts = access::hosts_of_all(conn, &ids)?;
+    let one = |(workspace, role): &(Workspace, wire::Role)| {
+        let hosts = hosts.get(&workspace.id).map(Vec::as_slice);
+        shown(workspace, *role, hosts.unwrap_or_default())
+    };
+    Ok(seen.iter().map(one).collect())
 }
 
 /// A workspace as somebody with this role sees it.
-fn shown(
-    conn: &mut Connection,
-    workspace: &Workspace,
-    role: wire::Role,
-) -> Result<wire::Workspace, Fault> {
-    let hosts = access::hosts_of(conn, &workspace.id)?;
-    Ok(wire::Workspace {
+fn shown(workspace: &Workspace, role: wire::Role, hosts: &[WorkerId]) -> wire::Workspace {
+    wire::Workspace {
         workspace_id: workspace.id.as_str().to_owned(),
         title: workspace.title.clone(),
         organisation_id: workspace.organisation.as_str().to_owned(),
@@ -66,7 +68,7 @@ fn shown(
         created_unix_ms: workspace.created_ms,
         archived_unix_ms: workspace.archived_ms.unwrap_or_default(),
         worker_ids: hosts.iter().map(|id| id.as_str().to_owned()).collect(),
-    })
+    }
 }
 
 /// What a caller sees of one workspace now, if anything.
@@ -76,7 +78,12 @@ pub(crate) fn seen(
     id: &WorkspaceId,
 ) -> Result<Option<wire::Workspace>, Fault> {
     match sorted(Standing::of(conn, caller, id))? {
-        Ok(standing) => shown(conn, &standing.workspace, standing.role).map(Some),
+        Ok(standing) => {
+            let workspace = &standing.workspace;
+            let hosts = access::hosts_of_all(conn, &[&workspace.id])?;
+            let hosts = hosts.into_values().next().unwrap_or_default();
+            Ok(Some(shown(workspace, standing.role, &hosts)))
+        }
         Err(_) => Ok(None),
     }
 }
@@ -252,7 +259,7 @@ pub(super) fn hand_over(
     let before = before(conn, workspace)?;
     workspaces::set_owner(conn, &workspace.id, to)?;
     shares::delete(conn, &workspace.id, &shares::Grantee::User(to.clone()))?;
-    write_down(notes, workspace, "workspace.transferred");
+    write_down_of(notes, workspace, "workspace.transferred", to);
     detach_strays(conn, notes, &workspace.id, Reason::Transferred)?;
     Ok(before.settle(conn, notes, Reason::Transferred)?)
 }
@@ -273,6 +280,18 @@ where
 /// How a workspace is now.
 pub(super) fn before(conn: &mut Connection, workspace: &Workspace) -> Result<Before, Fault> {
     Before::of(conn, &workspace.organisation, &workspace.id)
+}
+
+/// The audit log's lines of what concerns somebody: the workspace's, and the person's.
+pub(super) fn write_down_of(
+    notes: &mut Notes,
+    workspace: &Workspace,
+    action: &'static str,
+    user: &UserId,
+) {
+    write_down(notes, workspace, action);
+    let organisation = Some(workspace.organisation.as_str());
+    notes.audit_in(organisation, action, Object::User, user.as_str(), "");
 }
 
 /// The audit log's line.

@@ -8,7 +8,7 @@ use schema::{
 
 use super::{
     effects::detach_strays,
-    making::{before, changed, write_down},
+    making::{before, changed, write_down, write_down_of},
     standing::Standing,
     workspace_id,
 };
@@ -90,7 +90,7 @@ pub(super) fn share(
     }
     let before = before(conn, workspace)?;
     shares::put(conn, &workspace.id, &grantee, role, by, clock::unix_ms())?;
-    write_down(notes, workspace, "workspace.shared");
+    write_down_whom(notes, workspace, "workspace.shared", &grantee);
     detach_strays(conn, notes, &workspace.id, Reason::RoleLowered)?;
     Ok(before.settle(conn, notes, Reason::RoleLowered)?)
 }
@@ -128,9 +128,22 @@ pub(super) fn unshare(
     if !shares::delete(conn, &workspace.id, &grantee)? {
         return Ok(());
     }
-    write_down(notes, workspace, "workspace.unshared");
+    write_down_whom(notes, workspace, "workspace.unshared", &grantee);
     detach_strays(conn, notes, &workspace.id, Reason::ShareWithdrawn)?;
     Ok(before.settle(conn, notes, Reason::ShareWithdrawn)?)
+}
+
+/// Shared with all, the organisation that the line names says it.
+fn write_down_whom(
+    notes: &mut Notes,
+    workspace: &Workspace,
+    action: &'static str,
+    grantee: &Grantee,
+) {
+    match grantee {
+        Grantee::User(user) => write_down_of(notes, workspace, action, user),
+        Grantee::Organisation(_) => write_down(notes, workspace, action),
+    }
 }
 
 fn whom(grantee: Option<wire::Grantee>) -> Result<Whom, Refusal> {

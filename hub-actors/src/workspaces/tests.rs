@@ -11,7 +11,7 @@ use super::{hosting, making, sharing, standing::Standing};
 use crate::{
     caller::{Binding, Caller},
     error::{Refusal, Unmet},
-    notes::{About, Notes},
+    notes::{About, News, Notes},
     stop::Stop,
     store::{
         Connection, access,
@@ -33,6 +33,8 @@ on_both! {
     a_deleted_workspace_ends_what_stood_with_it,
     a_worker_hosts_where_its_owner_may_edit_and_no_longer,
     a_worker_is_attached_by_its_owner_and_detached_by_either_owner,
+    a_worker_is_detached_from_an_archived_workspace_by_its_owner,
+    what_concerns_somebody_names_them_in_the_audit_log,
     a_delegation_sees_its_own_workspace_only,
 }
 
@@ -367,6 +369,80 @@ async fn a_worker_is_attached_by_its_owner_and_detached_by_either_owner(sandbox:
     attach(sandbox, &bob, &desk, &w1).await.unwrap();
     let notes = detach(sandbox, &bob, &desk, &w1).await.unwrap();
     assert_eq!(revoked(&notes), ["Hosting w1 desk Revoked"]);
+}
+
+async fn a_worker_is_detached_from_an_archived_workspace_by_its_owner(sandbox: &Sandbox) {
+    let ([ann, bob, cy, eve], desk) = stage(sandbox).await;
+    let w1 = worker(sandbox, "w1", &bob.organisation, &bob).await;
+    share(sandbox, &ann, &desk, user(&bob), Editor)
+        .await
+        .unwrap();
+    attach(sandbox, &bob, &desk, &w1).await.unwrap();
+    with(sandbox, &ann, &desk, making::archive).await.unwrap();
+    assert_eq!(
+        refused(detach(sandbox, &eve, &desk, &w1).await),
+        Refusal::NotFound
+    );
+    assert_eq!(
+        refused(detach(sandbox, &cy, &desk, &w1).await),
+        Refusal::Forbidden
+    );
+    let bound = Caller {
+        binding: Some(Binding {
+            worker: w1.clone(),
+            workspace: desk.clone(),
+        }),
+        ..bob.clone()
+    };
+    assert_eq!(
+        refused(detach(sandbox, &bound, &desk, &w1).await),
+        Refusal::NotFound
+    );
+    let notes = detach(sandbox, &bob, &desk, &w1).await.unwrap();
+    assert_eq!(revoked(&notes), ["Hosting w1 desk Revoked"]);
+    let to_bob =
+        |news: &News| news.users.contains(&bob.user) && news.about == About::Worker(w1.clone());
+    assert!(notes.news.iter().any(to_bob));
+    // It hosts nothing any more, so there is nothing that bob could see.
+    assert_eq!(
+        refused(detach(sandbox, &bob, &desk, &w1).await),
+        Refusal::NotFound
+    );
+}
+
+async fn what_concerns_somebody_names_them_in_the_audit_log(sandbox: &Sandbox) {
+    let ([ann, bob, cy, _], desk) = stage(sandbox).await;
+    let w1 = worker(sandbox, "w1", &bob.organisation, &bob).await;
+    share(sandbox, &ann, &desk, user(&bob), Editor)
+        .await
+        .unwrap();
+    attach(sandbox, &bob, &desk, &w1).await.unwrap();
+    unshare(sandbox, &ann, &desk, user(&bob)).await.unwrap();
+    let to = cy.user.clone();
+    let handed = with(sandbox, &ann, &desk, move |conn, notes, standing| {
+        making::hand_over(conn, notes, &standing.workspace, &to)
+    });
+    handed.await.unwrap();
+    let named = ask(sandbox, |conn| {
+        use crate::store::tables::audit_log;
+        use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
+        let named = audit_log::table
+            .filter(audit_log::object_id.ne("desk"))
+            .order(audit_log::seq.asc())
+            .select((audit_log::action, audit_log::object_id))
+            .load::<(String, String)>(conn)?;
+        Ok(named)
+    });
+    let said = |(action, id): &(String, String)| format!("{action} {id}");
+    assert_eq!(
+        named.await.iter().map(said).collect::<Vec<_>>(),
+        [
+            "workspace.shared bob",
+            "workspace.worker_attached w1",
+            "workspace.unshared bob",
+            "workspace.transferred cy",
+        ]
+    );
 }
 
 async fn a_delegation_sees_its_own_workspace_only(sandbox: &Sandbox) {

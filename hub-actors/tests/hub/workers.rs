@@ -445,6 +445,22 @@ async fn a_worker_that_is_away_learns_of_its_end_when_it_dials_and_goes_then() {
 }
 
 #[tokio::test]
+async fn a_worker_whose_machine_is_gone_is_forgotten_when_its_owner_asks_again() {
+    let hub = TestHub::hub().await;
+    let ann = hub.sign_up("ann").await;
+    let (id, token) = register_as(&hub, &ann, KEY, 7).await;
+    let method = "WorkerService/DeregisterWorker";
+    for listed in [Some(true), None] {
+        let done = ann.call(&hub, method, &asked(&id)).await;
+        assert_eq!((done.status, done.json().get("confirmed")), (200, None));
+        assert_eq!(is_listed(&hub, &ann).await, listed);
+    }
+    assert_eq!(ann.call(&hub, method, &asked(&id)).await.status, 404);
+    let told = TestWorker::connect(&hub, &token).await.err().unwrap();
+    assert_eq!(told.message(), schema::wire::UNKNOWN_WORKER_TOKEN);
+}
+
+#[tokio::test]
 async fn a_linked_worker_is_told_and_its_word_is_waited_for() {
     let hub = TestHub::hub().await;
     let ann = hub.sign_up("ann").await;

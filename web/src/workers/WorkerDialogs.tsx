@@ -121,9 +121,10 @@ function Deregister({ worker, onClose }: { worker: Worker; onClose: () => void }
         const confirmed = await deregisterWorker(worker.workerId);
         channels().close(worker.workerId);
         await channels().forgetPin(worker.workerId).catch(() => undefined);
-        toast(confirmed ? 'Deregistered. The Worker said that it goes.' : 'Deregistered. The Worker is told when it comes back.');
+        toast(confirmed ? 'Deregistered. The Worker said that it goes.'
+          : worker.deregistering ? 'Forgotten.' : 'Deregistered. The Worker is told when it comes back.');
       }}>
-      <p>Every connection to it ends now, for everybody, and it is no longer in any workspace. To use the machine again, register it anew.</p>
+      {worker.deregistering ? <p>It was asked to go and has not been back since. The Hub forgets it now: if the machine ever dials again, it is unknown.</p> : <p>Every connection to it ends now, for everybody, and it is no longer in any workspace. To use the machine again, register it anew. If its machine is gone for good, deregister it once more afterwards.</p>}
     </Confirm>
   );
 }
