@@ -33,10 +33,9 @@ fn told(answer: &Value) -> Told {
         updates: updates
             .map(|updates| updates.iter().map(bytes).collect())
             .unwrap_or_default(),
-        sequence: match &answer["sequence"] {
-            Value::Null => 0,
-            said => text(said).parse().unwrap(),
-        },
+        sequence: answer["sequence"]
+            .as_str()
+            .map_or(0, |said| said.parse().unwrap()),
         compact: answer["compact"] == true,
     }
 }
