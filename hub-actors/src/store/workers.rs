@@ -6,7 +6,10 @@ use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
     Queryable, RunQueryDsl as _,
 };
-use schema::ids::{OrganisationId, UserId, WorkerId};
+use schema::{
+    ids::{OrganisationId, UserId, WorkerId},
+    wire::OrganisationRole,
+};
 
 use super::{
     Connection, access, organisations,
@@ -78,8 +81,9 @@ pub(crate) fn find(conn: &mut Connection, id: &WorkerId) -> Result<Option<Worker
     found.optional()?.map(Worker::try_from).transpose()
 }
 
-/// The Workers that a user owns, and those that host a workspace which the user is something in and
-/// that are not about to go; by name. Or the one of these with an id.
+/// The Workers that a user owns or, as an owner or admin of their organisation, looks after, and those
+/// that host a workspace which the user is something in and that are not about to go; by name. Or the
+/// one of these with an id.
 pub(crate) fn seen_by(
     conn: &mut Connection,
     user: &UserId,
@@ -99,9 +103,16 @@ pub(crate) fn seen_by(
     let shared = workers::id
         .eq_any(hosts)
         .and(workers::deregistering_ms.is_null());
+    let looked_after = memberships::table
+        .filter(memberships::user_id.eq(user.as_str()))
+        .filter(memberships::role.ge(small(OrganisationRole::Admin as i32)))
+        .select(memberships::organisation_id)
+        .load::<String>(conn)?;
+    let owned = workers::owner_user_id.eq(user.as_str());
+    let looked_after = workers::organisation_id.eq_any(looked_after);
     let rows = workers::table
         .inner_join(users::table)
-        .filter(workers::owner_user_id.eq(user.as_str()).or(shared))
+        .filter(owned.or(looked_after).or(shared))
         .order((workers::name.asc(), workers::id.asc()))
         .select((COLUMNS, users::username))
         .load::<(Row, String)>(conn)?;
@@ -121,9 +132,12 @@ pub(crate) fn seen_by(
     rows.map(seen).collect()
 }
 
-/// Everybody who sees a Worker: its owner, and whoever is something in a workspace that it hosts.
+/// Everybody who sees a Worker: its owner, whoever looks after its organisation, and whoever is
+/// something in a workspace that it hosts.
 pub(crate) fn viewers(conn: &mut Connection, worker: &Worker) -> Result<BTreeSet<UserId>, Fault> {
-    let mut viewers = BTreeSet::from([worker.owner.clone()]);
+    let admins = super::memberships::at_least(conn, &worker.organisation, OrganisationRole::Admin)?;
+    let mut viewers: BTreeSet<_> = admins.into_iter().collect();
+    viewers.insert(worker.owner.clone());
     for workspace in access::hosted_by(conn, &worker.id)? {
         viewers.extend(access::people_of(conn, &workspace)?.into_keys());
     }

@@ -20,7 +20,8 @@ use crate::{
     },
 };
 
-/// The caller's Workers, and those that host workspaces shared with the caller, by name.
+/// The caller's Workers, those that host workspaces shared with the caller, and those of organisations
+/// that the caller looks after, by name.
 pub(crate) async fn list(
     asked: &Asked,
     _: ListWorkersRequest,

@@ -33,6 +33,11 @@ export function isMine(worker: Worker): boolean {
   return worker.owned || worker.ownerUserId === '' || (who.state === 'signed-in' && worker.ownerUserId === who.userId);
 }
 
+/** Listed since the person leads its organisation; nothing of theirs is on it. */
+export function isLookedAfter(worker: Worker): boolean {
+  return !isMine(worker) && worker.workspaceIds.length === 0;
+}
+
 /** Reads the list and follows the news. */
 export async function followWorkers(): Promise<void> {
   onMissed(() => void readWorkers());

@@ -2,13 +2,14 @@
 
 import { Monitor, Server, ShieldCheck, ShieldQuestion } from 'lucide';
 import type { PinRecord } from '../channel/handle';
+import { OrganisationRole } from '../gen/leapmux/v1/organisations_pb';
 import type { Worker } from '../gen/leapmux/v1/workers_pb';
 import { EncryptionMode } from '../gen/leapmux/v1/worker_pb';
 import { channels } from '../state/channels';
 import { organisationOf, organisationName } from '../state/organisations';
 import { askForLasting, unkept } from '../state/storage';
 import { toast } from '../state/toasts';
-import { isMine, workerName } from '../state/workers';
+import { isLookedAfter, isMine, workerName } from '../state/workers';
 import { Icon } from '../ui/Icon';
 import { day, displayText, moment } from '../ui/text';
 import { Words } from '../ui/Words';
@@ -26,6 +27,7 @@ export function WorkerCard({ worker, pin, changed, ask }: Props) {
   const { workerId } = worker;
   const name = workerName(workerId);
   const mine = isMine(worker);
+  const keeps = mine || (organisationOf(worker.organisationId)?.role ?? OrganisationRole.UNSPECIFIED) >= OrganisationRole.ADMIN;
   const id = `worker-${workerId}`;
   const Said = ({ children }: { children: string }) => <span class="off-screen"> {children}</span>;
   const verify = () => pin && void channels().markVerified(workerId, pin.full)
@@ -53,13 +55,13 @@ export function WorkerCard({ worker, pin, changed, ask }: Props) {
         {!mine && <div><dt>Owner</dt><dd>{displayText(worker.ownerUsername, 40)}</dd></div>}
       </dl>
       <div class="worker-card-actions">
-        <button class="primary" disabled={!worker.online} onClick={() => openTerminalOn(workerId)}>{mine ? 'Open terminal' : 'Open'}<Said>{mine ? `on ${name}` : name}</Said></button>
+        {!isLookedAfter(worker) && <button class="primary" disabled={!worker.online} onClick={() => openTerminalOn(workerId)}>{mine ? 'Open terminal' : 'Open'}<Said>{mine ? `on ${name}` : name}</Said></button>}
         {pin && !pin.verified && <button onClick={verify}>Mark verified<Said>{name}</Said></button>}
         {pin && <button class="ghost" onClick={() => ask({ kind: 'key', worker })}>Fingerprint<Said>{`of ${name}`}</Said></button>}
         {pin && <button class="ghost" onClick={forget}>Forget key<Said>{`of ${name}`}</Said></button>}
-        {mine && <button class="ghost" onClick={() => ask({ kind: 'rename', worker })}>Rename<Said>{name}</Said></button>}
+        {keeps && <button class="ghost" onClick={() => ask({ kind: 'rename', worker })}>Rename<Said>{name}</Said></button>}
         {mine && !worker.bundled && <button class="ghost" onClick={() => ask({ kind: 'transfer', worker })}>Transfer<Said>{name}</Said></button>}
-        {mine && !worker.bundled && <button class="ghost" onClick={() => ask({ kind: 'deregister', worker })}>Deregister<Said>{name}</Said></button>}
+        {keeps && !worker.bundled && <button class="ghost" onClick={() => ask({ kind: 'deregister', worker })}>Deregister<Said>{name}</Said></button>}
       </div>
     </li>
   );

@@ -6,7 +6,7 @@ import type { PinRecord } from '../channel/handle';
 import type { Worker } from '../gen/leapmux/v1/workers_pb';
 import { channels, statuses } from '../state/channels';
 import { go, section } from '../state/route';
-import { isMine, workers } from '../state/workers';
+import { isLookedAfter, isMine, workers } from '../state/workers';
 import { Icon } from '../ui/Icon';
 import { Places } from '../ui/Places';
 import { RegisterDialog } from './RegisterDialog';
@@ -21,7 +21,8 @@ function Workers() {
   const [asking, setAsking] = useState<Asking>();
   const pins = usePins();
   const known = workers.value;
-  const [mine, others] = [known?.filter(isMine) ?? [], known?.filter((one) => !isMine(one)) ?? []];
+  const [mine, led] = [known?.filter(isMine) ?? [], known?.filter(isLookedAfter) ?? []];
+  const others = known?.filter((one) => !isMine(one) && !isLookedAfter(one)) ?? [];
   const cards = (list: Worker[]) => (
     <ul class="cards">
       {list.map((worker) => <WorkerCard key={worker.workerId} worker={worker} pin={pins.of(worker.workerId)} changed={pins.read} ask={setAsking} />)}
@@ -42,6 +43,7 @@ function Workers() {
       )}
       {mine.length > 0 && <section class="settings-part stretch" aria-labelledby="own-workers"><h2 id="own-workers">Yours</h2>{cards(mine)}</section>}
       {others.length > 0 && <section class="settings-part stretch" aria-labelledby="other-workers"><h2 id="other-workers">Shared with you</h2>{cards(others)}</section>}
+      {led.length > 0 && <section class="settings-part stretch" aria-labelledby="led-workers"><h2 id="led-workers">Of your organisations</h2><p class="hint">You may rename and deregister them. What runs on them is not yours to see.</p>{cards(led)}</section>}
       {section.value === 'register' && <RegisterDialog onClose={() => go('workers')} />}
       {asking && <WorkerDialogs asking={asking} pin={pins.of(asking.worker.workerId)} onClose={() => setAsking(undefined)} />}
     </>
