@@ -10,7 +10,6 @@ use crate::{
     config::{OrganisationQuotas, Quotas},
     error::{Field, Quota, Refusal, Unmet},
     store::{
-        access,
         both::{Sandbox, on_both},
         cast::{ask, order, person, refreshed, revoked, team, worker, workspace},
         invitations::{self, Invitation},
@@ -30,7 +29,6 @@ on_both! {
     who_is_removed_loses_what_rested_on_it_and_keeps_what_is_theirs,
     who_leaves_hands_over_to_the_longest_owner,
     a_role_in_the_organisation_is_none_in_its_workspaces,
-    who_looks_after_an_organisation_sees_its_workers_and_reaches_none,
     an_invitation_is_the_invited_ones_to_accept_and_works_once,
     an_unknown_name_gets_the_same_answer,
     a_link_lets_in_so_many_and_until_it_is_revoked,
@@ -360,42 +358,6 @@ async fn who_leaves_hands_over_to_the_longest_owner(sandbox: &Sandbox) {
         Ok(workspaces::find(conn, &desk)?.unwrap().owner)
     });
     assert_eq!(owner.await, bob.user);
-}
-
-async fn who_looks_after_an_organisation_sees_its_workers_and_reaches_none(sandbox: &Sandbox) {
-    let ann = person(sandbox, "ann").await;
-    let bob = person(sandbox, "bob").await;
-    let cy = person(sandbox, "cy").await;
-    let crew = team(
-        sandbox,
-        "crew",
-        &[(&ann, Admin), (&bob, Member), (&cy, Member)],
-    )
-    .await;
-    let w1 = worker(sandbox, "w1", &crew, &bob).await;
-    worker(sandbox, "w2", &bob.organisation, &bob).await;
-    let seen = |who: &Caller| {
-        let user = who.user.clone();
-        ask(sandbox, move |conn| {
-            let seen = workers::seen_by(conn, &user, None)?;
-            let ids: Vec<_> = seen.into_iter().map(|one| one.worker.id).collect();
-            Ok(ids)
-        })
-    };
-    assert_eq!(seen(&ann).await, std::slice::from_ref(&w1));
-    assert_eq!(seen(&bob).await.len(), 2);
-    assert!(seen(&cy).await.is_empty());
-    let (me, id) = (ann.user.clone(), w1.clone());
-    let reach = ask(sandbox, move |conn| access::reach(conn, &me, &id));
-    assert_eq!(reach.await, None);
-    let viewers = ask(sandbox, move |conn| {
-        let w1 = workers::find(conn, &w1)?.unwrap();
-        workers::viewers(conn, &w1)
-    });
-    assert_eq!(
-        viewers.await.into_iter().collect::<Vec<_>>(),
-        [ann.user, bob.user]
-    );
 }
 
 async fn a_role_in_the_organisation_is_none_in_its_workspaces(sandbox: &Sandbox) {

@@ -17,7 +17,7 @@ use crate::{
         Connection, access,
         both::{Sandbox, on_both},
         cast::{ask, order, person, refreshed, revoked, team, worker, workspace},
-        shares,
+        shares, workers, workspaces,
     },
 };
 
@@ -35,6 +35,7 @@ on_both! {
     a_worker_is_attached_by_its_owner_and_detached_by_either_owner,
     a_worker_is_detached_from_an_archived_workspace_by_its_owner,
     what_concerns_somebody_names_them_in_the_audit_log,
+    who_looks_after_an_organisation_sees_its_workers_and_reaches_none,
     a_delegation_sees_its_own_workspace_only,
 }
 
@@ -443,6 +444,34 @@ async fn what_concerns_somebody_names_them_in_the_audit_log(sandbox: &Sandbox) {
             "workspace.transferred cy",
         ]
     );
+}
+
+async fn who_looks_after_an_organisation_sees_its_workers_and_reaches_none(sandbox: &Sandbox) {
+    let ([ann, bob, cy, eve], desk) = stage(sandbox).await;
+    let crew = ask(sandbox, move |conn| {
+        Ok(workspaces::find(conn, &desk)?.unwrap())
+    });
+    let w1 = worker(sandbox, "w1", &crew.await.organisation, &bob).await;
+    worker(sandbox, "w2", &bob.organisation, &bob).await;
+    let seen = async |who: &Caller| {
+        let user = who.user.clone();
+        let seen = ask(sandbox, move |conn| workers::seen_by(conn, &user, None));
+        let ids = seen.await.into_iter().map(|one| one.worker.id.to_string());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&ann).await, ["w1"]);
+    assert_eq!(seen(&cy).await, ["w1"]);
+    assert_eq!(seen(&bob).await, ["w1", "w2"]);
+    assert!(seen(&eve).await.is_empty());
+    let (me, id) = (cy.user.clone(), w1.clone());
+    let reach = ask(sandbox, move |conn| access::reach(conn, &me, &id));
+    assert_eq!(reach.await, None);
+    let viewers = ask(sandbox, move |conn| {
+        let w1 = workers::find(conn, &w1)?.unwrap();
+        workers::viewers(conn, &w1)
+    });
+    let viewers: Vec<_> = viewers.await.into_iter().collect();
+    assert_eq!(viewers, [ann.user, bob.user, cy.user]);
 }
 
 async fn a_delegation_sees_its_own_workspace_only(sandbox: &Sandbox) {
