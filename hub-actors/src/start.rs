@@ -452,6 +452,8 @@ async fn ensure_access_token(
         if let Some((old, _)) = &stored {
             credentials::revoke(conn, &old.id, clock::unix_ms())?;
         }
+        // The file may say what it once said, or what it said before a restore.
+        credentials::forget_revoked_secrets(conn, Kind::AccessToken)?;
         insert(conn, &id, &user, Kind::AccessToken, Some(hash)).map(Ok::<_, Fault>)
     });
     Ok(replaced.await??)

@@ -260,6 +260,18 @@ pub(crate) fn with_made(conn: &mut Connection, mut all: Vec<String>) -> Result<V
     Ok(all)
 }
 
+/// Forgets the hashes of those of a kind that were revoked: they open nothing, and the same secret may
+/// be given anew.
+pub(crate) fn forget_revoked_secrets(conn: &mut Connection, kind: Kind) -> Result<(), Fault> {
+    let revoked = credentials::table
+        .filter(credentials::kind.eq(kind as i16))
+        .filter(credentials::revoked_ms.is_not_null());
+    diesel::update(revoked)
+        .set(credentials::secret_hash.eq(None::<Vec<u8>>))
+        .execute(conn)?;
+    Ok(())
+}
+
 #[diesel::dsl::auto_type]
 fn live_at(now_ms: i64) -> _ {
     let unexpired: diesel::dsl::Or<

@@ -76,6 +76,15 @@ async fn the_access_token_file_is_private_and_says_what_the_token_is() {
     hub.restart().await;
     assert!(!path.exists());
     assert_eq!(hub.call("AccountService/SignIn", &chosen).await.status, 200);
+    hub.hub.drain().await;
+
+    // And back to the first one.
+    std::fs::write(&path, &made).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    hub.restart().await;
+    let first = sign_in(&made);
+    assert_eq!(hub.call("AccountService/SignIn", &first).await.status, 200);
+    assert_eq!(hub.call("AccountService/SignIn", &chosen).await.status, 401);
 }
 
 #[tokio::test]
