@@ -168,6 +168,23 @@ fn a_browser_on_this_machine_logs_the_command_line_in_until_it_logs_out() {
 }
 
 #[test]
+fn a_login_in_place_of_another_ends_that_one() {
+    let scene = Scene::start(&[]);
+    log_in_by_browser(&scene);
+    log_in_by_browser(&scene);
+    assert!(scene.remote(&["worker", "list"]).status.success());
+    let tokens = scene.call("TokenService/ListApiTokens", &json!({}));
+    let tokens = tokens["tokens"].as_array().expect("a list").clone();
+    let ids: Vec<_> = tokens.iter().map(|one| &one["tokenId"]).collect();
+    assert_eq!(ids, [&scene.pair()["token_id"]]);
+    // Also where the old one has to be refreshed to be used at all.
+    scene.age(|pair| pair["access_expires_unix_ms"] = json!(1));
+    log_in(LEAPMUX, scene.home.path(), &scene.hub.url, &scene.data());
+    let tokens = scene.call("TokenService/ListApiTokens", &json!({}));
+    assert_eq!(tokens, json!({}));
+}
+
+#[test]
 fn a_login_is_refreshed_before_it_expires_and_when_it_is_refused() {
     let scene = Scene::start(&[]);
     log_in_by_browser(&scene);

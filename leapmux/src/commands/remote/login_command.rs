@@ -16,7 +16,7 @@ use super::{Context, browser_login, device_login};
 use crate::remote::{
     channel::plain,
     hub::Hub,
-    login::{self as credentials, Login},
+    login::{self as credentials, Login, Pair},
 };
 use crate::say::say;
 
@@ -39,20 +39,19 @@ const TOKEN_MAX: u64 = 4096;
 pub(super) async fn login(context: Context, options: Options) -> anyhow::Result<ExitCode> {
     if options.device_code {
         let tokens = device_login::run(context.hub.address()).await?;
-        return keep(&context, tokens);
+        return keep(&context, tokens).await;
     }
     if options.browser || (!options.token_stdin && std::io::stdin().is_terminal()) {
         let tokens = browser_login::run(context.hub.address()).await?;
-        return keep(&context, tokens);
+        return keep(&context, tokens).await;
     }
     with_token(&context).await
 }
 
-fn keep(context: &Context, tokens: TokenPair) -> anyhow::Result<ExitCode> {
+async fn keep(context: &Context, tokens: TokenPair) -> anyhow::Result<ExitCode> {
     let address = context.hub.address();
     let username = plain(&tokens.username);
-    let login = Login::Pair(tokens.into());
-    credentials::keep(&context.folder, address, &login)?;
+    replace(context, &Login::Pair(tokens.into())).await?;
     say!("Logged in to {} as {username}.", address.key());
     Ok(ExitCode::SUCCESS)
 }
@@ -66,10 +65,20 @@ async fn with_token(context: &Context) -> anyhow::Result<ExitCode> {
     if !me.signed_in {
         bail!("{} does not accept this access token", address.key());
     }
-    let login = Login::Token(token.to_string());
-    credentials::keep(&context.folder, &address, &login)?;
+    replace(context, &Login::Token(token.to_string())).await?;
     say!("Logged in to {}.", address.key());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Keeps a login in place of the one that was made before, which nobody would end any more.
+async fn replace(context: &Context, login: &Login) -> anyhow::Result<()> {
+    let address = context.hub.address();
+    let before = credentials::find(&context.folder, address)?;
+    credentials::keep(&context.folder, address, login)?;
+    if let Some(pair) = before.as_ref().and_then(Login::pair) {
+        end(context, pair).await;
+    }
+    Ok(())
 }
 
 /// Ends what was made for this device. An access token is the Hub's own, and only forgotten.
@@ -79,20 +88,26 @@ pub(super) async fn logout(context: &Context) -> anyhow::Result<ExitCode> {
         bail!("there is no login for {}", address.key());
     };
     if let Some(pair) = login.pair() {
-        let request = RevokeApiTokenRequest {
-            token_id: pair.token_id.clone(),
-        };
-        let method = "TokenService/RevokeApiToken";
-        let ended: Result<RevokeApiTokenResponse, _> = context.hub.call(method, &request).await;
-        if let Err(error) = ended.map_err(anyhow::Error::from) {
-            eprintln!(
-                "leapmux: the Hub was not told, and may take this login for good for some days: {error}"
-            );
-        }
+        end(context, pair).await;
     }
     credentials::forget(&context.folder, address)?;
     say!("Logged out of {}.", address.key());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ends a login at the Hub, if that can be done.
+async fn end(context: &Context, pair: &Pair) {
+    let request = RevokeApiTokenRequest {
+        token_id: pair.token_id.clone(),
+    };
+    let method = "TokenService/RevokeApiToken";
+    let ended: Result<RevokeApiTokenResponse, _> = context.hub.call(method, &request).await;
+    if let Err(error) = ended.map_err(anyhow::Error::from) {
+        eprintln!(
+            "leapmux: the Hub was not told of the end of a login, and may take it for good for some \
+             days: {error}"
+        );
+    }
 }
 
 fn read_token() -> anyhow::Result<Zeroizing<String>> {
