@@ -188,7 +188,7 @@ mod tests {
         let mut conn = memory();
         sqlite(&mut conn).unwrap();
         let tables = in_sqlite(&mut conn);
-        assert_eq!(tables.len(), 27, "{tables:?}");
+        assert_eq!(tables.len(), 28, "{tables:?}");
         conn.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
         conn.revert_all_migrations(SQLITE).unwrap();
         assert_eq!(in_sqlite(&mut conn).len(), 0);
