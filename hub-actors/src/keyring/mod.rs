@@ -109,6 +109,8 @@ impl Keyring {
         old_pepper: &Path,
     ) -> Result<Self, KeyringError> {
         let traces = store.run(traces::read).await?;
+        // Before it is read: what is written in between is read when it is looked next.
+        let stamp = Stamp::of(path);
         let ring = match file::take_over(path, old_pepper, &traces)? {
             Some(ring) => ring,
             None if traces.need_file() => return Err(KeyringError::Missing),
@@ -124,13 +126,13 @@ impl Keyring {
             traces::note(conn, &judged).map(Ok)
         });
         noted.await??;
-        Ok(Self::new(Some(path.to_owned()), held))
+        Ok(Self::new(Some(path.to_owned()), held, stamp))
     }
 
-    fn new(path: Option<PathBuf>, ring: Arc<Ring>) -> Self {
+    fn new(path: Option<PathBuf>, ring: Arc<Ring>, stamp: Option<Stamp>) -> Self {
         let held = Held {
             ring,
-            stamp: path.as_deref().and_then(Stamp::of),
+            stamp,
             looked: clock::now(),
         };
         let held = RwLock::new(held);
@@ -140,7 +142,7 @@ impl Keyring {
     #[cfg(test)]
     pub(crate) fn fixed(byte: u8) -> Self {
         let key = || Zeroizing::new([byte; 32]);
-        Self::new(None, Arc::new(Ring::new(1, key(), key())))
+        Self::new(None, Arc::new(Ring::new(1, key(), key())), None)
     }
 
     /// Seals for one place. Call it inside the transaction that stores it.

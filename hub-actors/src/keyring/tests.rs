@@ -524,3 +524,17 @@ async fn a_crash_while_the_pepper_is_replaced_can_be_survived(sandbox: &Sandbox)
         .unwrap();
     bench.load().await.unwrap();
 }
+
+#[test]
+fn what_was_written_while_the_file_was_read_is_read_at_the_next_look() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join(file::NAME);
+    // The stamp is of before, the file of after.
+    let read = file::create(&path).unwrap();
+    let stamp = Stamp::of(&path);
+    std::fs::remove_file(&path).unwrap();
+    let written = file::create(&path).unwrap();
+    assert_ne!(read.pepper(), written.pepper());
+    let keyring = Keyring::new(Some(path), Arc::new(read), stamp);
+    assert_eq!(keyring.look().pepper(), written.pepper());
+}
