@@ -1,5 +1,7 @@
 //! Logins of the command line that are under way: codes for its browser, and codes to be typed.
 
+use std::collections::BTreeMap;
+
 use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _};
 use schema::ids::{CredentialId, UserId};
 
@@ -8,7 +10,7 @@ use super::{
     tables::{authorisations, device_logins},
     unless_taken,
 };
-use crate::{error::Fault, token::SecretHash};
+use crate::{abuse::Network, error::Fault, token::SecretHash};
 
 /// What a person has agreed to at a browser of the same machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,10 +149,29 @@ pub(crate) fn start_device_login(
     Ok(stored?)
 }
 
-/// How many wait.
-pub(crate) fn device_logins_waiting(conn: &mut Connection, now_ms: i64) -> Result<i64, Fault> {
+/// Makes room for one more where `most` wait: of the network that holds most of those that nobody has
+/// decided, the oldest goes. False where all are decided.
+pub(crate) fn make_room(conn: &mut Connection, most: i64, now_ms: i64) -> Result<bool, Fault> {
     let waiting = device_logins::table.filter(device_logins::expires_ms.gt(now_ms));
-    Ok(waiting.count().get_result(conn)?)
+    if waiting.count().get_result::<i64>(conn)? < most {
+        return Ok(true);
+    }
+    let undecided = waiting
+        .filter(device_logins::approved_ms.is_null())
+        .filter(device_logins::declined_ms.is_null())
+        .order(device_logins::expires_ms.asc())
+        .select((device_logins::code_hash, device_logins::address))
+        .load::<(Vec<u8>, String)>(conn)?;
+    let mut held: BTreeMap<Network, (usize, &[u8])> = BTreeMap::new();
+    for (code, address) in &undecided {
+        let from: Network = address.parse().ok().into();
+        held.entry(from).or_insert((0, code)).0 += 1;
+    }
+    let Some((_, oldest)) = held.into_values().max_by_key(|(count, _)| *count) else {
+        return Ok(false);
+    };
+    diesel::delete(device_logins::table.find(oldest)).execute(conn)?;
+    Ok(true)
 }
 
 /// The one that a person typed the code of.
@@ -281,4 +302,66 @@ fn read(
 fn hex(hash: SecretHash) -> String {
     let bytes = hash.as_bytes().iter();
     bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        store::both::{Sandbox, on_both},
+        token::{Pepper, Purpose},
+    };
+
+    on_both! {
+        whoever_holds_most_makes_room_and_nobody_else,
+    }
+
+    fn hash(purpose: Purpose, text: &str) -> SecretHash {
+        Pepper::fixed(7).hash(purpose, text)
+    }
+
+    async fn whoever_holds_most_makes_room_and_nobody_else(sandbox: &Sandbox) {
+        let start = |name: &'static str, address: &'static str, expires_ms: i64| {
+            let hashes = (
+                hash(Purpose::DeviceCode, name),
+                hash(Purpose::UserCode, name),
+            );
+            let new = DeviceLogin {
+                client: name.to_owned(),
+                address: address.to_owned(),
+                expires_ms,
+                decision: Decision::Pending,
+                polled_ms: 0,
+            };
+            sandbox.store.run(move |conn| {
+                assert!(make_room(conn, 4, 1)?);
+                start_device_login(conn, hashes, &new, 1)
+            })
+        };
+        let waits = |name: &'static str| {
+            let code = hash(Purpose::DeviceCode, name);
+            let found = sandbox.store.run(move |conn| polled(conn, code, 1));
+            async move { found.await.unwrap().is_some() }
+        };
+        start("ours", "192.0.2.1", 10).await.unwrap();
+        for (name, address, expires_ms) in [
+            ("first", "2001:db8::1", 11),
+            ("second", "2001:db8::2", 12),
+            ("third", "2001:db8::3", 13),
+        ] {
+            start(name, address, expires_ms).await.unwrap();
+        }
+        start("late", "192.0.2.2", 14).await.unwrap();
+        assert!(!waits("first").await, "the oldest of the largest network");
+        for name in ["ours", "second", "third", "late"] {
+            assert!(waits(name).await, "{name}");
+        }
+        let full = sandbox.store.run(|conn| {
+            diesel::update(device_logins::table)
+                .set(device_logins::declined_ms.eq(1))
+                .execute(conn)?;
+            make_room(conn, 4, 1)
+        });
+        assert!(!full.await.unwrap(), "all are decided");
+    }
 }

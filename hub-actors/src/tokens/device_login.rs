@@ -61,7 +61,7 @@ pub(crate) async fn start_device_login(
     };
     let expires_unix_ms = new.expires_ms;
     let started = state.store.write(move |conn| {
-        if command_line::device_logins_waiting(conn, now_ms)? >= WAITING_MAX {
+        if !command_line::make_room(conn, WAITING_MAX, now_ms)? {
             return Ok(Err(spent(
                 Quota::CommandLineLogins,
                 Duration::from_secs(60),
