@@ -38,6 +38,8 @@ pub struct Channel {
     pub(crate) browser: Option<ToClient>,
     /// Those that a renewal came over, and that the Worker has not answered.
     pub(crate) candidates: Vec<ToClient>,
+    /// Renewals that the Registry has passed on to it.
+    pub(crate) passed: u64,
     pub(crate) link: ToLink,
     pub(crate) limits: Arc<Limits>,
     /// Of all its lanes together.
@@ -107,6 +109,7 @@ impl Channel {
             announcements: Announcements::new(limits.open_timeout),
             browser,
             candidates,
+            passed: 0,
             link,
             limits,
             account,

@@ -111,8 +111,11 @@ impl Handler<AnnounceAccess> for Channel {
 
     /// Frames that come later find it at the Worker before themselves: they go the same way.
     fn handle(&mut self, announce: AnnounceAccess, ctx: &mut Context<Self>) {
-        let AnnounceAccess(mut changed) = announce;
-        if self.relay.is_closed() || self.is_fenced() {
+        let AnnounceAccess {
+            path,
+            access: mut changed,
+        } = announce;
+        if self.relay.is_closed() || self.is_fenced() || !self.uses(path) {
             return;
         }
         let (change, given_up) = self.announcements.ask(now());

@@ -60,7 +60,12 @@ pub struct PassRenewal {
 /// waits for the Worker's acknowledgement.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct AnnounceAccess(pub wire::AccessChanged);
+pub struct AnnounceAccess {
+    /// Whoever has this Session may do it: told if the channel uses that one.
+    pub path: PathId,
+    /// What.
+    pub access: wire::AccessChanged,
+}
 
 /// Registry -> Channel: a Session went, or has to. Whether that is the end of the channel, only
 /// the channel knows.
@@ -73,7 +78,7 @@ pub struct PathGone {
     pub reason: CloseReason,
 }
 
-/// Channel -> Registry: a path that went meant nothing, or nothing any more, to this channel.
+/// Channel -> Registry: a path means nothing, or nothing any more, to this channel.
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "()")]
 pub struct PathForgotten {
@@ -81,6 +86,9 @@ pub struct PathForgotten {
     pub channel: ChannelId,
     /// Which.
     pub path: PathId,
+    /// So many renewals had been passed on to it by then: the path may be a candidate again by one
+    /// that comes later.
+    pub passed: u64,
 }
 
 /// Session -> Channel: `Close`; anything else is a breach.

@@ -94,6 +94,7 @@ impl Channel {
                 // What waits there was sealed under keys that are over.
                 old.release(Dropped::StaleEpoch);
                 old.say(close::close(self.id, old_epoch, CloseReason::Moved));
+                self.forget(old.path);
             }
             None => {}
         }
@@ -162,8 +163,7 @@ impl Channel {
             self.counted.waiting();
             self.report_path();
         }
-        let channel = self.id;
-        tell(&self.forgotten, PathForgotten { channel, path });
+        self.forget(path);
         self.end_unless_awaited(Ending::Closed(why), ctx);
     }
 
@@ -178,14 +178,34 @@ impl Channel {
 
     /// A channel that waits for a path ends when no renewal is left that could bring one.
     fn end_unless_awaited(&mut self, why: Ending, ctx: &mut Context<Self>) {
-        let renewals = &self.renewals;
-        self.candidates.retain(|one| renewals.awaits(one.path));
+        let (renewals, candidates) = (&self.renewals, &mut self.candidates);
+        let over: Vec<ToClient> = candidates
+            .extract_if(.., |one| !renewals.awaits(one.path))
+            .collect();
         if self.relay.is_closed() || !self.relay.is_renewing() || self.is_awaited() {
+            over.iter().for_each(|one| self.forget(one.path));
             return;
         }
         let lost = Ending::Closed(CloseReason::ConnectionLost);
         let ending = if self.counted.was_live() { lost } else { why };
         self.end(ending, None, ctx);
+    }
+
+    /// The Registry may forget it too.
+    fn forget(&self, path: PathId) {
+        let (channel, passed) = (self.id, self.passed);
+        let forgotten = PathForgotten {
+            channel,
+            path,
+            passed,
+        };
+        tell(&self.forgotten, forgotten);
+    }
+
+    /// Whether it is the channel's own, or may become it.
+    pub(crate) fn uses(&self, path: PathId) -> bool {
+        let mut clients = self.browser.iter().chain(&self.candidates);
+        clients.any(|client| client.path == path && !client.fence.is_down())
     }
 
     fn is_awaited(&self) -> bool {
@@ -205,6 +225,7 @@ impl Handler<PassRenewal> for Channel {
 
     fn handle(&mut self, order: PassRenewal, ctx: &mut Context<Self>) -> Self::Result {
         let PassRenewal { browser, renewal } = order;
+        self.passed += 1;
         if self.relay.is_opening() || renewal.renew.serial <= self.relay.epoch() {
             return Err(RefusalReason::Stale.into());
         }

@@ -272,12 +272,16 @@ impl Directory {
 
     /// The actor of a channel does not know a path that went.
     pub fn forget_path(&mut self, channel: ChannelId, session: u64) {
-        self.0.forget_path(channel, SessionId(session));
+        // One that is here may be asking again in this moment.
+        if self.0.user_of(SessionId(session)).is_none() {
+            self.0.forget_path(channel, SessionId(session));
+        }
     }
 
     /// A credential was revoked.
     pub fn revoke(&mut self, credential: CredentialId, now: Instant) -> Revoked {
         let topic = Topic::Credential(credential);
+        self.0.forget_old(now);
         let revoked = self.0.revoke(topic, AFTER, now);
         let paths = revoked.paths.into_iter();
         Revoked {

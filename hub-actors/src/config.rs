@@ -428,6 +428,8 @@ pub struct Timeouts {
     pub link_dead_ms: u64,
     /// For a place in the database pool, and for its lock. Default 5,000.
     pub database_ms: u64,
+    /// When revocations could not be read for so long, every channel is closed. Default 30,000.
+    pub ledger_blind_ms: u64,
     /// Life of a registration key. Default 300,000 (5 minutes).
     pub registration_key_ms: u64,
     /// Life of an API token, after which it has to be refreshed. Default 3,600,000 (1 hour).
@@ -467,6 +469,7 @@ impl Default for Timeouts {
             heartbeat_after_ms: 5_000,
             link_dead_ms: 10_000,
             database_ms: 5_000,
+            ledger_blind_ms: 30_000,
             registration_key_ms: 300_000,
             access_token_ms: 3_600_000,
             refresh_token_ms: 7_776_000_000,

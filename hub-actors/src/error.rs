@@ -63,6 +63,11 @@ pub enum Refusal {
     /// More passwords are to be checked than the Hub has threads for.
     #[error("the Hub has too many passwords to check at the moment; try again")]
     Crowded(Duration),
+    /// It was written down, and the Hub cannot say yet that it has taken effect everywhere.
+    #[error(
+        "it is done; that it has taken effect everywhere is not confirmed yet: look again in a minute"
+    )]
+    Unconfirmed,
     /// Our fault; the log knows more.
     #[error("internal error")]
     Internal,
@@ -395,6 +400,7 @@ impl Refusal {
             Self::Quota(..) | Self::Locked(_) => tonic::Code::ResourceExhausted,
             Self::Draining(_) | Self::Unavailable(_) | Self::Crowded(_) => tonic::Code::Unavailable,
             Self::CookieOnly | Self::NoSuchMethod => tonic::Code::Unimplemented,
+            Self::Unconfirmed => tonic::Code::DeadlineExceeded,
             Self::Internal => tonic::Code::Internal,
         }
     }
@@ -421,6 +427,7 @@ impl Refusal {
             | Self::Overtaken
             | Self::CookieOnly
             | Self::NoSuchMethod
+            | Self::Unconfirmed
             | Self::Internal => None,
         }
     }

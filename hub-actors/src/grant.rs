@@ -20,7 +20,8 @@ use crate::{
     store::{
         Connection, Store,
         access::{self, Reach, Roles},
-        certificates, ledger, organisations, standing,
+        certificates::{self, Pieces},
+        ledger, organisations, standing,
     },
     topic::Topic,
 };
@@ -61,7 +62,7 @@ impl Plea {
 pub(crate) struct Grant {
     plea: Plea,
     workspaces: Vec<WorkspaceAccess>,
-    certificates: Vec<Signed>,
+    certificates: Pieces,
     topics: BTreeSet<Topic>,
     as_of: i64,
     payer: OrganisationId,
@@ -93,9 +94,15 @@ impl Grant {
         &self.workspaces
     }
 
-    /// What the owner and the user's devices have signed, for the Worker to look at.
+    /// What the owner and the user's devices have signed, for the Worker to look at: what is
+    /// announced with the channel,
     pub(crate) fn certificates(&self) -> &[Signed] {
-        &self.certificates
+        self.certificates.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// and what did not fit there, in messages of its own.
+    pub(crate) fn more_certificates(&self) -> &[Vec<Signed>] {
+        self.certificates.get(1..).unwrap_or_default()
     }
 
     /// What it stands with.
@@ -159,10 +166,13 @@ fn judge(
         return Ok(Err(RefusalReason::NotFound));
     };
     reach.roles.retain(|id, _| plea.wants(id.as_str()));
-    if reach.roles.is_empty() {
+    // The owner of a Worker is at home there without any workspace.
+    let is_home = reach.owner == plea.user && plea.binding.is_none() && plea.asked.is_empty();
+    if reach.roles.is_empty() && !is_home {
         return Ok(Err(RefusalReason::NotFound));
     }
-    let certificates = certificates::for_channel(conn, &plea.worker, &plea.user, now_ms)?;
+    let (worker, roles) = (&plea.worker, &reach.roles);
+    let certificates = certificates::for_channel(conn, worker, &plea.user, roles, now_ms)?;
     let organisation = organisations::find(conn, &reach.organisation)?;
     let quotas = organisation.map_or(*defaults, |its| its.quotas(defaults));
     Ok(Ok(Grant {
@@ -210,23 +220,29 @@ fn announced(roles: &Roles) -> Vec<WorkspaceAccess> {
 mod tests {
     use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
     use prost::Message as _;
-    use schema::{ids::WorkspaceId, wire::OrganisationRole};
+    use schema::{
+        ids::WorkspaceId,
+        wire::{GrantCertificate, OrganisationRole, Role},
+    };
 
     use super::*;
+    use crate::devices::signed::tests::a_grant;
     use crate::store::{
         both::{Sandbox, on_both},
         cast,
         credentials::{self, Kind, NewCredential},
         ledger::Reason,
-        tables::{grant_certificates, users, worker_workspaces, workspace_shares},
+        tables::{grant_certificates, users, worker_workspaces, workspace_shares, workspaces},
     };
 
     on_both! {
         the_owner_stands_with_credential_and_worker_and_others_with_what_let_them_in,
         a_delegation_is_for_one_worker_and_one_workspace,
+        the_owner_of_a_worker_is_at_home_there_without_any_workspace,
         whoever_may_not_sign_in_is_granted_nothing,
         a_grant_knows_what_was_revoked_before_it_and_stands_until_the_next,
         certificates_of_the_grantee_go_along,
+        what_was_taken_back_goes_first_and_then_what_is_asked_for,
     }
 
     struct Cast {
@@ -360,6 +376,38 @@ mod tests {
         }
     }
 
+    async fn the_owner_of_a_worker_is_at_home_there_without_any_workspace(sandbox: &Sandbox) {
+        let Cast { ann, worker, .. } = set(sandbox).await;
+        cast::ask(sandbox, |conn| {
+            diesel::delete(worker_workspaces::table).execute(conn)?;
+            diesel::delete(workspace_shares::table).execute(conn)?;
+            Ok(diesel::delete(workspaces::table).execute(conn)?)
+        })
+        .await;
+        let its = asks(sandbox, &ann, &worker).await.unwrap();
+        assert_eq!(texts(&its), ["credential c_ann", "worker w"]);
+        assert_eq!(announced_to(&its), [""; 0]);
+        let refused = |plea: Plea| async move {
+            let defaults = OrganisationQuotas::default();
+            let granted = authorise(&sandbox.store, defaults, plea).await.unwrap();
+            assert_eq!(granted.unwrap_err(), RefusalReason::NotFound);
+        };
+        refused(Plea::new(
+            ann.clone(),
+            worker.clone(),
+            vec!["s1".to_owned()],
+        ))
+        .await;
+        let bound = Caller {
+            binding: Some(Binding {
+                worker: worker.clone(),
+                workspace: WorkspaceId::parse("s1").unwrap(),
+            }),
+            ..ann
+        };
+        refused(Plea::new(bound, worker, Vec::new())).await;
+    }
+
     async fn whoever_may_not_sign_in_is_granted_nothing(sandbox: &Sandbox) {
         let Cast { bob, worker, .. } = set(sandbox).await;
         let grant = asks(sandbox, &bob, &worker).await.unwrap();
@@ -377,7 +425,8 @@ mod tests {
         let Cast { bob, worker, .. } = set(sandbox).await;
         let revoke = |topic: Topic| {
             sandbox.store.write(move |conn| {
-                ledger::append(conn, &topic, Reason::Revoked, 1).map(Ok::<_, ()>)
+                let one = [(topic.clone(), Reason::Revoked)];
+                ledger::append_all(conn, &one, 1).map(Ok::<_, ()>)
             })
         };
         let of_bob = Topic::Access(WorkspaceId::parse("s1").unwrap(), bob.user.clone());
@@ -416,17 +465,68 @@ mod tests {
         store("g1", 1, 1, 1).await;
         store("g2", 2, i64::MAX, 2).await;
         store("g3", 3, i64::MAX, 3).await;
-        let lengths = |grant: &Grant| -> Vec<usize> {
-            let certificates = grant.certificates().iter();
-            certificates.map(|one| one.body.len()).collect()
+        let length = |signed: &Signed| signed.body.len();
+        let lengths = |grant: &Grant| -> Vec<Vec<usize>> {
+            let pieces = grant.certificates.iter();
+            pieces
+                .map(|piece| piece.iter().map(length).collect())
+                .collect()
         };
         let grant = asks(sandbox, &bob, &worker).await.unwrap();
-        assert_eq!(lengths(&grant), [3, 2], "the newest first, none expired");
+        assert_eq!(lengths(&grant), [[3, 2]], "the newest first, none expired");
         let owner = asks(sandbox, &ann, &worker).await.unwrap();
-        assert_eq!(lengths(&owner), [] as [usize; 0]);
+        assert!(lengths(&owner).is_empty());
         store("g4", 4, i64::MAX, 40_000).await;
         store("g5", 5, i64::MAX, 20_000).await;
         let grant = asks(sandbox, &bob, &worker).await.unwrap();
-        assert_eq!(lengths(&grant), [20_000], "no more than fit");
+        assert_eq!(lengths(&grant), [vec![20_000], vec![40_000, 3, 2]]);
+        let first = grant.certificates().iter().map(length);
+        assert_eq!(first.collect::<Vec<_>>(), [20_000]);
+        assert_eq!(grant.more_certificates().len(), 1);
+    }
+
+    /// A share of long ago has a low serial, and one of today a low one too: serials are counted by
+    /// workspace.
+    async fn what_was_taken_back_goes_first_and_then_what_is_asked_for(sandbox: &Sandbox) {
+        let Cast { bob, worker, .. } = set(sandbox).await;
+        let store = |at: &'static str, serial: u64, role: Role, created_ms: i64| {
+            cast::ask(sandbox, move |conn| {
+                let signed = a_grant(|said| {
+                    said.worker_id = "w".to_owned();
+                    said.workspace_id = at.to_owned();
+                    said.role = role.into();
+                    said.serial = serial;
+                });
+                let row = (
+                    grant_certificates::id.eq(format!("{at}{serial}")),
+                    grant_certificates::worker_id.eq("w"),
+                    grant_certificates::workspace_id.eq(at),
+                    grant_certificates::grantee_user_id.eq("bob"),
+                    grant_certificates::serial.eq(i64::try_from(serial).unwrap()),
+                    grant_certificates::signed.eq(signed),
+                    grant_certificates::expires_ms.eq(i64::MAX),
+                    grant_certificates::created_ms.eq(created_ms),
+                );
+                let insert = diesel::insert_into(grant_certificates::table);
+                Ok(insert.values(row).execute(conn)?)
+            })
+        };
+        store("s2", 90, Role::Viewer, 10).await;
+        store("s1", 1, Role::Viewer, 11).await;
+        store("s2", 91, Role::Editor, 12).await;
+        store("s2", 2, Role::Unspecified, 9).await;
+        let serials = |pieces: &[Vec<Signed>]| -> Vec<u64> {
+            let all = pieces.iter().flatten();
+            let says = all.map(|one| GrantCertificate::decode(one.body.clone()).unwrap());
+            says.map(|says| says.serial).collect()
+        };
+        let grant = asks(sandbox, &bob, &worker).await.unwrap();
+        assert_eq!(announced_to(&grant), ["s1"]);
+        assert_eq!(serials(&grant.certificates), [2, 1, 91, 90]);
+        let now_ms = clock::unix_ms();
+        let of_all = cast::ask(sandbox, move |conn| {
+            certificates::withdrawn(conn, &worker, now_ms)
+        });
+        assert_eq!(serials(&of_all.await), [2], "whoever's they are");
     }
 }

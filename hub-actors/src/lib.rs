@@ -78,6 +78,7 @@ mod rpc;
 mod scope;
 mod servers;
 mod session;
+mod showing;
 mod start;
 mod state;
 mod stay;

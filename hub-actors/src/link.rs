@@ -41,9 +41,13 @@ use crate::{
     messages::{ChannelOverrun, DepartLink, LinkGuard, MeetLink},
     outbox::{self, Outbox, Outgoing},
     pace::{Brake, Braked, Pace},
+    showing::shown,
     state::{State, ask},
     stay::Use,
-    store::workers::{self as rows, Worker},
+    store::{
+        certificates,
+        workers::{self as rows, Worker},
+    },
     telemetry::{self, LinkConnect, LinkEnd, Stray},
     workers,
 };
@@ -237,7 +241,35 @@ impl Link {
             owner_user_id: self.worker.owner.as_str().to_owned(),
         };
         self.say(to_worker::Body::Welcome(welcome), ctx);
+        self.show_withdrawn(ctx);
         self.note_hello(ctx);
+    }
+
+    /// What was taken back while it was away, before it hears of any channel.
+    fn show_withdrawn(&self, ctx: &mut Context<Self>) {
+        let (state, worker) = (Arc::clone(&self.state), self.worker.id.clone());
+        let withdrawn = async move {
+            let now_ms = clock::unix_ms();
+            let asked = state
+                .store
+                .run(move |conn| certificates::withdrawn(conn, &worker, now_ms));
+            asked.await
+        };
+        ctx.wait(withdrawn.into_actor(self).map(|withdrawn, link, ctx| {
+            match withdrawn {
+                Ok(pieces) => {
+                    let pieces = pieces.into_iter();
+                    pieces.for_each(|piece| link.say_control(shown(piece), ctx));
+                }
+                Err(fault) => {
+                    // Dialling again, it hears of them.
+                    let error = &fault as &dyn std::error::Error;
+                    tracing::warn!(error, worker = %link.worker.id, "not shown what was withdrawn");
+                    link.end = LinkEnd::Error;
+                    ctx.stop();
+                }
+            }
+        }));
     }
 
     fn note_hello(&self, ctx: &mut Context<Self>) {

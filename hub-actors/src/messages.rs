@@ -25,7 +25,7 @@ use crate::{
     notes::{About, News},
     registry::Registry,
     revocation::Own,
-    store::ledger::Entry,
+    store::{certificates::Pieces, ledger::Entry},
     telemetry::{LinkEnd, SessionEnd, SessionKind},
     whereabouts::Whereabout,
 };
@@ -252,7 +252,14 @@ pub(crate) struct Revoke {
 #[rtype(result = "()")]
 pub(crate) struct Lapse {
     pub(crate) seq: i64,
+    /// Nobody is let in before [`SeeAgain`].
+    pub(crate) is_blind: bool,
 }
+
+/// Order: revocations are read again, and all that there were have taken effect.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct SeeAgain;
 
 /// Order: these users may do more than before, or their Workers are to see more certificates. Told to
 /// the Workers of their open channels.
@@ -260,6 +267,15 @@ pub(crate) struct Lapse {
 #[rtype(result = "()")]
 pub(crate) struct RefreshAccess {
     pub(crate) users: Vec<UserId>,
+}
+
+/// Order: a Worker is to see these, whoever has a channel to it. One that is not linked sees them when
+/// it is, as far as it has to.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ShowCertificates {
+    pub(crate) worker: WorkerId,
+    pub(crate) pieces: Pieces,
 }
 
 /// Question: every channel that is open.

@@ -71,6 +71,8 @@ pub(crate) struct Notes {
     /// Users whose open channels are to be told anew what they may do: it became more, or another
     /// thing, but not less.
     pub(crate) refresh: Vec<UserId>,
+    /// Certificates that a Worker is to be shown at once, as they are stored.
+    pub(crate) shown: Vec<(WorkerId, Vec<u8>)>,
     /// The ledger's number of the newest revocation, once it is written.
     pub(crate) newest: Option<i64>,
 }
@@ -130,9 +132,7 @@ impl Notes {
             };
             audit::append(conn, &event, now_ms)?;
         }
-        for (topic, reason) in &self.revoked {
-            self.newest = Some(ledger::append(conn, topic, *reason, now_ms)?);
-        }
+        self.newest = ledger::append_all(conn, &self.revoked, now_ms)?;
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::{
     clock,
     error::Fault,
-    messages::{Lapse, Revoke},
+    messages::{Lapse, Revoke, SeeAgain},
     registry::Registry,
     state::ask,
     store::{
@@ -31,8 +31,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const PAGE: i64 = 1_000;
 /// One look takes no longer.
 const LOOK_WITHIN: Duration = Duration::from_secs(5);
-/// So long without a look, and what runs may have been revoked long since.
-const BLIND_MAX: Duration = Duration::from_secs(30);
 /// How long whoever gave an order waits for its fences to be down.
 const REACH_WITHIN: Duration = Duration::from_secs(10);
 /// How often what has expired is swept up.
@@ -85,6 +83,8 @@ pub(crate) struct LedgerTail {
     /// Somebody wrote while it was looked.
     again: bool,
     seen: Instant,
+    /// So long without a look, and what runs may have been revoked long since.
+    blind_after: Duration,
     blind: bool,
 }
 
@@ -149,7 +149,13 @@ impl Tail {
 
 impl LedgerTail {
     /// Starts it behind what has been written before this Hub lets anybody in.
-    pub(crate) fn begin(beside: Store, store: Store, registry: Addr<Registry>, after: i64) -> Tail {
+    pub(crate) fn begin(
+        beside: Store,
+        store: Store,
+        registry: Addr<Registry>,
+        after: i64,
+        blind_after: Duration,
+    ) -> Tail {
         let (sender, receiver) = watch::channel(after);
         let tail = Self {
             beside,
@@ -160,6 +166,7 @@ impl LedgerTail {
             looking: false,
             again: false,
             seen: clock::now(),
+            blind_after,
             blind: false,
         };
         Tail {
@@ -191,7 +198,11 @@ impl LedgerTail {
     }
 
     fn reached(&mut self, reached: i64, more: bool, ctx: &mut Context<Self>) {
-        (self.seen, self.blind) = (clock::now(), false);
+        self.seen = clock::now();
+        if !more && std::mem::take(&mut self.blind) {
+            tracing::warn!("revocations can be read again");
+            channel_actors::post::tell_addr(&self.registry, SeeAgain);
+        }
         let before = self.after.send_replace(reached);
         if more || self.again || before > reached {
             self.look(ctx);
@@ -201,12 +212,13 @@ impl LedgerTail {
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let unseen = clock::now().saturating_duration_since(self.seen);
         telemetry::ledger_unseen(unseen);
-        if unseen >= BLIND_MAX && !std::mem::replace(&mut self.blind, true) {
+        if unseen >= self.blind_after && !std::mem::replace(&mut self.blind, true) {
             tracing::error!(
                 "revocations cannot be read: every channel is closed until they can be"
             );
             let seq = *self.after.borrow();
-            channel_actors::post::tell_addr(&self.registry, Lapse { seq });
+            let is_blind = true;
+            channel_actors::post::tell_addr(&self.registry, Lapse { seq, is_blind });
         }
         self.look(ctx);
     }
@@ -277,7 +289,8 @@ async fn look(
         }
         Verdict::Missed(seq) => {
             tracing::error!(after, seq, "revocations were missed: everybody is let go");
-            ask(registry, Lapse { seq }).await?;
+            let is_blind = false;
+            ask(registry, Lapse { seq, is_blind }).await?;
             Ok(Looked {
                 reached: seq,
                 more: false,

@@ -22,7 +22,7 @@ use crate::{
         reset::{self, Wishes},
     },
     clock,
-    config::{HubConfig, Mode},
+    config::{HubConfig, Mode, ms},
     error::{Fault, Refusal},
     folder::{Folder, FolderError},
     forwarded::{BadProxy, Proxies},
@@ -181,7 +181,8 @@ pub(crate) async fn lay(mut config: HubConfig) -> Result<Foundation, StartError>
     let registry = Registry::new(registry_parts).start();
     // By a connection of its own: revocations do not wait for requests.
     let beside = blocking(beside, Storage::join).await?;
-    let tail = LedgerTail::begin(beside, store.clone(), registry.clone(), after);
+    let blind_after = ms(config.timeouts.ledger_blind_ms);
+    let tail = LedgerTail::begin(beside, store.clone(), registry.clone(), after, blind_after);
     let passwords = Passwords::new(cores())?;
     let (failures, kept) = failures::queue();
     let (wishes, wished) = reset::queue();

@@ -9,9 +9,10 @@ use std::{
 };
 
 use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
-use channel_actors::Limits;
+use channel_actors::{Limits, post::tell_addr};
 use schema::ids::{CredentialId, UserId};
 use tokio::sync::{Semaphore, watch};
+use tracing::Instrument as _;
 
 use crate::{
     abuse::Abuse,
@@ -22,7 +23,7 @@ use crate::{
     keyring::Keyring,
     limiter::Limiter,
     mail::Mailer,
-    messages::{Announce, RefreshAccess},
+    messages::{Announce, RefreshAccess, ShowCertificates},
     notes::{self, Author, Notes},
     oauth,
     orders::Orders,
@@ -31,7 +32,7 @@ use crate::{
     presence::Presence,
     registry::Registry,
     revocation::Tail,
-    store::{Connection, Store, users::User},
+    store::{Connection, Store, certificates, users::User},
     token::Pepper,
     tokens::Tries,
 };
@@ -87,31 +88,61 @@ impl State {
 impl State {
     /// Gives an order: one transaction that writes down who gave it and what it took back. When this
     /// returns, nothing passes any more that stood with what was taken back, and everybody who has
-    /// to know is being told.
+    /// to know is being told. What is begun is carried out, also when whoever asked has gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Unconfirmed`]: it is done, and takes effect when the ledger can be read.
     pub(crate) async fn order<T, F>(&self, author: Author, work: F) -> Result<T, Refusal>
     where
         T: Send + 'static,
         F: FnMut(&mut Connection, &mut Notes) -> Result<Result<T, Refusal>, Fault> + Send + 'static,
     {
-        let _place = self.orders.begin(&author)?;
-        let (answer, notes) = notes::order(&self.store, author, work).await?;
-        self.carry_out(notes).await?;
-        Ok(answer)
+        let place = self.orders.begin(&author)?;
+        let (store, tail) = (self.store.clone(), self.tail.clone());
+        let registry = self.registry.clone();
+        let carried_out = async move {
+            // Held until it is done, though nobody waits.
+            let _place = place;
+            let (answer, notes) = notes::order(&store, author, work).await?;
+            carry_out(&tail, &registry, notes).await?;
+            Ok(answer)
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "waited for here; it has its own limits of time, and ends though nobody waits"
+        )]
+        let carried_out = tokio::spawn(carried_out.in_current_span());
+        carried_out.await.map_err(|_| Fault::Task)?
     }
+}
 
-    async fn carry_out(&self, notes: Notes) -> Result<(), Fault> {
-        if let Some(newest) = notes.newest {
-            self.tail.reach(newest, notes.revoked.len()).await?;
-        }
-        if !notes.refresh.is_empty() {
-            let users = notes.refresh;
-            channel_actors::post::tell_addr(&self.registry, RefreshAccess { users });
-        }
-        for news in notes.news {
-            channel_actors::post::tell_addr(&self.registry, Announce(news));
-        }
-        Ok(())
+/// What has to be done behind the commit.
+pub(crate) async fn carry_out(
+    tail: &Tail,
+    registry: &Addr<Registry>,
+    notes: Notes,
+) -> Result<(), Refusal> {
+    let reached = match notes.newest {
+        Some(newest) => tail.reach(newest, notes.revoked.len()).await,
+        None => Ok(()),
+    };
+    for (worker, row) in notes.shown {
+        let pieces = certificates::pieces([row]);
+        tell_addr(registry, ShowCertificates { worker, pieces });
     }
+    if !notes.refresh.is_empty() {
+        let users = notes.refresh;
+        tell_addr(registry, RefreshAccess { users });
+    }
+    for news in notes.news {
+        tell_addr(registry, Announce(news));
+    }
+    reached.map_err(|fault| {
+        let error = &fault as &dyn std::error::Error;
+        tracing::error!(error, "done, and not confirmed: a revocation");
+        Refusal::Unconfirmed
+    })
 }
 
 /// Asks an actor, within a time.

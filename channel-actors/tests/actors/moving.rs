@@ -146,6 +146,7 @@ async fn a_candidate_takes_over_when_the_worker_says_so_and_the_old_one_is_told(
     let meet = pair.other_takes_over(1).await;
     let moved = told(pair.bench.hear().await);
     assert_eq!(moved, (CloseReason::Moved, 0));
+    assert!(matches!(pair.bench.hear().await, Heard::Forgotten(A)));
     // Both of these are of the new epoch; one comes over a path that is the channel's no more.
     assert_eq!(pair.bench.offer_from_browser(frame_of(1)), Ok(()));
     let up = FromBrowser::new(B, frame_of(1));
@@ -202,6 +203,7 @@ async fn a_refused_candidate_changes_nothing() {
         panic!("not refused")
     };
     assert_eq!(told.serial, 9);
+    assert!(matches!(pair.bench.hear().await, Heard::Forgotten(B)));
     assert_eq!(pair.bench.offer_from_browser(frame(1, 0)), Ok(()));
     assert!(matches!(pair.bench.hear().await, Heard::Frame(..)));
 }

@@ -119,7 +119,7 @@ pub(crate) fn reclaim_access_token(
     }
     rows::give(conn, &token.id, admin)?;
     let topic = Topic::Credential(token.id.clone());
-    ledger::append(conn, &topic, Reason::RoleLowered, now_ms)?;
+    ledger::append_all(conn, &[(topic, Reason::RoleLowered)], now_ms)?;
     Ok(())
 }
 

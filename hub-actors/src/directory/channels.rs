@@ -8,7 +8,9 @@ use std::{
 use channel_actors::{RefusalReason, relay::Side};
 use schema::ids::{ChannelId, CredentialId, OrganisationId, UserId, WorkerId};
 
-use super::{Asked, ChannelEntry, Denied, Directory, Phase, Reservation, revoked::refusal};
+use super::{
+    Asked, BLIND_RETRY, ChannelEntry, Denied, Directory, Phase, Reservation, busy, revoked::refusal,
+};
 use crate::{
     error::Quota,
     messages::{LinkId, SessionId, Standing},
@@ -56,6 +58,9 @@ impl Directory {
         if self.draining {
             return Err(Denied::draining());
         }
+        if self.blind {
+            return Err(busy(BLIND_RETRY));
+        }
         if !self.sessions.contains_key(&asked.session) {
             return Err(RefusalReason::Credential.into());
         }
@@ -99,10 +104,13 @@ impl Directory {
             user: asked.user.clone(),
             organisation: asked.organisation.clone(),
             paths: BTreeMap::new(),
+            told: asked.as_of,
             phase: Phase::Reserved,
         };
         self.channels.insert(channel, entry);
-        self.add_path(&asked);
+        if let Some(path) = self.add_path(&asked) {
+            path.taken = true;
+        }
         Ok(Reservation { channel, number })
     }
 
@@ -112,7 +120,8 @@ impl Directory {
         let entry = entry.filter(|entry| entry.number == reservation.number);
         let entry = entry.ok_or(RefusalReason::WorkerOffline)?;
         let mut paths = entry.paths.values();
-        if let Some(why) = paths.find_map(|topics| self.condemned(topics)) {
+        let why = paths.find_map(|path| self.condemned(&path.topics));
+        if let Some(why) = why.or_else(|| self.blind.then_some(RefusalReason::Busy)) {
             self.release(reservation);
             return Err(why);
         }
@@ -159,8 +168,8 @@ impl Directory {
     /// Whose a running channel is, and what its newest path stands with.
     pub(crate) fn standing(&self, channel: ChannelId) -> Option<Standing> {
         let entry = self.channels.get(&channel)?;
-        let (_, topics) = entry.paths.last_key_value()?;
-        let credential = topics.keys().find_map(|topic| match topic {
+        let (_, path) = entry.paths.last_key_value()?;
+        let credential = path.topics.keys().find_map(|topic| match topic {
             Topic::Credential(credential) => Some(credential),
             Topic::Worker(_) | Topic::Access(..) | Topic::Hosting(..) => None,
         })?;
@@ -202,15 +211,13 @@ impl Directory {
         self.channels.iter().filter(running).map(open).collect()
     }
 
-    /// The running channels of a user, and the sessions that each was opened or renewed over.
-    pub(crate) fn paths_of_user(&self, user: &UserId) -> Vec<(ChannelId, Vec<SessionId>)> {
+    /// The running channels of a user.
+    pub(crate) fn channels_of_user(&self, user: &UserId) -> Vec<ChannelId> {
         let its = |(_, entry): &(&ChannelId, &ChannelEntry)| {
             entry.phase == Phase::Running && entry.user == *user
         };
         let channels = self.channels.iter().filter(its);
-        channels
-            .map(|(channel, entry)| (*channel, entry.paths.keys().copied().collect()))
-            .collect()
+        channels.map(|(channel, _)| *channel).collect()
     }
 
     /// Running channels keep their entry until their actor reports; reserved ones have no actor.
@@ -229,8 +236,8 @@ impl Directory {
 
     fn forget(&mut self, channel: ChannelId) -> Option<ChannelEntry> {
         let entry = self.channels.remove(&channel)?;
-        for (session, topics) in &entry.paths {
-            self.leave_path(channel, *session, topics);
+        for (session, path) in &entry.paths {
+            self.leave_path(channel, *session, &path.topics);
         }
         if let Some(count) = self.organisations.get_mut(&entry.organisation) {
             *count = count.saturating_sub(1);

@@ -4,6 +4,10 @@
 //! opener reads the ledger's number, then two rows one after the other, registers, looks once more,
 //! and commits. An order revokes, or gives again, in one step. The tail delivers in order; a
 //! revocation is acknowledged when it is delivered.
+//!
+//! What is asked for is one of the two topics or both. A channel that runs may keep its own path: a
+//! renewal over another tells the Worker what is granted, and may be refused afterwards. So what the
+//! Worker was told last is what counts.
 
 use channel_actors::fence::Fence;
 
@@ -18,6 +22,10 @@ enum Way {
     Anew,
     /// Renewed, and running with another credential.
     Known,
+    /// The first opener's channel renewed, over another path.
+    Beside,
+    /// The first opener's channel is told anew what it may do.
+    Refresh,
 }
 
 /// What an opener does, one a turn.
@@ -33,7 +41,20 @@ enum Step {
     Commit,
     /// Both.
     LookAndCommit,
+    /// The negative control: the path that was registered stands with what is granted, and no other.
+    CommitAlone,
+    /// What is granted is told.
+    Tell,
 }
+
+/// Which topics somebody asks for.
+type Asks = &'static [usize];
+
+const BOTH: Asks = &[0, 1];
+const FIRST: Asks = &[0];
+
+/// How, which, and in which steps.
+type Plan = (Way, Asks, &'static [Step]);
 
 const SLOWLY: &[Step] = &[
     Step::Number,
@@ -53,6 +74,9 @@ const NUMBER_LAST: &[Step] = &[
     Step::Commit,
 ];
 
+const ALONE: &[Step] = &[Step::Grant, Step::Register, Step::CommitAlone];
+const REFRESH: &[Step] = &[Step::Number, Step::FirstRow, Step::SecondRow, Step::Tell];
+
 /// What an order does in one transaction.
 #[derive(Debug, Clone, Copy)]
 enum Change {
@@ -63,6 +87,7 @@ enum Change {
 /// One that opens or renews.
 struct Opener {
     way: Way,
+    asks: Asks,
     steps: &'static [Step],
     done: usize,
     channel: ChannelId,
@@ -75,6 +100,19 @@ struct Opener {
     closed: bool,
 }
 
+/// The path that a channel runs over before anybody renews it.
+struct Own {
+    channel: ChannelId,
+    session: SessionId,
+    fence: Fence,
+}
+
+/// What the Worker of a channel was told last.
+struct Told {
+    asks: Asks,
+    as_of: i64,
+}
+
 struct World {
     directory: Directory,
     fences: Fences,
@@ -82,6 +120,8 @@ struct World {
     ledger: Vec<usize>,
     delivered: usize,
     openers: Vec<Opener>,
+    owns: Vec<Own>,
+    told: BTreeMap<ChannelId, Told>,
     changes: Vec<Change>,
     changed: usize,
 }
@@ -94,7 +134,7 @@ fn topic(number: usize) -> Topic {
 }
 
 impl World {
-    fn new(openers: &[(Way, &'static [Step])], changes: &[Change]) -> Self {
+    fn new(openers: &[Plan], changes: &[Change]) -> Self {
         let mut world = Self {
             directory: Directory::new(Quotas::default()),
             fences: Fences::new(),
@@ -102,29 +142,32 @@ impl World {
             ledger: Vec::new(),
             delivered: 0,
             openers: Vec::new(),
+            owns: Vec::new(),
+            told: BTreeMap::new(),
             changes: changes.to_vec(),
             changed: 0,
         };
         let worker = WorkerId::parse("w").unwrap();
         world.directory.admit_link(worker, 0).unwrap();
-        for (number, (way, steps)) in openers.iter().enumerate() {
-            world.add(u8::try_from(number).unwrap(), *way, steps);
+        for (number, plan) in openers.iter().enumerate() {
+            world.add(u8::try_from(number).unwrap(), *plan);
         }
         world
     }
 
-    fn add(&mut self, number: u8, way: Way, steps: &'static [Step]) {
+    fn add(&mut self, number: u8, (way, asks, steps): Plan) {
         let session = self.session("c");
-        let channel = ChannelId::from_bytes([number; 16]);
+        let of = match way {
+            Way::Open | Way::Anew | Way::Known => number,
+            Way::Beside | Way::Refresh => 0,
+        };
+        let channel = ChannelId::from_bytes([of; 16]);
         if way == Way::Known {
-            let other = Topic::Credential(CredentialId::parse("other").unwrap());
-            let over = self.session("other");
-            let asked = self.asked(channel, over, [other].into(), 0);
-            let reservation = self.directory.reserve(asked).unwrap();
-            self.directory.commit(reservation).unwrap();
+            self.run(channel);
         }
         self.openers.push(Opener {
             way,
+            asks,
             steps,
             done: 0,
             channel,
@@ -134,6 +177,22 @@ impl World {
             place: None,
             fence: None,
             closed: false,
+        });
+    }
+
+    /// A channel that runs, over a path that stands with neither topic.
+    fn run(&mut self, channel: ChannelId) {
+        let other = Topic::Credential(CredentialId::parse("other").unwrap());
+        let session = self.session("other");
+        let asked = self.asked(channel, session, [other].into(), 0);
+        let reservation = self.directory.reserve(asked).unwrap();
+        self.directory.commit(reservation).unwrap();
+        let topics = self.directory.topics_of(channel, session);
+        let fence = self.fences.raise(topics.unwrap());
+        self.owns.push(Own {
+            channel,
+            session,
+            fence,
         });
     }
 
@@ -222,8 +281,8 @@ impl World {
             Step::Number => {
                 self.openers[whose].as_of = i64::try_from(self.ledger.len()).unwrap();
             }
-            Step::FirstRow => self.openers[whose].good &= self.live[0],
-            Step::SecondRow => self.openers[whose].good &= self.live[1],
+            Step::FirstRow => self.read(whose, 0),
+            Step::SecondRow => self.read(whose, 1),
             Step::Grant => {
                 for step in [Step::Number, Step::FirstRow, Step::SecondRow] {
                     self.step(whose, step);
@@ -238,24 +297,35 @@ impl World {
                     self.commit(whose);
                 }
             }
+            Step::CommitAlone => self.commit_alone(whose),
+            Step::Tell => self.tell(whose),
         }
+    }
+
+    fn read(&mut self, whose: usize, row: usize) {
+        let opener = &mut self.openers[whose];
+        opener.good &= self.live[row] || !opener.asks.contains(&row);
     }
 
     fn register(&mut self, whose: usize) {
         let Opener {
             way,
+            asks,
             channel,
             session,
             as_of,
             ..
         } = self.openers[whose];
-        let asked = self.asked(channel, session, [topic(0), topic(1)].into(), as_of);
+        let topics = asks.iter().map(|number| topic(*number)).collect();
+        let asked = self.asked(channel, session, topics, as_of);
         let place = match way {
             Way::Open => self.directory.reserve(asked).ok(),
-            Way::Anew | Way::Known => match self.directory.renew(asked) {
-                Ok(Renewal::Known(place) | Renewal::Anew(place)) => Some(place),
-                Err(_) => None,
-            },
+            Way::Anew | Way::Known | Way::Beside | Way::Refresh => {
+                match self.directory.renew(asked) {
+                    Ok(Renewal::Known(place) | Renewal::Anew(place)) => Some(place),
+                    Err(_) => None,
+                }
+            }
         };
         let opener = &mut self.openers[whose];
         opener.good = place.is_some();
@@ -265,45 +335,130 @@ impl World {
     fn look(&mut self, whose: usize) {
         let opener = &mut self.openers[whose];
         let seen = usize::try_from(opener.as_of).unwrap();
-        if self.ledger.len() > seen {
+        let mut since = self.ledger[seen..].iter();
+        if since.any(|number| opener.asks.contains(number)) {
             opener.good = false;
-            if opener.way != Way::Known {
-                self.directory.release(opener.place.unwrap());
+            let place = opener.place.unwrap();
+            match opener.way {
+                Way::Open | Way::Anew => self.directory.release(place),
+                Way::Known | Way::Beside | Way::Refresh => {
+                    self.directory.settle_path(place, opener.session, false);
+                }
             }
         }
     }
 
     fn commit(&mut self, whose: usize) {
         let opener = &mut self.openers[whose];
-        let place = opener.place.unwrap();
-        let goes_on = match opener.way {
-            Way::Open | Way::Anew => self.directory.commit(place).is_ok(),
-            Way::Known => self.directory.commit_path(place, opener.session).is_ok(),
-        };
-        opener.good = goes_on;
-        if goes_on {
-            let topics = self.directory.topics_of(opener.channel, opener.session);
-            opener.fence = topics.map(|topics| self.fences.raise(topics));
+        let (place, session) = (opener.place.unwrap(), opener.session);
+        match opener.way {
+            Way::Open | Way::Anew => opener.good = self.directory.commit(place).is_ok(),
+            Way::Known | Way::Beside | Way::Refresh => {
+                opener.good = self.directory.commit_path(place, session).is_ok();
+                if self.openers[whose].good {
+                    self.tell(whose);
+                }
+                let is_taken = self.openers[whose].good;
+                self.directory.settle_path(place, session, is_taken);
+            }
         }
+        self.pass(whose);
+    }
+
+    fn commit_alone(&mut self, whose: usize) {
+        let opener = &mut self.openers[whose];
+        let commit = self
+            .directory
+            .commit_path(opener.place.unwrap(), opener.session);
+        opener.good = commit.is_ok();
+        self.pass(whose);
+    }
+
+    /// The channel stands with what the Worker is told, whichever path it has.
+    fn tell(&mut self, whose: usize) {
+        let Opener {
+            asks,
+            channel,
+            as_of,
+            ..
+        } = self.openers[whose];
+        let topics = asks.iter().map(|number| topic(*number)).collect();
+        let stand = self.directory.stand_with_all(channel, &topics, as_of);
+        let Ok(paths) = stand else {
+            self.openers[whose].good = false;
+            return;
+        };
+        for session in paths {
+            let topics = self.directory.topics_of(channel, session).unwrap();
+            for fence in self.fences_over(channel, session) {
+                self.fences.extend(&fence, topics);
+            }
+        }
+        self.told.insert(channel, Told { asks, as_of });
+    }
+
+    fn fences_over(&self, channel: ChannelId, session: SessionId) -> Vec<Fence> {
+        let owns = self.owns.iter();
+        let owns = owns.filter(|own| own.channel == channel && own.session == session);
+        let openers = self.openers.iter();
+        let openers = openers.filter(|one| one.channel == channel && one.session == session);
+        let owns = owns.map(|own| own.fence.clone());
+        owns.chain(openers.filter_map(|one| one.fence.clone()))
+            .collect()
+    }
+
+    fn pass(&mut self, whose: usize) {
+        let opener = &mut self.openers[whose];
+        let (channel, session) = (opener.channel, opener.session);
+        if opener.good {
+            let topics = self.directory.topics_of(channel, session);
+            opener.fence = topics.map(|topics| self.fences.raise(topics));
+            let (asks, as_of) = (opener.asks, opener.as_of);
+            self.told.insert(channel, Told { asks, as_of });
+        }
+    }
+
+    /// Whether one of these was revoked behind this number, and that was acknowledged.
+    fn is_taken_back(&self, asks: Asks, as_of: i64) -> bool {
+        let seen = usize::try_from(as_of).unwrap();
+        let delivered = self.ledger[..self.delivered].iter();
+        let mut since = delivered.skip(seen);
+        since.any(|number| asks.contains(number))
     }
 
     /// What must hold after every turn.
     fn fault(&self) -> Option<&'static str> {
+        // Another renewal may have had it stand with more, and with what is older.
+        let mut openers = self.openers.iter();
+        let is_shared = openers.any(|one| matches!(one.way, Way::Beside | Way::Refresh));
         for opener in &self.openers {
             let Some(fence) = &opener.fence else { continue };
-            let seen = usize::try_from(opener.as_of).unwrap();
-            let acknowledged = self.delivered > seen;
+            let acknowledged = self.is_taken_back(opener.asks, opener.as_of);
             if acknowledged && !fence.is_down() {
                 return Some("frames pass after the acknowledgement");
             }
             if acknowledged && !opener.closed {
                 return Some("a channel runs on after the acknowledgement");
             }
-            if !acknowledged && (fence.is_down() || opener.closed) {
+            if !is_shared && !acknowledged && (fence.is_down() || opener.closed) {
                 return Some("what was granted in knowledge of a revocation was ended by it");
             }
         }
-        None
+        let mut told = self.told.iter();
+        let is_kept = |(of, told): (&ChannelId, &Told)| {
+            self.is_taken_back(told.asks, told.as_of) && self.passes(*of)
+        };
+        told.any(is_kept)
+            .then_some("the Worker keeps what was taken back from a channel that runs on")
+    }
+
+    /// Whether frames pass over any of the channel's paths.
+    fn passes(&self, channel: ChannelId) -> bool {
+        let owns = self.owns.iter().filter(|own| own.channel == channel);
+        let openers = self.openers.iter().filter(|one| one.channel == channel);
+        let fences = owns.map(|own| &own.fence);
+        let mut fences = fences.chain(openers.filter_map(|one| one.fence.as_ref()));
+        fences.any(|fence| !fence.is_down())
     }
 
     /// What must hold when nobody has anything to do any more.
@@ -311,11 +466,13 @@ impl World {
         for opener in &self.openers {
             let seen = usize::try_from(opener.as_of).unwrap();
             let runs = opener.fence.as_ref().is_some_and(|fence| !fence.is_down());
-            if runs && self.live != [true; 2] {
+            if runs && opener.asks.iter().any(|number| !self.live[*number]) {
                 return Some("a channel runs on what is no more");
             }
             let was_granted = opener.done >= 4 || (opener.done >= 2 && opener.steps == QUICKLY);
-            if was_granted && seen == self.ledger.len() && !runs {
+            let is_told = opener.way == Way::Refresh;
+            if was_granted && seen == self.ledger.len() && !runs && !is_told && opener.asks == BOTH
+            {
                 return Some("what was granted, and not revoked since, did not open");
             }
         }
@@ -326,7 +483,7 @@ impl World {
 /// How many orders of turns there are, and the first that goes wrong.
 type Explored = (usize, Option<(Vec<usize>, &'static str)>);
 
-fn explore(openers: &[(Way, &'static [Step])], changes: &[Change]) -> Explored {
+fn explore(openers: &[Plan], changes: &[Change]) -> Explored {
     let (mut count, mut found) = (0, None);
     let mut next = Some(Vec::new());
     while let Some(begun) = next {
@@ -385,13 +542,16 @@ fn one_that_opens_against_all_that_may_happen_to_two_topics() {
     ];
     let mut orders = 0;
     for way in WAYS {
-        for changes in histories {
-            let (count, wrong) = explore(&[(way, SLOWLY)], changes);
-            assert_eq!(wrong, None, "{way:?} {changes:?}");
+        for (changes, asks) in histories
+            .into_iter()
+            .flat_map(|it| [(it, BOTH), (it, FIRST)])
+        {
+            let (count, wrong) = explore(&[(way, asks, SLOWLY)], changes);
+            assert_eq!(wrong, None, "{way:?} {asks:?} {changes:?}");
             orders += count;
         }
     }
-    assert!(orders > 3_000, "{orders} orders were looked at");
+    assert!(orders > 6_000, "{orders} orders were looked at");
 }
 
 #[test]
@@ -399,7 +559,7 @@ fn two_that_open_beside_each_other_against_one_that_is_given_again() {
     let changes = [Change::Revoke(0), Change::GiveAgain(0)];
     let mut orders = 0;
     for way in WAYS {
-        let openers = [(way, SLOWLY), (Way::Open, QUICKLY)];
+        let openers = [(way, BOTH, SLOWLY), (Way::Open, BOTH, QUICKLY)];
         let (count, wrong) = explore(&openers, &changes);
         assert_eq!(wrong, None, "{way:?}");
         orders += count;
@@ -408,7 +568,33 @@ fn two_that_open_beside_each_other_against_one_that_is_given_again() {
 }
 
 #[test]
+fn two_that_renew_one_channel_over_two_paths_and_ask_for_different_things() {
+    let mut orders = 0;
+    let mut all_of = |first: Asks, second: Plan, changes: &[Change]| {
+        let (count, wrong) = explore(&[(Way::Known, first, SLOWLY), second], changes);
+        assert_eq!(wrong, None, "{first:?} {second:?} {changes:?}");
+        orders += count;
+    };
+    for (first, second) in [(FIRST, BOTH), (BOTH, FIRST), (BOTH, BOTH)] {
+        let beside = (Way::Beside, second, QUICKLY);
+        all_of(first, beside, &[Change::Revoke(1)]);
+        let refresh = (Way::Refresh, second, REFRESH);
+        all_of(first, refresh, &[Change::Revoke(1)]);
+    }
+    let again = [Change::Revoke(1), Change::GiveAgain(1)];
+    all_of(FIRST, (Way::Beside, BOTH, QUICKLY), &again);
+    assert!(orders > 30_000, "{orders} orders were looked at");
+}
+
+#[test]
+fn a_path_that_alone_stands_with_what_the_worker_was_told_is_found_out() {
+    let (_, wrong) = explore(&[(Way::Known, BOTH, ALONE)], &[Change::Revoke(1)]);
+    let kept = "the Worker keeps what was taken back from a channel that runs on";
+    assert_eq!(wrong.map(|(_, why)| why), Some(kept));
+}
+
+#[test]
 fn a_number_that_is_read_behind_the_rows_is_found_out() {
-    let (_, wrong) = explore(&[(Way::Open, NUMBER_LAST)], &[Change::Revoke(0)]);
+    let (_, wrong) = explore(&[(Way::Open, BOTH, NUMBER_LAST)], &[Change::Revoke(0)]);
     assert!(wrong.is_some());
 }

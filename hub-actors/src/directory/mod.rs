@@ -55,6 +55,8 @@ pub(crate) struct Directory {
     /// Whatever was decided before this number of the ledger is worth nothing: some of the
     /// revocations up to it were lost.
     floor: i64,
+    /// What is revoked does not come here any more: nobody new is let in until it does.
+    blind: bool,
     draining: bool,
     last_number: u64,
 }
@@ -87,10 +89,23 @@ struct ChannelEntry {
     user: UserId,
     /// The Worker's, which it counts for.
     organisation: OrganisationId,
-    /// The sessions it was opened or renewed over, each with what it stands with. Which of them is
-    /// the channel's own now, only its actor knows; to revoke any of them is to tell the actor.
-    paths: BTreeMap<SessionId, Topics>,
+    /// The sessions it was opened or renewed over. Which of them is the channel's own now, only its
+    /// actor knows; to revoke any of them is to tell the actor.
+    paths: BTreeMap<SessionId, Path>,
+    /// The number of the ledger of what its Worker was told last.
+    told: i64,
     phase: Phase,
+}
+
+/// One session of a channel.
+#[derive(Debug, Default)]
+struct Path {
+    /// What it stands with.
+    topics: Topics,
+    /// Renewals over it that are neither passed on nor refused.
+    asking: u32,
+    /// The channel's actor may use it.
+    taken: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +207,18 @@ impl Denied {
     }
 }
 
+/// What passes in a moment.
+const fn busy(retry_after: Duration) -> Denied {
+    let refusal = Refusal {
+        reason: RefusalReason::Busy,
+        retry_after,
+    };
+    Denied {
+        refusal,
+        quota: None,
+    }
+}
+
 impl From<RefusalReason> for Denied {
     fn from(reason: RefusalReason) -> Self {
         Self {
@@ -212,6 +239,8 @@ pub(crate) enum NoSession {
     Draining,
 }
 
+/// When it is worth asking whether revocations are heard of again.
+const BLIND_RETRY: Duration = Duration::from_secs(1);
 /// When another replica, or this one again, will be there.
 const DRAIN_RETRY: Duration = Duration::from_secs(1);
 
@@ -227,6 +256,7 @@ impl Directory {
             organisations: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             floor: 0,
+            blind: false,
             draining: false,
             last_number: 0,
         }
@@ -240,7 +270,7 @@ impl Directory {
         as_of: i64,
         kind: SessionKind,
     ) -> Result<SessionId, NoSession> {
-        if self.draining || as_of < self.floor {
+        if self.draining || self.blind || as_of < self.floor {
             return Err(NoSession::Draining);
         }
         let topic = Topic::Credential(credential.clone());
@@ -275,7 +305,7 @@ impl Directory {
         if self.is_revoked(&topic, entry.as_of) {
             return Err(NoSession::Revoked);
         }
-        if entry.leaving || entry.as_of < self.floor {
+        if entry.leaving || self.blind || entry.as_of < self.floor {
             return Err(NoSession::Draining);
         }
         Ok(())
@@ -301,7 +331,7 @@ impl Directory {
         worker: WorkerId,
         as_of: i64,
     ) -> Result<Admitted, RefusalReason> {
-        if self.draining || as_of < self.floor {
+        if self.draining || self.blind || as_of < self.floor {
             return Err(RefusalReason::Draining);
         }
         if self.is_revoked(&Topic::Worker(worker.clone()), as_of) {
@@ -450,5 +480,7 @@ impl Directory {
 
 #[cfg(test)]
 mod interleavings;
+#[cfg(test)]
+mod path_tests;
 #[cfg(test)]
 mod tests;

@@ -39,7 +39,6 @@ impl Directory {
     /// A topic was revoked by the entry of this number: what stood with it falls, and nothing that
     /// was granted before rises on it again.
     pub(crate) fn revoke(&mut self, topic: Topic, seq: i64, now: Instant) -> Revoked {
-        self.tombstones.retain(|_, tombstone| tombstone.until > now);
         let revoked = Revoked {
             paths: self.paths_before(&topic, seq),
             sessions: self.sessions_before(&topic, seq),
@@ -51,6 +50,12 @@ impl Directory {
         newest.seq = newest.seq.max(seq);
         newest.until = until;
         revoked
+    }
+
+    /// Forgets revocations that nothing can be granted against any more. Once for many: it looks at
+    /// them all.
+    pub(crate) fn forget_old(&mut self, now: Instant) {
+        self.tombstones.retain(|_, tombstone| tombstone.until > now);
     }
 
     /// A credential has expired: what stands with it falls now. That it did is written into the ledger
@@ -104,6 +109,16 @@ impl Directory {
             sessions: self.sessions.keys().copied().collect(),
             links: links.map(|(id, entry)| (id.clone(), entry.id)).collect(),
         }
+    }
+
+    /// Revocations cannot be read: until they can be, nobody is let in again either.
+    pub(crate) const fn go_blind(&mut self) {
+        self.blind = true;
+    }
+
+    /// All that was revoked meanwhile has taken effect.
+    pub(crate) const fn see(&mut self) {
+        self.blind = false;
     }
 
     /// Whether something that was granted then is no more.

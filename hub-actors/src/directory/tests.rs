@@ -2,7 +2,7 @@ use channel_actors::relay::Side;
 
 use super::*;
 
-fn directory() -> Directory {
+pub(super) fn directory() -> Directory {
     Directory::new(Quotas {
         channels_per_user: 2,
         sessions_per_user: 2,
@@ -10,41 +10,41 @@ fn directory() -> Directory {
     })
 }
 
-fn user() -> UserId {
+pub(super) fn user() -> UserId {
     UserId::parse("u").unwrap()
 }
 
-fn credential(name: &str) -> CredentialId {
+pub(super) fn credential(name: &str) -> CredentialId {
     CredentialId::parse(name).unwrap()
 }
 
-fn worker(name: &str) -> WorkerId {
+pub(super) fn worker(name: &str) -> WorkerId {
     WorkerId::parse(name).unwrap()
 }
 
-fn channel(byte: u8) -> ChannelId {
+pub(super) fn channel(byte: u8) -> ChannelId {
     ChannelId::from_bytes([byte; 16])
 }
 
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     crate::clock::now()
 }
 
-fn session(directory: &mut Directory, name: &str) -> SessionId {
+pub(super) fn session(directory: &mut Directory, name: &str) -> SessionId {
     directory
         .admit_session(user(), credential(name), 0, SessionKind::Relay)
         .unwrap()
 }
 
-fn stands_with(name: &str) -> Topic {
+pub(super) fn stands_with(name: &str) -> Topic {
     Topic::Credential(credential(name))
 }
 
-fn revoke(directory: &mut Directory, name: &str) -> Revoked {
+pub(super) fn revoke(directory: &mut Directory, name: &str) -> Revoked {
     directory.revoke(stands_with(name), 1, now())
 }
 
-fn asked(session: SessionId, byte: u8) -> Asked {
+pub(super) fn asked(session: SessionId, byte: u8) -> Asked {
     Asked {
         channel: channel(byte),
         session,
@@ -57,7 +57,7 @@ fn asked(session: SessionId, byte: u8) -> Asked {
     }
 }
 
-fn reason(denied: Result<Reservation, Denied>) -> RefusalReason {
+pub(super) fn reason(denied: Result<Reservation, Denied>) -> RefusalReason {
     denied.unwrap_err().refusal.reason
 }
 
@@ -232,12 +232,12 @@ fn a_draining_hub_lets_nobody_in_and_sends_everybody_away_once() {
     assert_eq!((away.sessions, away.links), (Vec::new(), Vec::new()));
 }
 
-fn running(directory: &mut Directory, session: SessionId, byte: u8) {
+pub(super) fn running(directory: &mut Directory, session: SessionId, byte: u8) {
     let reservation = directory.reserve(asked(session, byte)).unwrap();
     directory.commit(reservation).unwrap();
 }
 
-fn known(directory: &mut Directory, asked: Asked) -> Reservation {
+pub(super) fn known(directory: &mut Directory, asked: Asked) -> Reservation {
     match directory.renew(asked) {
         Ok(Renewal::Known(reservation)) => reservation,
         other => panic!("not of a known channel: {other:?}"),
@@ -251,7 +251,7 @@ fn anew(directory: &mut Directory, asked: Asked) -> Reservation {
     }
 }
 
-fn denied(directory: &mut Directory, asked: Asked) -> RefusalReason {
+pub(super) fn denied(directory: &mut Directory, asked: Asked) -> RefusalReason {
     directory.renew(asked).unwrap_err().refusal.reason
 }
 
@@ -264,6 +264,7 @@ fn a_channel_that_runs_here_is_renewed_where_it_is() {
     for over in [first, session(&mut directory, "c")] {
         let reservation = known(&mut directory, asked(over, 1));
         assert_eq!(directory.commit_path(reservation, over), Ok(()));
+        assert!(!directory.settle_path(reservation, over, true));
     }
     assert_eq!(directory.census().channels, 1, "it counts once");
 }
@@ -350,59 +351,6 @@ fn a_renewal_meets_the_end_of_its_channel_and_begins_anew() {
 }
 
 #[test]
-fn every_path_of_a_channel_is_found_by_what_it_stands_with() {
-    let mut directory = directory();
-    directory.admit_link(worker("w"), 0).unwrap();
-    let first = session(&mut directory, "c");
-    running(&mut directory, first, 1);
-    let second = session(&mut directory, "d");
-    let over_second = Asked {
-        topics: [stands_with("d")].into(),
-        ..asked(second, 1)
-    };
-    known(&mut directory, over_second);
-    for (name, session) in [("c", first), ("d", second)] {
-        let revoked = revoke(&mut directory, name);
-        assert_eq!(revoked.paths, [(channel(1), session)]);
-    }
-}
-
-#[test]
-fn a_path_that_went_is_still_found_until_its_channel_has_forgotten_it() {
-    let mut directory = directory();
-    directory.admit_link(worker("w"), 0).unwrap();
-    let first = session(&mut directory, "c");
-    running(&mut directory, first, 1);
-    let second = session(&mut directory, "c");
-    known(&mut directory, asked(second, 1));
-    directory.forget_path(channel(1), first);
-    assert_eq!(directory.channels_of(first), [channel(1)], "it is here yet");
-    assert_eq!(directory.session_gone(first), [channel(1)]);
-    let paths = directory.parties(channel(1)).unwrap().0;
-    assert_eq!(paths, [first, second]);
-    directory.forget_path(channel(1), first);
-    assert_eq!(directory.parties(channel(1)).unwrap().0, [second]);
-    assert_eq!(directory.session_gone(second), [channel(1)]);
-    directory.channel_gone(channel(1), Some(second), None);
-    assert_eq!(directory.census().topics, 0);
-}
-
-#[test]
-fn the_paths_of_a_channel_are_bounded() {
-    let mut directory = Directory::new(Quotas::default());
-    directory.admit_link(worker("w"), 0).unwrap();
-    let first = session(&mut directory, "c");
-    running(&mut directory, first, 1);
-    for _ in 0..15 {
-        let next = session(&mut directory, "c");
-        known(&mut directory, asked(next, 1));
-    }
-    let last = session(&mut directory, "c");
-    assert_eq!(denied(&mut directory, asked(last, 1)), RefusalReason::Busy);
-    known(&mut directory, asked(first, 1));
-}
-
-#[test]
 fn a_grant_that_knew_of_the_revocation_is_good_whichever_comes_first() {
     for comes_first in [false, true] {
         let mut directory = directory();
@@ -455,72 +403,6 @@ fn a_revoked_worker_takes_its_link_and_every_channel_to_it() {
     let again = directory.admit_link(worker("w"), 3);
     assert_eq!(again.unwrap_err(), RefusalReason::Credential);
     assert!(directory.admit_link(worker("w"), 4).is_ok());
-}
-
-#[test]
-fn what_is_allowed_more_is_stood_with_too() {
-    let mut directory = directory();
-    directory.admit_link(worker("w"), 0).unwrap();
-    let session = session(&mut directory, "c");
-    running(&mut directory, session, 1);
-    let more = [stands_with("c"), stands_with("more")].into();
-    let new = directory.extend_path(channel(1), session, &more, 5);
-    assert_eq!(new, Some([(stands_with("more"), 5)].into()));
-    assert_eq!(directory.revoke(stands_with("more"), 5, now()).paths, []);
-    let late = directory.extend_path(channel(1), session, &more, 4);
-    assert_eq!(late, None, "it was revoked since");
-    let revoked = directory.revoke(stands_with("more"), 6, now());
-    assert_eq!(revoked.paths, [(channel(1), session)]);
-}
-
-#[test]
-fn a_path_that_was_revoked_begins_anew_and_stands_with_what_is_granted_now() {
-    let mut directory = directory();
-    directory.admit_link(worker("w"), 0).unwrap();
-    let session = session(&mut directory, "c");
-    running(&mut directory, session, 1);
-    let share = stands_with("share");
-    let shared = Asked {
-        topics: [share.clone()].into(),
-        ..asked(session, 2)
-    };
-    let reservation = directory.reserve(shared.clone()).unwrap();
-    directory.commit(reservation).unwrap();
-    directory.revoke(share.clone(), 1, now());
-    // Its actor has not reported yet.
-    let again = Asked { as_of: 2, ..shared };
-    let reservation = known(&mut directory, again);
-    assert_eq!(directory.commit_path(reservation, session), Ok(()));
-    let revoked = directory.revoke(share, 3, now());
-    assert_eq!(revoked.paths, [(channel(2), session)]);
-    directory.channel_gone(channel(2), None, None);
-    directory.channel_gone(channel(1), None, None);
-    directory.session_gone(session);
-    assert_eq!(directory.census().topics, 0);
-}
-
-#[test]
-fn after_a_lapse_nothing_counts_that_was_decided_before() {
-    let mut directory = directory();
-    let link = directory.admit_link(worker("w"), 3).unwrap().link;
-    let session = session(&mut directory, "c");
-    let reservation = directory.reserve(asked(session, 1)).unwrap();
-    let lapsed = directory.lapse(9);
-    assert_eq!(lapsed.channels, [channel(1)]);
-    assert_eq!(lapsed.sessions, [session]);
-    assert_eq!(lapsed.links, [(worker("w"), link)]);
-    assert_eq!(directory.commit(reservation), Err(RefusalReason::Busy));
-    assert_eq!(directory.may_stay(session), Err(NoSession::Draining));
-    let stale = Asked {
-        as_of: 8,
-        ..asked(session, 2)
-    };
-    assert_eq!(reason(directory.reserve(stale)), RefusalReason::Busy);
-    let anew = Asked {
-        as_of: 9,
-        ..asked(session, 2)
-    };
-    assert!(directory.reserve(anew).is_ok());
 }
 
 #[test]

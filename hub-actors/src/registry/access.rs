@@ -13,7 +13,7 @@ use super::Registry;
 use crate::{
     error::Fault,
     grant::{self, Grant},
-    messages::{CountChannels, ListOpenChannels, RefreshAccess, SessionId},
+    messages::{CountChannels, ListOpenChannels, RefreshAccess, SessionId, ShowCertificates},
 };
 
 impl Handler<RefreshAccess> for Registry {
@@ -23,6 +23,14 @@ impl Handler<RefreshAccess> for Registry {
         for user in order.users {
             self.refresh(&user, ctx);
         }
+    }
+}
+
+impl Handler<ShowCertificates> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, order: ShowCertificates, _: &mut Context<Self>) {
+        self.show(&order.worker, &order.pieces);
     }
 }
 
@@ -44,31 +52,50 @@ impl Handler<CountChannels> for Registry {
     }
 }
 
+/// How often it is asked anew what somebody may do, where it changes while it is asked.
+const TRIES: u32 = 3;
+
+type Granted = Result<Result<Grant, RefusalReason>, Fault>;
+
 impl Registry {
-    /// Each channel is authorised anew, as it was asked for. Whoever may do less by now has been
-    /// revoked, or will be in a moment.
+    /// Each channel is authorised anew, as it was asked for, over each of its paths: only its actor
+    /// knows which is its own. Whoever may do less by now has been revoked, or will be in a moment.
     fn refresh(&self, user: &UserId, ctx: &mut Context<Self>) {
-        for (channel, paths) in self.directory.paths_of_user(user) {
-            let Some(known) = self.channels.get(&channel) else {
-                continue;
-            };
-            let (store, defaults) = (self.parts.store.clone(), self.parts.organisations);
-            let plea = known.grant.plea().clone();
-            let granted = async move { grant::authorise(&store, defaults, plea).await };
-            ctx.spawn(granted.into_actor(self).map(move |granted, registry, _| {
-                registry.refreshed(channel, &paths, granted);
-            }));
+        for channel in self.directory.channels_of_user(user) {
+            let paths = self.channels.get(&channel).map(|known| known.paths.keys());
+            for session in paths.into_iter().flatten() {
+                self.ask_again(channel, *session, TRIES, ctx);
+            }
         }
     }
 
-    fn refreshed(
-        &mut self,
+    fn ask_again(
+        &self,
         channel: ChannelId,
-        paths: &[SessionId],
-        granted: Result<Result<Grant, RefusalReason>, Fault>,
+        session: SessionId,
+        tries: u32,
+        ctx: &mut Context<Self>,
     ) {
+        let known = self.channels.get(&channel);
+        let Some(path) = known.and_then(|known| known.paths.get(&session)) else {
+            return;
+        };
+        let (store, defaults) = (self.parts.store.clone(), self.parts.organisations);
+        let plea = path.plea.clone();
+        let granted = async move { grant::authorise(&store, defaults, plea).await };
+        let told = granted.into_actor(self).map(move |granted, registry, ctx| {
+            let is_stale = registry.refreshed(channel, session, granted);
+            if let (true, Some(tries)) = (is_stale, tries.checked_sub(1)) {
+                registry.ask_again(channel, session, tries, ctx);
+            }
+        });
+        ctx.spawn(told);
+    }
+
+    /// Whether it is to be asked once more: what was granted is true no longer.
+    fn refreshed(&mut self, channel: ChannelId, session: SessionId, granted: Granted) -> bool {
         match granted {
-            Ok(Ok(grant)) => self.announce_access(channel, paths, grant),
+            Ok(Ok(grant)) => return self.announce_access(channel, session, &grant).is_err(),
             Ok(Err(reason)) => {
                 tracing::debug!(%channel, reason = reason.label(), "access was not announced");
             }
@@ -77,29 +104,29 @@ impl Registry {
                 tracing::warn!(error, %channel, "access was not announced");
             }
         }
+        false
     }
 
     /// The channel stands with more before its Worker hears of it.
-    fn announce_access(&mut self, channel: ChannelId, paths: &[SessionId], grant: Grant) {
-        let Some(known) = self.channels.get_mut(&channel) else {
-            return;
-        };
-        for session in paths {
-            let (topics, as_of) = (grant.topics(), grant.as_of());
-            let more = self.directory.extend_path(channel, *session, topics, as_of);
-            let (Some(more), Some(fence)) = (more, known.fences.get(session)) else {
-                return;
-            };
-            self.fences.extend(fence, &more);
-        }
-        let changed = wire::AccessChanged {
+    fn announce_access(
+        &mut self,
+        channel: ChannelId,
+        session: SessionId,
+        grant: &Grant,
+    ) -> Result<(), RefusalReason> {
+        self.stand_with_all(channel, grant)?;
+        self.show(grant.worker(), grant.more_certificates());
+        let access = wire::AccessChanged {
             channel_id: channel.as_bytes().to_vec().into(),
             // Numbered by the channel.
             change: 0,
             workspaces: grant.workspaces().to_vec(),
             certificates: grant.certificates().to_vec(),
         };
-        known.grant = grant;
-        tell_addr(&known.addr, AnnounceAccess(changed));
+        let path = session.into();
+        if let Some(known) = self.channels.get(&channel) {
+            tell_addr(&known.addr, AnnounceAccess { path, access });
+        }
+        Ok(())
     }
 }

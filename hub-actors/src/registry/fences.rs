@@ -90,6 +90,13 @@ impl Fences {
         }
     }
 
+    /// Nothing passes any more of all that was let in so far.
+    pub(crate) fn fall_all(&mut self) {
+        let all = std::mem::take(&mut self.raised);
+        all.values().flatten().for_each(|raised| raised.line.fall());
+        self.count = 0;
+    }
+
     fn sweep(&mut self) {
         self.raised.retain(|_, fences| {
             fences.retain(|raised| raised.line.is_held());
@@ -147,6 +154,19 @@ mod tests {
         assert!(older.is_down() && !newer.is_down());
         fences.fall(&credential("a"), 8);
         assert!(newer.is_down());
+    }
+
+    #[test]
+    fn all_that_was_let_in_falls_at_once_and_what_comes_later_stands() {
+        let mut fences = Fences::new();
+        let before = ["a", "b"].map(|name| fences.raise(&topics(&[name], 9)));
+        fences.fall_all();
+        assert!(before.iter().all(Fence::is_down));
+        assert_eq!((fences.count, fences.raised.len()), (0, 0));
+        let later = fences.raise(&topics(&["a"], 9));
+        assert!(!later.is_down());
+        fences.fall(&credential("a"), 10);
+        assert!(later.is_down());
     }
 
     #[test]

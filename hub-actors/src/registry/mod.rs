@@ -26,7 +26,7 @@ use crate::{
     directory::{Directory, NoSession},
     edge::Stall,
     events::EventLog,
-    grant::Grant,
+    grant::Plea,
     messages::{
         AdmitSession, Census, ChannelStanding, Depart, DepartLink, LinkGuard, LinkId, MeetLink,
         MeetSession, Notice, RefuseNew, SendAway, SessionGuard, SessionId, SessionWays, Standing,
@@ -117,10 +117,16 @@ struct KnownLink {
 
 struct KnownChannel {
     addr: Addr<Channel>,
-    /// One for each session that it was opened or renewed over.
-    fences: BTreeMap<SessionId, Fence>,
-    /// The newest.
-    grant: Grant,
+    /// The sessions that it was opened or renewed over.
+    paths: BTreeMap<SessionId, KnownPath>,
+    /// Renewals that were passed on to it.
+    passed: u64,
+}
+
+struct KnownPath {
+    fence: Fence,
+    /// What was asked for over it, as whoever has that session.
+    plea: Plea,
 }
 
 impl Registry {

@@ -1,25 +1,29 @@
 //! How a channel comes to be: a place in the directory, one more look, an introduction.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use actix::{
     ActorFutureExt as _, Addr, ArbiterHandle, AsyncContext as _, Context, Handler,
     ResponseActFuture, WrapFuture as _,
 };
 use channel_actors::{
-    Begin, BrowserSide, Channel, ChannelParts, LinkSide, Refusal, RefusalReason, fence::Fence,
-    guard::Guard, post::tell_addr,
+    Begin, BrowserSide, Channel, ChannelParts, LinkSide, Refusal, RefusalReason,
+    fence::Fence,
+    guard::Guard,
+    messages::ControlToWorker,
+    post::{tell, tell_addr},
 };
 use schema::{
     ids::{ChannelId, WorkerId},
     wire,
 };
 
-use super::{KnownChannel, Registry, Ways};
+use super::{KnownChannel, KnownPath, Registry, Ways};
 use crate::{
     directory::{Asked, Reservation},
     grant::{self, Grant},
     messages::{ChannelGone, LinkId, OpenChannel, SessionId},
+    showing::shown,
     telemetry,
 };
 
@@ -83,10 +87,10 @@ impl Registry {
             self.directory.release(reservation);
             return Err(RefusalReason::Busy);
         }
+        self.show(order.grant.worker(), order.grant.more_certificates());
         let begin = Begin::Open(incoming(order));
-        let fences = [(order.session, fence)].into();
         let parts = self.parts_of(order.channel, &order.grant, begin, browser, link, me);
-        self.start_channel(&arbiter, parts, fences, order.grant.clone());
+        self.start_channel(&arbiter, parts, order.session, fence, &order.grant);
         Ok(())
     }
 
@@ -127,19 +131,30 @@ impl Registry {
         &mut self,
         arbiter: &ArbiterHandle,
         parts: ChannelParts,
-        fences: BTreeMap<SessionId, Fence>,
-        grant: Grant,
+        session: SessionId,
+        fence: Fence,
+        grant: &Grant,
     ) {
         let channel = parts.channel;
         let rate = grant.quotas().bytes_per_second;
         self.parts.paces.came(channel, grant.payer(), rate);
         let addr = Channel::start_on(arbiter, parts);
+        let plea = grant.plea().clone();
         let known = KnownChannel {
             addr,
-            fences,
-            grant,
+            paths: [(session, KnownPath { fence, plea })].into(),
+            passed: 0,
         };
         self.channels.insert(channel, known);
+    }
+
+    /// Shows certificates to a Worker, if it is here.
+    pub(super) fn show(&self, worker: &WorkerId, pieces: &[Vec<wire::Signed>]) {
+        if let Some(known) = self.links.get(worker) {
+            for piece in pieces {
+                tell(&known.control, ControlToWorker(shown(piece.clone())));
+            }
+        }
     }
 
     /// The thread of a session, which becomes that of the channels it asks for.

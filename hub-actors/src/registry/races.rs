@@ -26,17 +26,17 @@ use crate::{
     claim::Claim,
     clock,
     config::{OrganisationQuotas, Quotas},
-    error::Fault,
+    error::{Fault, Refusal},
     grant::{self, Plea},
     messages::{
         AdmitSession, Census, Depart, DepartLink, LinkGuard, MeetLink, MeetSession, OpenChannel,
         SessionGuard, SessionId, SessionWays, TakeCensus,
     },
-    notes::{self, Author},
+    notes::{self, About, Author, Notes},
     pace::Paces,
     presence::Presence,
     revocation::{LedgerTail, Tail},
-    state::ask,
+    state::{ask, carry_out},
     store::{
         Connection, Store,
         audit::Actor as Who,
@@ -87,10 +87,23 @@ impl Handler<Passing> for Registry {
 
     fn handle(&mut self, _: Passing, _: &mut Context<Self>) -> Self::Result {
         let passing = self.channels.iter().filter(|(_, known)| {
-            let mut fences = known.fences.values();
-            fences.any(|fence| !fence.is_down())
+            let mut fences = known.paths.values();
+            fences.any(|path| !path.fence.is_down())
         });
         MessageResult(passing.map(|(channel, _)| *channel).collect())
+    }
+}
+
+/// Question: how much was told.
+#[derive(Message)]
+#[rtype(result = "u64")]
+struct Cursor;
+
+impl Handler<Cursor> for Registry {
+    type Result = u64;
+
+    fn handle(&mut self, _: Cursor, _: &mut Context<Self>) -> u64 {
+        self.events.newest()
     }
 }
 
@@ -162,7 +175,9 @@ impl Stage {
         });
         given.await.unwrap();
         let (registry, alive) = registry(&store);
-        let tail = LedgerTail::begin(store.clone(), store.clone(), registry.clone(), 0);
+        let blind_after = Duration::from_secs(30);
+        let reader = store.clone();
+        let tail = LedgerTail::begin(reader, store.clone(), registry.clone(), 0, blind_after);
         let guards = meet(&registry, &bob, &worker, &ann.user).await;
         let mut stage = Self {
             store,
@@ -464,4 +479,31 @@ fn nothing_that_races_a_revocation_passes_it_on_sqlite() {
 #[test]
 fn nothing_that_races_a_revocation_passes_it_on_postgres() {
     run(&Sandbox::postgres());
+}
+
+#[test]
+fn an_order_that_nobody_can_confirm_says_so_and_is_told_all_the_same() {
+    let sandbox = Sandbox::sqlite();
+    System::new().block_on(async {
+        let (registry, _alive) = registry(&sandbox.store);
+        let (store, to) = (sandbox.store.clone(), registry.clone());
+        let (say, tail) = tokio::sync::oneshot::channel();
+        let arbiter = Arbiter::new();
+        arbiter.spawn_fn(move || {
+            let blind_after = Duration::from_secs(30);
+            let tail = LedgerTail::begin(store.clone(), store, to, 0, blind_after);
+            assert!(say.send(tail).is_ok());
+        });
+        let tail = tail.await.unwrap();
+        // Its thread has ended, and with it whatever could confirm.
+        arbiter.stop();
+        arbiter.join().unwrap();
+        let before = ask(&registry, Cursor).await.unwrap();
+        let mut notes = Notes::default();
+        notes.tell([UserId::parse("u").unwrap()], About::Organisations);
+        notes.newest = Some(1);
+        let done = carry_out(&tail, &registry, notes).await;
+        assert_eq!(done, Err(Refusal::Unconfirmed));
+        assert_eq!(ask(&registry, Cursor).await.unwrap(), before + 1);
+    });
 }

@@ -8,12 +8,13 @@ use actix::{
     WrapFuture as _, fut,
 };
 use channel_actors::{
-    Begin, Channel, Refusal, RefusalReason, fence::Fence, messages::PassRenewal,
-    messages::PathForgotten,
+    Begin, BrowserSide, Channel, Refusal, RefusalReason,
+    fence::Fence,
+    messages::{PassRenewal, PathForgotten},
 };
 use schema::{ids::ChannelId, wire};
 
-use super::{Registry, open::asked};
+use super::{KnownPath, Registry, open::asked};
 use crate::{
     directory::{Renewal, Reservation},
     grant::{self, Grant},
@@ -40,13 +41,20 @@ impl Handler<PathForgotten> for Registry {
     type Result = ();
 
     fn handle(&mut self, forgotten: PathForgotten, _: &mut Context<Self>) {
-        let PathForgotten { channel, path } = forgotten;
+        let PathForgotten {
+            channel,
+            path,
+            passed,
+        } = forgotten;
         let session = SessionId::from(path);
-        self.directory.forget_path(channel, session);
-        if !self.sessions.contains_key(&session) {
-            self.channels
-                .get_mut(&channel)
-                .and_then(|known| known.fences.remove(&session));
+        let Some(known) = self.channels.get_mut(&channel) else {
+            return;
+        };
+        // Else a renewal is on its way to the channel that it did not know of.
+        let is_current = known.passed == passed;
+        let is_here = self.sessions.contains_key(&session);
+        if (is_current || !is_here) && self.directory.forget_path(channel, session) {
+            known.paths.remove(&session);
         }
     }
 }
@@ -77,8 +85,11 @@ impl Registry {
                             RefusalReason::Busy
                         }
                     };
-                    if let Renewal::Anew(reservation) = renewal {
-                        registry.directory.release(reservation);
+                    match renewal {
+                        Renewal::Anew(reservation) => registry.directory.release(reservation),
+                        Renewal::Known(reservation) => {
+                            registry.settle(reservation, order.session, None);
+                        }
                     }
                     refuse(refused.into())
                 }),
@@ -122,39 +133,107 @@ impl Registry {
             self.directory.release(reservation);
             return Err(RefusalReason::WorkerOffline);
         };
+        self.show(worker, order.grant.more_certificates());
         let begin = Begin::Renew(renewal(order));
-        let fences = [(order.session, fence)].into();
         let parts = self.parts_of(order.channel, &order.grant, begin, browser, link, me);
-        self.start_channel(&arbiter, parts, fences, order.grant.clone());
+        self.start_channel(&arbiter, parts, order.session, fence, &order.grant);
         Ok(())
     }
 
     /// Another session of the client, or the same, asks for new keys of a channel that is here.
     fn pass_on(&mut self, reservation: Reservation, order: RenewChannel, tries: u32) -> Answer {
-        let (channel, session) = (order.channel, order.session);
-        match self.directory.commit_path(reservation, session) {
-            Ok(()) => {}
-            Err(Some(reason)) => return refuse(reason.into()),
-            Err(None) => return self.again(order, tries),
-        }
-        let Some((addr, fence)) = self.fence_of(channel, session, &order.grant) else {
-            return self.again(order, tries);
+        let session = order.session;
+        let (addr, browser) = match self.candidate(reservation, &order) {
+            Ok(candidate) => candidate,
+            Err(reason) => {
+                self.settle(reservation, session, None);
+                return match reason {
+                    Some(reason) => refuse(reason.into()),
+                    None => self.again(order, tries),
+                };
+            }
         };
-        let Some(browser) = self.browser_side(session, fence) else {
-            return refuse(RefusalReason::Credential.into());
-        };
+        self.show(order.grant.worker(), order.grant.more_certificates());
         let renewal = renewal(&order);
         let passed = addr.send(PassRenewal { browser, renewal });
         Box::pin(
             passed
                 .into_actor(self)
                 .then(move |passed, registry, _| match passed {
-                    Ok(Ok(())) => Box::pin(fut::ready(Ok(()))),
-                    Ok(Err(refusal)) => refuse(refusal),
+                    Ok(Ok(())) => {
+                        registry.settle(reservation, session, Some(&order.grant));
+                        Box::pin(fut::ready(Ok(())))
+                    }
+                    Ok(Err(refusal)) => {
+                        registry.settle(reservation, session, None);
+                        refuse(refusal)
+                    }
                     // It ended, and its report is under way.
-                    Err(_) => registry.again(order, tries),
+                    Err(_) => {
+                        registry.settle(reservation, session, None);
+                        registry.again(order, tries)
+                    }
                 }),
         )
+    }
+
+    /// The channel, and the session that its renewal came over. The channel stands with what is
+    /// granted over whichever path it has: the Worker is told of it before it answers.
+    ///
+    /// # Errors
+    ///
+    /// `None`: the channel ended meanwhile.
+    fn candidate(
+        &mut self,
+        reservation: Reservation,
+        order: &RenewChannel,
+    ) -> Result<(Addr<Channel>, BrowserSide), Option<RefusalReason>> {
+        let (channel, session, grant) = (order.channel, order.session, &order.grant);
+        self.directory.commit_path(reservation, session)?;
+        self.stand_with_all(channel, grant)?;
+        let (addr, fence) = self.fence_of(channel, session, grant).ok_or(None)?;
+        let browser = self.browser_side(session, fence);
+        let browser = browser.ok_or(Some(RefusalReason::Credential))?;
+        if let Some(known) = self.channels.get_mut(&channel) {
+            known.passed += 1;
+        }
+        Ok((addr, browser))
+    }
+
+    /// Every path of a channel stands with what its Worker is to be told.
+    pub(super) fn stand_with_all(
+        &mut self,
+        channel: ChannelId,
+        grant: &Grant,
+    ) -> Result<(), RefusalReason> {
+        let (topics, as_of) = (grant.topics(), grant.as_of());
+        let paths = self.directory.stand_with_all(channel, topics, as_of)?;
+        let Some(known) = self.channels.get(&channel) else {
+            return Err(RefusalReason::Busy);
+        };
+        for session in paths {
+            let topics = self.directory.topics_of(channel, session);
+            // One that has no fence yet gets it when it is passed on.
+            if let (Some(topics), Some(path)) = (topics, known.paths.get(&session)) {
+                self.fences.extend(&path.fence, topics);
+            }
+        }
+        Ok(())
+    }
+
+    /// The channel took a renewal, by this grant, or it was refused.
+    fn settle(&mut self, reservation: Reservation, session: SessionId, granted: Option<&Grant>) {
+        let is_taken = granted.is_some();
+        let directory = &mut self.directory;
+        let is_over = directory.settle_path(reservation, session, is_taken);
+        let Some(known) = self.channels.get_mut(&reservation.channel) else {
+            return;
+        };
+        if is_over {
+            known.paths.remove(&session);
+        } else if let (Some(grant), Some(path)) = (granted, known.paths.get_mut(&session)) {
+            path.plea = grant.plea().clone();
+        }
     }
 
     fn again(&mut self, order: RenewChannel, tries: u32) -> Answer {
@@ -174,17 +253,23 @@ impl Registry {
     ) -> Option<(Addr<Channel>, Fence)> {
         let topics = self.directory.topics_of(channel, session)?;
         let known = self.channels.get_mut(&channel)?;
-        let standing = known.fences.get(&session).filter(|fence| !fence.is_down());
-        let fence = match standing {
+        let standing = known.paths.get(&session).map(|path| path.fence.clone());
+        let fence = match standing.filter(|fence| !fence.is_down()) {
             Some(fence) => {
-                let fence = fence.clone();
                 self.fences.extend(&fence, topics);
                 fence
             }
-            None => self.fences.raise(topics),
+            None => {
+                let fence = self.fences.raise(topics);
+                let plea = grant.plea().clone();
+                let path = KnownPath {
+                    fence: fence.clone(),
+                    plea,
+                };
+                known.paths.insert(session, path);
+                fence
+            }
         };
-        known.fences.insert(session, fence.clone());
-        known.grant = grant.clone();
         Some((known.addr.clone(), fence))
     }
 }

@@ -9,7 +9,7 @@ use super::Registry;
 use crate::{
     clock,
     directory::Revoked,
-    messages::{DepartLink, Lapse, Revoke},
+    messages::{DepartLink, Lapse, Revoke, SeeAgain},
     store::ledger::{Entry, Reason},
     telemetry::{self, LinkEnd, SessionEnd},
     topic::Topic,
@@ -22,6 +22,7 @@ impl Handler<Revoke> for Registry {
     type Result = ();
 
     fn handle(&mut self, order: Revoke, _: &mut Context<Self>) {
+        self.directory.forget_old(clock::now());
         for entry in order.entries {
             let is_own = order.own.has(entry.seq);
             self.revoke(entry, is_own);
@@ -32,8 +33,13 @@ impl Handler<Revoke> for Registry {
 impl Handler<Lapse> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Lapse { seq }: Lapse, _: &mut Context<Self>) {
+    fn handle(&mut self, Lapse { seq, is_blind }: Lapse, _: &mut Context<Self>) {
         telemetry::lapsed();
+        if is_blind {
+            self.directory.go_blind();
+        }
+        // Whoever waits for an order of theirs hears that it has taken effect.
+        self.fences.fall_all();
         let lapsed = self.directory.lapse(seq);
         self.close(&lapsed.channels, CloseReason::ConnectionLost);
         for session in lapsed.sessions {
@@ -47,6 +53,14 @@ impl Handler<Lapse> for Registry {
             };
             self.depart_link(&worker, id, goodbye);
         }
+    }
+}
+
+impl Handler<SeeAgain> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, _: SeeAgain, _: &mut Context<Self>) {
+        self.directory.see();
     }
 }
 

@@ -8,7 +8,7 @@ use actix::{
 };
 use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
 use channel_actors::post::Kept;
-use schema::wire;
+use schema::wire::{self, hub_event};
 
 use super::{code, news, not_met, tick};
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     liveness::{Liveness, Silence},
     messages::{Depart, MeetSession, Notice, SessionGuard, SessionWays},
     state::{State, ask},
+    store::standing,
     telemetry::SessionEnd,
 };
 
@@ -97,6 +98,14 @@ impl Actor for Watcher {
     }
 }
 
+/// What becomes of a notice.
+enum Told {
+    /// Nothing is said where it is none of the watcher's.
+    Body(Option<hub_event::Body>),
+    /// Whoever watches may not any more.
+    Revoked,
+}
+
 impl Handler<Notice> for Watcher {
     type Result = ();
 
@@ -105,17 +114,23 @@ impl Handler<Notice> for Watcher {
         let (state, caller) = (Arc::clone(&self.state), self.caller.clone());
         let found = async move {
             let store = state.store.clone();
-            store
-                .run(move |conn| news::body(conn, &state, &caller, about))
-                .await
+            let told = store.run(move |conn| {
+                // A revocation may be on its way here, behind this notice.
+                if !standing::is_live(conn, &caller.credential, clock::unix_ms())? {
+                    return Ok(Told::Revoked);
+                }
+                news::body(conn, &state, &caller, about).map(Told::Body)
+            });
+            told.await
         };
         // Waiting keeps the events in order.
         ctx.wait(
             found
                 .into_actor(self)
                 .map(move |found, watcher, ctx| match found {
-                    Ok(None) => {}
-                    Ok(body) => show(&wire::HubEvent { cursor, body }, ctx),
+                    Ok(Told::Revoked) => watcher.leave(SessionEnd::Revoked, ctx),
+                    Ok(Told::Body(None)) => {}
+                    Ok(Told::Body(body)) => show(&wire::HubEvent { cursor, body }, ctx),
                     Err(fault) => {
                         tracing::error!(
                             error = &fault as &dyn std::error::Error,

@@ -93,10 +93,12 @@ fn end(conn: &mut Connection, expired: &[String], now_ms: i64) -> Result<(), Fau
             .get_results::<String>(conn)?;
         ended.extend(parents.iter().cloned());
     }
-    for id in ended {
-        let id = CredentialId::parse(&id).map_err(|_| Fault::Row("credentials.id"))?;
-        ledger::append(conn, &Topic::Credential(id), Reason::Expired, now_ms)?;
-    }
+    let topic = |id: &String| match CredentialId::parse(id) {
+        Ok(id) => Ok((Topic::Credential(id), Reason::Expired)),
+        Err(_) => Err(Fault::Row("credentials.id")),
+    };
+    let ended = ended.iter().map(topic).collect::<Result<Vec<_>, _>>()?;
+    ledger::append_all(conn, &ended, now_ms)?;
     Ok(())
 }
 

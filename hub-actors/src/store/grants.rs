@@ -51,6 +51,26 @@ pub(crate) fn delete_expired(
     Ok(())
 }
 
+/// Those that one Worker is to see of one grantee and that are good yet, the newest first: serials are
+/// counted by workspace, and say nothing about that.
+pub(crate) fn of(
+    conn: &mut Connection,
+    worker: &WorkerId,
+    grantee: &UserId,
+    now_ms: i64,
+) -> Result<Vec<Vec<u8>>, Fault> {
+    let its = grant_certificates::table
+        .filter(grant_certificates::worker_id.eq(worker.as_str()))
+        .filter(grant_certificates::grantee_user_id.eq(grantee.as_str()))
+        .filter(grant_certificates::expires_ms.gt(now_ms))
+        .order((
+            grant_certificates::created_ms.desc(),
+            grant_certificates::serial.desc(),
+        ))
+        .select(grant_certificates::signed);
+    Ok(its.load(conn)?)
+}
+
 /// Puts one in the place of the older ones for the same Worker, workspace and grantee.
 pub(crate) fn replace(
     conn: &mut Connection,

@@ -105,27 +105,34 @@ pub(crate) struct Entry {
     pub(crate) at_ms: i64,
 }
 
-/// Writes one down; its number. To be called inside [`super::Store::write`], after everything else.
-pub(crate) fn append(
+/// Writes these down, in their order; the number of the last, if there is one. To be called inside
+/// [`super::Store::write`], after everything else.
+pub(crate) fn append_all(
     conn: &mut Connection,
-    topic: &Topic,
-    reason: Reason,
+    revoked: &[(Topic, Reason)],
     now_ms: i64,
-) -> Result<i64, Fault> {
-    let seq = diesel::update(ledger_counter::table)
-        .set(ledger_counter::last.eq(ledger_counter::last + 1))
+) -> Result<Option<i64>, Fault> {
+    let count = i64::try_from(revoked.len()).map_err(|_| Fault::Row("ledger.seq"))?;
+    if count == 0 {
+        return Ok(None);
+    }
+    let newest = diesel::update(ledger_counter::table)
+        .set(ledger_counter::last.eq(ledger_counter::last + count))
         .returning(ledger_counter::last)
         .get_result::<i64>(conn)?;
-    diesel::insert_into(ledger::table)
-        .values((
-            ledger::seq.eq(seq),
-            ledger::kind.eq(topic.kind() as i16),
-            ledger::subject_id.eq(topic.to_string()),
-            ledger::reason.eq(reason as i16),
-            ledger::at_ms.eq(now_ms),
-        ))
-        .execute(conn)?;
-    Ok(seq)
+    // One by one: a connection that is of either database inserts no more at once.
+    for (seq, (topic, reason)) in (newest - count + 1..).zip(revoked) {
+        diesel::insert_into(ledger::table)
+            .values((
+                ledger::seq.eq(seq),
+                ledger::kind.eq(topic.kind() as i16),
+                ledger::subject_id.eq(topic.to_string()),
+                ledger::reason.eq(*reason as i16),
+                ledger::at_ms.eq(now_ms),
+            ))
+            .execute(conn)?;
+    }
+    Ok(Some(newest))
 }
 
 /// The number of the newest entry; 0 when there is none yet.
@@ -202,6 +209,38 @@ mod tests {
         eight_writers_leave_no_gap_and_no_order_but_that_of_commits,
         what_is_written_is_read_in_pages,
         numbers_go_on_behind_what_was_pruned,
+        many_are_written_in_their_order_and_none_is_none,
+    }
+
+    fn append(conn: &mut Connection, topic: &Topic) -> Result<i64, Fault> {
+        let one = [(topic.clone(), Reason::Revoked)];
+        Ok(append_all(conn, &one, 7)?.unwrap())
+    }
+
+    async fn many_are_written_in_their_order_and_none_is_none(sandbox: &Sandbox) {
+        add(sandbox, "first").await;
+        let all: Vec<_> = (0..70)
+            .map(|number| (credential(&format!("c{number}")), Reason::ForcedOut))
+            .collect();
+        let (written, many) = (all.clone(), i64::try_from(all.len()).unwrap());
+        let newest = sandbox.store.write(move |conn| {
+            assert_eq!(append_all(conn, &[], 7)?, None);
+            append_all(conn, &written, 7).map(Ok::<_, ()>)
+        });
+        assert_eq!(newest.await.unwrap().unwrap(), Some(many + 1));
+        let read = sandbox
+            .store
+            .run(move |conn| read_after(conn, 1, many + 1))
+            .await
+            .unwrap();
+        let expected = (2..).zip(&all).map(|(seq, (topic, reason))| Entry {
+            seq,
+            topic: topic.clone(),
+            reason: *reason,
+            at_ms: 7,
+        });
+        assert_eq!(read, expected.collect::<Vec<_>>());
+        assert_eq!(sandbox.store.run(last).await.unwrap(), many + 1);
     }
 
     fn credential(id: &str) -> Topic {
@@ -209,9 +248,9 @@ mod tests {
     }
 
     async fn add(sandbox: &Sandbox, subject: &'static str) -> i64 {
-        let added = sandbox.store.write(move |conn| {
-            append(conn, &credential(subject), Reason::Revoked, 7).map(Ok::<_, ()>)
-        });
+        let added = sandbox
+            .store
+            .write(move |conn| append(conn, &credential(subject)).map(Ok::<_, ()>));
         added.await.unwrap().unwrap()
     }
 
@@ -224,7 +263,7 @@ mod tests {
             let mut kept = 0;
             for round in 0..EACH {
                 let done = store.write(move |conn| {
-                    append(conn, &credential("c"), Reason::ForcedOut, 1)?;
+                    append(conn, &credential("c"))?;
                     Ok(if round % 3 == 2 { Err(()) } else { Ok(()) })
                 });
                 kept += i64::from(done.await.unwrap().is_ok());

@@ -214,6 +214,7 @@ pub(super) fn publish(
             return Err(quota(Quota::Certificates).into());
         }
         grants::replace(conn, worker, grant, clock::unix_ms())?;
+        notes.shown.push((worker.clone(), grant.signed.clone()));
         known.insert(at, (grant.clone(), says.clone()));
         told.insert(grant.grantee.clone());
     }
@@ -226,7 +227,8 @@ pub(super) fn publish(
     Ok(())
 }
 
-/// For whoever may route to a Worker: what to show it with a claim. The newest first.
+/// For whoever may route to a Worker: what to show it with a claim, the newest first. What was taken
+/// back the Hub shows it.
 pub(crate) async fn list_certificates(
     asked: &Asked,
     request: wire::ListCertificatesRequest,
@@ -252,13 +254,13 @@ pub(super) fn certificates(
 ) -> Result<Vec<Bytes>, Stop> {
     access::reach(conn, user, worker)?.ok_or(Refusal::NotFound)?;
     let now_ms = clock::unix_ms();
-    let mut its = grants::at(conn, worker)?;
-    its.retain(|grant| grant.grantee == *user && grant.expires_ms > now_ms);
-    its.sort_by_key(|grant| std::cmp::Reverse(grant.serial));
+    let mut its = grants::of(conn, worker, user, now_ms)?;
+    let is_withdrawal = |says: GrantSays| says.role == Role::Unspecified;
+    its.retain(|one| !signed::grant(one).is_some_and(is_withdrawal));
     let of_devices = devices::certificates_of(conn, user)?.into_iter();
     let of_devices = of_devices.filter(|one| one.expires_ms > now_ms);
-    let all = its.into_iter().map(|grant| grant.signed);
-    Ok(all
+    Ok(its
+        .into_iter()
         .chain(of_devices.map(|one| one.signed))
         .map(Bytes::from)
         .collect())

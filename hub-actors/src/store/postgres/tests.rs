@@ -175,7 +175,8 @@ fn a_pooler_may_give_every_transaction_another_connection() {
             (0..40).map(move |round| async move {
                 let topic = crate::topic::Topic::read(1, "c").unwrap();
                 let written = store.write(move |conn| {
-                    ledger::append(conn, &topic, ledger::Reason::ForcedOut, round).map(Ok::<_, ()>)
+                    let one = [(topic.clone(), ledger::Reason::ForcedOut)];
+                    ledger::append_all(conn, &one, round).map(Ok::<_, ()>)
                 });
                 written.await.unwrap().unwrap();
                 store.run(ledger::last).await.unwrap()

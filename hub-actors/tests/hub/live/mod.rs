@@ -26,6 +26,8 @@ use crate::support::{
 };
 
 mod apart;
+mod blind;
+mod taken;
 
 #[expect(clippy::disallowed_methods, reason = "a test measures")]
 fn now() -> Instant {
@@ -97,14 +99,23 @@ impl Team {
     }
 
     async fn on_postgres(database: &test_postgres::Database) -> Self {
-        let dsn = database.dsn();
+        Self::on_postgres_by(database, database.dsn(), |_| {}).await
+    }
+
+    /// The Hub's way to the database is another than that of this test.
+    async fn on_postgres_by(
+        database: &test_postgres::Database,
+        dsn: String,
+        change: impl FnOnce(&mut HubConfig),
+    ) -> Self {
         let hub = TestHub::with(Mode::Hub, |config| {
             generous(config);
             config.storage.kind = StorageKind::Postgres;
-            config.storage.postgres_dsn = dsn.clone().into();
+            config.storage.postgres_dsn = dsn.into();
+            change(config);
         });
         let hub = hub.await;
-        let (client, connection) = tokio_postgres::connect(&dsn, tokio_postgres::NoTls)
+        let (client, connection) = tokio_postgres::connect(&database.dsn(), tokio_postgres::NoTls)
             .await
             .unwrap();
         tokio::spawn(connection);
