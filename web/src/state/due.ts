@@ -41,8 +41,19 @@ export function nextGrant(workerId: string, one: GranteeDevices, mode: Mode, now
   if (!deviceKey || deviceKey.length === 0) return undefined;
   return {
     workerId, deviceKey, workspaceId: one.workspaceId, userId: one.userId, role: one.role,
-    serial: one.newestSerial + 1n, expiresAt: Math.floor((now + LIFE_MS) / 1000),
+    serial: serialAfter(one.newestSerial, now), expiresAt: endOf(now),
   };
+}
+
+/** Rises with time, too: a Hub that lost its memory, or says so, brings nobody's serials below those of before. */
+export function serialAfter(newest: bigint, now: number): bigint {
+  const [next, time] = [newest + 1n, BigInt(now)];
+  return next > time ? next : time;
+}
+
+/** When a certificate that is made now ends, in seconds since 1970. */
+export function endOf(now: number): number {
+  return Math.floor((now + LIFE_MS) / 1000);
 }
 
 /** That a grant is what a person saw: the same somebody in the same place, that role, and that whole key. */

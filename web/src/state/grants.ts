@@ -14,7 +14,7 @@ import {
 } from '../gen/leapmux/v1/workspaces_pb';
 import { rpc } from '../hub/rpc';
 import { channels } from './channels';
-import { nextGrant, type Mode } from './due';
+import { endOf, nextGrant, serialAfter, type Mode } from './due';
 import { onMissed, onNews } from './events';
 import { isMine, workers } from './workers';
 
@@ -65,6 +65,26 @@ export type Decision = (grant: GrantToSign) => boolean;
  */
 export function certify(workerId: string, decided: Decision): Promise<number> {
   return inTurn(workerId, () => make(workerId, decided));
+}
+
+/**
+ * A person takes back, or gives less: certificates say so for everybody of these for whom this browser signed
+ * more. The Hub is not asked who that is; one that goes on listing them gets nothing renewed by that.
+ */
+export function lower(workerId: string, of: (one: GrantSigned) => boolean, role: Role): Promise<number> {
+  return inTurn(workerId, async () => {
+    const worker = workers.peek()?.find((one) => one.workerId === workerId);
+    const mode = worker && isMine(worker) ? modeOf(worker) : undefined;
+    const known = await channels().work('signed-grants', { workerId });
+    const now = Date.now();
+    const grants = known.filter((one) => one.role > role && of(one)).map(({ workspaceId, userId, deviceKey }) => (
+      { workerId, workspaceId, userId, deviceKey, role, serial: serialAfter(0n, now), expiresAt: endOf(now) }));
+    if (!mode || grants.length === 0) return 0;
+    const signed = (await channels().work('sign-grants', { mode, grants, acted: true })).filter((one) => one !== undefined);
+    for (let at = 0; at < signed.length; at += AT_ONCE) await publish(workerId, signed.slice(at, at + AT_ONCE));
+    await recall(workerId);
+    return signed.length;
+  });
 }
 
 /** The key that this browser certified last for somebody; undefined where another one did. */

@@ -9,7 +9,7 @@ import {
   type GranteeSchema, type Share,
 } from '../gen/leapmux/v1/workspaces_pb';
 import { rpc } from '../hub/rpc';
-import { certify, tend } from './grants';
+import { certify, lower, tend } from './grants';
 import { isMine, workers } from './workers';
 
 /** A person, or all members of the workspace's organisation. */
@@ -29,13 +29,24 @@ export async function listShares(workspaceId: string): Promise<Share[]> {
  */
 export async function share(workspaceId: string, whom: Whom, role: Role): Promise<void> {
   await rpc('WorkspaceService/ShareWorkspace', ShareWorkspaceRequestSchema, { workspaceId, grantee: granteeOf(whom), role }, ShareWorkspaceResponseSchema);
-  if (whom === 'everybody') await tendAll(workspaceId);
-  else await decide(workspaceId, whom, role);
+  if (whom === 'everybody') return tendAll(workspaceId);
+  await lowerAll(workspaceId, (userId) => userId === whom.userId, role);
+  await decide(workspaceId, whom, role);
 }
 
 export async function unshare(workspaceId: string, whom: Whom): Promise<void> {
   await rpc('WorkspaceService/UnshareWorkspace', UnshareWorkspaceRequestSchema, { workspaceId, grantee: granteeOf(whom) }, UnshareWorkspaceResponseSchema);
+  // Whoever has a share by name, which the person sees, keeps what stands with it.
+  const named = whom === 'everybody' ? (await listShares(workspaceId)).map(whomOf) : [];
+  const keeps = (userId: string) => named.some((one) => one !== 'everybody' && one.userId === userId);
+  await lowerAll(workspaceId, (userId) => (whom === 'everybody' ? !keeps(userId) : userId === whom.userId), Role.UNSPECIFIED);
   await tendAll(workspaceId);
+}
+
+/** What this browser signed says so from now on, whatever the Hub goes on to list. */
+async function lowerAll(workspaceId: string, whose: (userId: string) => boolean, role: Role): Promise<void> {
+  await Promise.all(ownHosts(workspaceId).map((workerId) =>
+    lower(workerId, (one) => one.workspaceId === workspaceId && whose(one.userId), role)));
 }
 
 async function tendAll(workspaceId: string): Promise<void> {

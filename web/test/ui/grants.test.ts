@@ -8,7 +8,7 @@ import { GranteeDevicesSchema, ListGranteesResponseSchema, UserDeviceKeySchema, 
 import { useThread } from '../../src/state/channels';
 import { firstKey, nextGrant, saw, standingOf } from '../../src/state/due';
 import { certify, keySignedHere, tend, undecided } from '../../src/state/grants';
-import { share } from '../../src/state/sharing';
+import { share, unshare } from '../../src/state/sharing';
 import { workers } from '../../src/state/workers';
 
 const NOW = 1_800_000_000_000;
@@ -39,7 +39,8 @@ describe('what is due', () => {
   it('is renewed when less than ten days are left, for less than thirty', () => {
     expect(nextGrant('w', certified(11), 'post-quantum', NOW)).toBeUndefined();
     const grant = nextGrant('w', certified(9), 'post-quantum', NOW)!;
-    expect(grant).toMatchObject({ workerId: 'w', workspaceId: 'ws', userId: 'mary', role: Role.VIEWER, serial: 5n, deviceKey: KEY });
+    expect(grant).toMatchObject({ workerId: 'w', workspaceId: 'ws', userId: 'mary', role: Role.VIEWER, serial: BigInt(NOW), deviceKey: KEY });
+    expect(nextGrant('w', certified(9, { newestSerial: BigInt(NOW) + 7n }), 'post-quantum', NOW)!.serial).toBe(BigInt(NOW) + 8n);
     expect(grant.expiresAt * 1000 - NOW).toBeGreaterThan(28 * DAY);
     expect(grant.expiresAt * 1000 - NOW).toBeLessThan(30 * DAY);
   });
@@ -67,7 +68,8 @@ describe('the owner’s page', () => {
 
   useThread(() => ({
     work: async (kind: string, asked: KeyWork['sign-grants']['asked']) => {
-      if (kind === 'signed-grants') return signed.flatMap(({ grants }) => grants);
+      // The newest of each, as the store has it.
+      if (kind === 'signed-grants') return [...new Map(signed.flatMap(({ grants }) => grants).map((one) => [`${one.workspaceId} ${one.userId}`, one])).values()];
       signed.push(asked);
       return asked.grants.map((grant) => (admits(grant, asked.acted) ? new Uint8Array([1]) : undefined));
     },
@@ -106,6 +108,17 @@ describe('the owner’s page', () => {
     signed = [];
     await share('ws', { userId: 'mary' }, Role.EDITOR);
     expect(signed).toMatchObject([{ acted: true, grants: [{ userId: 'mary', role: Role.EDITOR }] }]);
+  });
+
+  it('takes back what it signed, and signs less, although the Hub goes on listing the same', async () => {
+    list = [grantee({ role: Role.EDITOR })];
+    await share('ws', { userId: 'mary' }, Role.EDITOR);
+    [signed, published] = [signed.slice(-1), []];
+    await share('ws', { userId: 'mary' }, Role.VIEWER);
+    expect(signed[1]).toMatchObject({ acted: true, grants: [{ userId: 'mary', role: Role.VIEWER, deviceKey: KEY }] });
+    await unshare('ws', { userId: 'mary' });
+    expect(signed[2]).toMatchObject({ acted: true, grants: [{ userId: 'mary', role: Role.UNSPECIFIED, deviceKey: KEY }] });
+    expect(published.length).toBeGreaterThanOrEqual(2);
   });
 
   it('signs for nobody in particular when all are meant: who they are only the Hub says', async () => {
