@@ -248,6 +248,7 @@ fn services() {
         created_unix_ms: 1,
         attached: 2,
         bell: true,
+        workspace_id: "garden".to_owned(),
     };
     let size = wire::TerminalSize {
         columns: 80,
@@ -271,6 +272,7 @@ fn services() {
                 environment: [("A".to_owned(), "b".to_owned())].into(),
                 login_shell: true,
                 title: "shell".into(),
+                delegate: true,
             },
         ),
         chosen(
