@@ -3,7 +3,7 @@
 //!
 //! The rules are functions over a connection, one file a noun, and AdministrationService gives the
 //! same ones: no rule is written twice. [`Operator`] runs them from another process. It does not hold
-//! the data folder's lock, which is the Hub's; the database has its own. It holds a [`Part`] of the
+//! the data folder's lock, which is the Hub's; the database has its own. It holds a part of the
 //! folder, so that no backup takes the database's place meanwhile. What an order takes back stands in
 //! the ledger, and running Hubs follow that.
 
