@@ -2,24 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ADMIN, ask, inside, setUpAdmin, settings, signIn, typeNameAndPassword } from './people';
-import { Machines, register } from './registering';
-import { axeInBothThemes, expect, listen, prompt, run, screen, Solo, test as base } from './rig';
+import { register, test } from './registering';
+import { axeInBothThemes, expect, listen, prompt, run, screen } from './rig';
 
 /** Sums over all states. */
 const CHANNELS = 'leapmux_hub_channels';
-
-const test = base.extend<{ hub: Solo; machines: Machines }>({
-  hub: async ({}, use) => {
-    const hub = await Solo.startHub();
-    await use(hub);
-    await hub.remove();
-  },
-  machines: async ({}, use) => {
-    const machines = new Machines();
-    await use(machines);
-    await machines.remove();
-  },
-});
 
 test('the other browser is revoked and stops at once', async ({ page, browser, hub, complaints }) => {
   await setUpAdmin(page, hub);

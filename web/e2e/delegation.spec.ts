@@ -1,20 +1,7 @@
 import { resolve } from 'node:path';
 import { setUpAdmin } from './people';
-import { Machines, register } from './registering';
-import { expect, prompt, run, screen, shot, Solo, test as base } from './rig';
-
-const test = base.extend<{ hub: Solo; machines: Machines }>({
-  hub: async ({}, use) => {
-    const hub = await Solo.startHub();
-    await use(hub);
-    await hub.remove();
-  },
-  machines: async ({}, use) => {
-    const machines = new Machines();
-    await use(machines);
-    await machines.remove();
-  },
-});
+import { register, test } from './registering';
+import { expect, prompt, run, screen, shot } from './rig';
 
 /** The same binary as everybody's here: on the machine of the Worker. */
 const leapmux = resolve(process.env['LEAPMUX_BIN'] ?? '../target/debug/leapmux');

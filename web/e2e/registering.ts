@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
 import { Daemon } from './daemon';
-import { expect } from './rig';
+import { expect, Solo, test as base } from './rig';
 
 /** Machines of one scenario, gone with it. */
 export class Machines {
@@ -26,6 +26,20 @@ export class Machines {
     }
   }
 }
+
+/** A Hub with accounts, and machines that become its Workers. */
+export const test = base.extend<{ hub: Solo; machines: Machines }>({
+  hub: async ({}, use) => {
+    const hub = await Solo.startHub();
+    await use(hub);
+    await hub.remove();
+  },
+  machines: async ({}, use) => {
+    const machines = new Machines();
+    await use(machines);
+    await machines.remove();
+  },
+});
 
 /** Opens the dialog and makes a command, which it shows then. */
 export async function makeCommand(page: Page, name: string, organisation?: string): Promise<{ dialog: Locator; command: string }> {

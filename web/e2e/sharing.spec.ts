@@ -1,23 +1,10 @@
 import { holdThread, typeAnyway } from './intruder';
 import { inside, setUpAdmin, settings } from './people';
-import { Machines, register } from './registering';
-import { axeInBothThemes, expect, listen, prompt, run, screen, Solo, test as base } from './rig';
+import { register, test } from './registering';
+import { axeInBothThemes, expect, listen, prompt, run, screen } from './rig';
 import type { Browser, Page } from '@playwright/test';
 
 const PERMISSION_DENIED = 7;
-
-const test = base.extend<{ hub: Solo; machines: Machines }>({
-  hub: async ({}, use) => {
-    const hub = await Solo.startHub();
-    await use(hub);
-    await hub.remove();
-  },
-  machines: async ({}, use) => {
-    const machines = new Machines();
-    await use(machines);
-    await machines.remove();
-  },
-});
 
 async function makeOrganisation(page: Page): Promise<string> {
   await page.getByRole('button', { name: 'Organisations and members' }).click();

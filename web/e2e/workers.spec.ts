@@ -1,19 +1,6 @@
 import { setUpAdmin } from './people';
-import { makeCommand, Machines, register } from './registering';
-import { axeInBothThemes, expect, prompt, run, screen, Solo, test as base } from './rig';
-
-const test = base.extend<{ hub: Solo; machines: Machines }>({
-  hub: async ({}, use) => {
-    const hub = await Solo.startHub();
-    await use(hub);
-    await hub.remove();
-  },
-  machines: async ({}, use) => {
-    const machines = new Machines();
-    await use(machines);
-    await machines.remove();
-  },
-});
+import { makeCommand, register, test } from './registering';
+import { axeInBothThemes, expect, prompt, run, screen } from './rig';
 
 test('a Worker that runs the copied command turns up verified, without a reload and without a comparison', async ({ page, hub, machines }) => {
   await setUpAdmin(page, hub);
